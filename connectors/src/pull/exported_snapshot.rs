@@ -1,0 +1,119 @@
+//! One PostgreSQL snapshot that all connections of a refresh share: a transaction exports it
+//! (`pg_export_snapshot`) and stays open while the others import it.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::postgres::{PgConnection, PgConnectOptions};
+use sqlx::{ConnectOptions, Connection};
+
+use crate::as_of::{AsOf, Lsn};
+use crate::catalogue::{self, TableDescription};
+use crate::error::{Error, Result};
+use crate::source::{CONNECT_TIMEOUT, Source};
+
+/// The time and WAL position *before* the snapshot is taken, so that whoever has seen a commit at or below
+/// that position finds it in the snapshot. A standby knows what it has replayed.
+const POSITION: &str = "
+    SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8,
+           CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END::text";
+
+/// Timeouts of the role or the database must not end a pull half way.
+const WITHOUT_TIMEOUTS: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
+
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// How long closing the connection may take; the snapshot ends with it in any case.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// An exported snapshot and the transaction that holds it.
+pub(crate) struct ExportedSnapshot {
+    connection: PgConnection,
+    pub(crate) id: String,
+    pub(crate) as_of: AsOf,
+}
+
+impl ExportedSnapshot {
+    /// Connects and exports a snapshot.
+    ///
+    /// # Errors
+    /// [`Error::Source`] when the database cannot be reached or refuses the role.
+    pub(crate) async fn export(source: &Source) -> Result<Self> {
+        let options = source.catalogue_options()?;
+        let mut connection = connect(source, &options).await?;
+        let (as_of, id) = begin(&mut connection).await.map_err(|cause| broken(source, cause))?;
+        Ok(Self { connection, id, as_of })
+    }
+
+    /// The source's tables as the snapshot sees them.
+    pub(crate) async fn describe(&mut self, source: &Source) -> Result<Vec<TableDescription>> {
+        catalogue::describe(&mut self.connection, source).await.map_err(|cause| broken(source, cause))
+    }
+
+    /// Ends the transaction. An error changes nothing: the rows have been read.
+    pub(crate) async fn close(self) {
+        if !matches!(tokio::time::timeout(CLOSE_TIMEOUT, self.connection.close()).await, Ok(Ok(()))) {
+            tracing::debug!("the connection that held the snapshot was not closed in order");
+        }
+    }
+}
+
+/// Statements with which a connection takes part in the snapshot.
+pub(super) fn import_statements(snapshot_id: &str) -> [String; 3] {
+    [
+        BEGIN.to_owned(),
+        format!("SET TRANSACTION SNAPSHOT '{}'", snapshot_id.replace('\'', "''")),
+        "SET LOCAL statement_timeout = 0".to_owned(),
+    ]
+}
+
+async fn connect(source: &Source, options: &PgConnectOptions) -> Result<PgConnection> {
+    match tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await {
+        Ok(connected) => connected.map_err(|cause| unreachable(source, cause)),
+        Err(_) => Err(Error::Source {
+            source_name: source.name().to_owned(),
+            message: format!("{} did not answer within {} s", source.location(), CONNECT_TIMEOUT.as_secs()),
+            cause: None,
+        }),
+    }
+}
+
+async fn begin(connection: &mut PgConnection) -> Result<(AsOf, String), sqlx::Error> {
+    sqlx::raw_sql(WITHOUT_TIMEOUTS).execute(&mut *connection).await?;
+    let (micros, lsn): (i64, Option<String>) = sqlx::query_as(POSITION).fetch_one(&mut *connection).await?;
+    sqlx::raw_sql(BEGIN).execute(&mut *connection).await?;
+    let (id,): (String,) = sqlx::query_as("SELECT pg_export_snapshot()").fetch_one(&mut *connection).await?;
+    let time = DateTime::<Utc>::from_timestamp_micros(micros).unwrap_or_default();
+    let lsn = lsn.and_then(|lsn| lsn.parse().ok()).unwrap_or(Lsn::UNKNOWN);
+    Ok((AsOf { time, lsn }, id))
+}
+
+/// Why no connection could be made, in words of ours: PostgreSQL's own may quote what was sent.
+fn unreachable(source: &Source, cause: sqlx::Error) -> Error {
+    let location = source.location();
+    let reason = match &cause {
+        sqlx::Error::Database(error) => match error.code().as_deref() {
+            Some("28P01") => "refused the password; check the source's URL".to_owned(),
+            Some("28000") => "refused the role; check the source's URL and the server's pg_hba.conf".to_owned(),
+            Some("3D000") => "has no database of that name".to_owned(),
+            Some("53300") => "has no connection left".to_owned(),
+            Some("57P03") => "is starting up or shutting down".to_owned(),
+            code => format!("refused the connection (SQLSTATE {})", code.unwrap_or("unknown")),
+        },
+        sqlx::Error::Io(error) => format!("cannot be reached ({})", error.kind()),
+        _ => "cannot be reached".to_owned(),
+    };
+    Error::Source {
+        source_name: source.name().to_owned(),
+        message: format!("{location} {reason}"),
+        cause: Some(Box::new(cause)),
+    }
+}
+
+fn broken(source: &Source, cause: sqlx::Error) -> Error {
+    let message = match cause.as_database_error().and_then(|error| error.code()) {
+        Some(code) => format!("{} could not read the catalogue (SQLSTATE {code})", source.location()),
+        None => format!("the connection to {} was lost", source.location()),
+    };
+    Error::Source { source_name: source.name().to_owned(), message, cause: Some(Box::new(cause)) }
+}

@@ -1,0 +1,41 @@
+//! The catalogues of one snapshot: one for each source, with its schemas and tables.
+
+use std::sync::Arc;
+
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
+    SchemaProvider,
+};
+use datafusion::common::Result;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use object_store::ObjectStore;
+
+use super::manifest::Manifest;
+use super::table::SnapshotTable;
+
+/// Builds the table providers of a manifest.
+pub(super) fn build(
+    manifest: &Manifest,
+    store: &Arc<dyn ObjectStore>,
+    store_url: &ObjectStoreUrl,
+) -> Result<Arc<dyn CatalogProviderList>> {
+    let catalogs = MemoryCatalogProviderList::new();
+    for entry in &manifest.tables {
+        let table = SnapshotTable::new(entry, Arc::clone(store), store_url.clone())?;
+        let catalog = catalogs.catalog(&entry.name.catalog).unwrap_or_else(|| {
+            let catalog: Arc<dyn CatalogProvider> = Arc::new(MemoryCatalogProvider::new());
+            catalogs.register_catalog(entry.name.catalog.clone(), Arc::clone(&catalog));
+            catalog
+        });
+        let schema = match catalog.schema(&entry.name.schema) {
+            Some(schema) => schema,
+            None => {
+                let schema: Arc<dyn SchemaProvider> = Arc::new(MemorySchemaProvider::new());
+                catalog.register_schema(&entry.name.schema, Arc::clone(&schema))?;
+                schema
+            }
+        };
+        schema.register_table(entry.name.table.clone(), Arc::new(table))?;
+    }
+    Ok(Arc::new(catalogs))
+}

@@ -1,0 +1,70 @@
+//! Writes one partition's batches into one Parquet file.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::PathBuf;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+
+use super::checksum::ChecksumWriter;
+use super::manifest::FileEntry;
+use super::statistics;
+use crate::error::{Error, Result};
+
+/// Rows of a row group: the unit that a scan skips or reads. A multiple of the reader's batch.
+const ROW_GROUP_ROWS: usize = 262_144;
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// A Parquet file being written.
+pub(crate) struct PartitionWriter {
+    path: PathBuf,
+    relative: String,
+    schema: SchemaRef,
+    rows: u64,
+    writer: ArrowWriter<ChecksumWriter<BufWriter<File>>>,
+}
+
+impl PartitionWriter {
+    /// Creates the file `path`, which the manifest will know as `relative`.
+    pub(super) fn create(path: PathBuf, relative: String, schema: SchemaRef) -> Result<Self> {
+        let file = File::create_new(&path).map_err(Error::storage("cannot create", &path))?;
+        let output = ChecksumWriter::new(BufWriter::with_capacity(BUFFER_BYTES, file));
+        let writer = ArrowWriter::try_new(output, schema.clone(), Some(properties()))
+            .map_err(|error| failed(&path, error.into()))?;
+        Ok(Self { path, relative, schema, rows: 0, writer })
+    }
+
+    /// Appends a batch.
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.rows += batch.num_rows() as u64;
+        self.writer.write(batch).map_err(|error| failed(&self.path, error.into()))
+    }
+
+    /// Completes the file and makes it durable.
+    pub(crate) fn finish(mut self) -> Result<FileEntry> {
+        let metadata = self.writer.finish().map_err(|error| failed(&self.path, error.into()))?;
+        let columns = statistics::of_parquet(&metadata, &self.schema)
+            .map_err(|error| failed(&self.path, std::io::Error::other(error)))?;
+        let output = self.writer.into_inner().map_err(|error| failed(&self.path, error.into()))?;
+        let (buffered, bytes, checksum) = output.into_parts();
+        let file = buffered.into_inner().map_err(|error| failed(&self.path, error.into_error()))?;
+        file.sync_all().map_err(|cause| failed(&self.path, cause))?;
+        Ok(FileEntry { path: self.relative, rows: self.rows, bytes, checksum, columns, deletes: None })
+    }
+}
+
+fn properties() -> WriterProperties {
+    WriterProperties::builder()
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_compression(Compression::SNAPPY)
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .build()
+}
+
+fn failed(path: &std::path::Path, cause: std::io::Error) -> Error {
+    Error::Storage { action: "cannot write", path: path.to_owned(), cause }
+}

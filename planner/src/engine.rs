@@ -1,0 +1,200 @@
+//! The engine: from SQL to a stream of batches. Planning and execution run on threads of their own, apart
+//! from those that serve connections, with stacks deep enough for nested plans.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::SQLOptions;
+use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::sqlparser::ast;
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use rail_forge_connectors::{PinnedSnapshot, SnapshotStore};
+use tokio::runtime::Runtime;
+
+use crate::error::{Error, Result};
+use crate::limits::{Limits, check_text};
+use crate::query::{Prepared, Query};
+use crate::session::Sessions;
+use crate::stream::{Execution, ResultStream};
+use crate::{names, parameters};
+
+/// Planning recurses over expressions and subqueries; the limits on text keep it within this.
+const STACK_BYTES: usize = 32 << 20;
+
+/// Answers queries from the snapshots of a store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    store: Arc<SnapshotStore>,
+    sessions: Sessions,
+    timeout: Duration,
+    /// Taken when the engine is dropped, because a runtime must not be dropped where it could block.
+    runtime: Option<Runtime>,
+}
+
+impl Engine {
+    /// Sets up the engine. Unqualified names are looked up in `default_catalog`.
+    ///
+    /// # Errors
+    /// When the spill folder or the threads cannot be had.
+    pub fn new(store: Arc<SnapshotStore>, limits: &Limits, default_catalog: &str) -> Result<Self> {
+        let sessions = Sessions::new(limits, &store, default_catalog)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .thread_name("query")
+            .thread_stack_size(STACK_BYTES)
+            .enable_time()
+            .build()
+            .map_err(|cause| Error::Internal(cause.into()))?;
+        Ok(Self { shared: Arc::new(Shared { store, sessions, timeout: limits.timeout, runtime: Some(runtime) }) })
+    }
+
+    /// Plans a statement on the current snapshot, without running it.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the statement; see [`Error`].
+    pub async fn prepare(&self, query: Query) -> Result<Prepared> {
+        let engine = Arc::clone(&self.shared);
+        let snapshot = engine.store.pin();
+        self.on_query_threads(async move { engine.prepare(&query, snapshot).await }).await
+    }
+
+    /// Runs a statement on the snapshot `version`, or on the current one.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the statement; errors of its execution come from the stream.
+    pub async fn execute(&self, query: Query, version: Option<u64>) -> Result<ResultStream> {
+        let engine = Arc::clone(&self.shared);
+        let snapshot = match version {
+            Some(version) => engine.store.pin_version(version)?,
+            None => engine.store.pin(),
+        };
+        let timeout = engine.timeout;
+        let started = tokio::time::Instant::now();
+        let planned = self
+            .on_query_threads(async move {
+                let planned = engine.plan(&query, snapshot).await?;
+                if query.parameters.is_none() {
+                    refuse_unbound(&planned.plan)?;
+                }
+                Ok(planned)
+            })
+            .await?;
+        let runtime = self.shared.runtime()?;
+        Ok(ResultStream::start(runtime.handle(), planned, started + timeout, timeout))
+    }
+
+    /// Runs planning under the query timeout, where a panic is an error of this query alone.
+    async fn on_query_threads<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let timeout = self.shared.timeout;
+        let task = self.shared.runtime()?.spawn(async move { tokio::time::timeout(timeout, work).await });
+        match task.await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(Error::Deadline { seconds: timeout.as_secs() }),
+            Err(panic) => Err(Error::Internal(Box::new(panic))),
+        }
+    }
+}
+
+impl Shared {
+    fn runtime(&self) -> Result<&Runtime> {
+        self.runtime.as_ref().ok_or_else(|| Error::Internal("the engine has stopped".into()))
+    }
+
+    async fn prepare(&self, query: &Query, snapshot: PinnedSnapshot) -> Result<Prepared> {
+        let planned = self.plan(query, snapshot).await?;
+        let parameters = parameters::wanted(&planned.plan)?;
+        Ok(Prepared { schema: Arc::clone(planned.plan.schema().inner()), parameters, truth: planned.truth })
+    }
+
+    /// The analysed plan: the one whose schema is that of the result.
+    async fn plan(&self, query: &Query, snapshot: PinnedSnapshot) -> Result<Execution> {
+        check_text(&query.sql)?;
+        let statement = parse(&query.sql)?;
+        let state = self.sessions.open(&snapshot, &query.defaults);
+        let truth = names::resolve(&state, &statement, &snapshot.manifest)?;
+        let plan = state.statement_to_plan(statement).await?;
+        read_only().verify_plan(&plan)?;
+        let plan = match &query.parameters {
+            Some(values) => parameters::bind(plan, values)?,
+            None => plan,
+        };
+        let plan = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})?;
+        Ok(Execution { state, plan, truth, snapshot })
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Parses one statement and refuses those that are no queries, before a plan could touch anything.
+fn parse(sql: &str) -> Result<Statement> {
+    let mut statements = DFParserBuilder::new(sql)
+        .with_dialect(&PostgreSqlDialect {})
+        .with_recursion_limit(crate::session::NESTING)
+        .build()?
+        .parse_statements()?;
+    let Some(statement) = statements.pop_front() else {
+        return Err(Error::Syntax("the statement is empty".to_owned()));
+    };
+    if !statements.is_empty() {
+        return Err(Error::Unsupported("not supported: several statements at once; send them one by one".to_owned()));
+    }
+    match &statement {
+        Statement::Statement(inner) => refuse_changes(inner)?,
+        Statement::Explain(explain) => match explain.statement.as_ref() {
+            Statement::Statement(inner) => refuse_changes(inner)?,
+            other => return Err(Error::ReadOnly(first_word(&other.to_string()))),
+        },
+        other => return Err(Error::ReadOnly(first_word(&other.to_string()))),
+    }
+    Ok(statement)
+}
+
+fn refuse_changes(statement: &ast::Statement) -> Result<()> {
+    match statement {
+        ast::Statement::Query(query) => match query.body.as_ref() {
+            ast::SetExpr::Insert(_) | ast::SetExpr::Update(_) | ast::SetExpr::Delete(_) => {
+                Err(Error::ReadOnly("a query that changes rows".to_owned()))
+            }
+            _ if !query.locks.is_empty() => Err(Error::ReadOnly("SELECT ... FOR UPDATE".to_owned())),
+            _ => Ok(()),
+        },
+        ast::Statement::ShowVariable { .. }
+        | ast::Statement::ShowTables { .. }
+        | ast::Statement::ShowColumns { .. }
+        | ast::Statement::Explain { .. } => Ok(()),
+        other => Err(Error::ReadOnly(first_word(&other.to_string()))),
+    }
+}
+
+fn first_word(statement: &str) -> String {
+    statement.split_whitespace().next().unwrap_or("the statement").to_uppercase()
+}
+
+fn refuse_unbound(plan: &LogicalPlan) -> Result<()> {
+    match parameters::wanted(plan)?.len() {
+        0 => Ok(()),
+        wanted => Err(Error::Parameter(format!(
+            "the statement has {wanted} parameter{}, but none was given",
+            if wanted == 1 { "" } else { "s" }
+        ))),
+    }
+}
+
+/// The second look, at the plan: whatever the text looked like, a plan that changes anything is refused.
+fn read_only() -> SQLOptions {
+    SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
+}

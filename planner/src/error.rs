@@ -1,0 +1,52 @@
+//! Why a query was not answered, by what its sender does next. Texts name the thing and are safe to show:
+//! what an operating system or a driver said is kept as the cause, for the log.
+
+use rail_forge_connectors as connectors;
+
+/// The result of this crate's functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a query was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The SQL text cannot be parsed; the message ends with line and column.
+    #[error("syntax error: {0}")]
+    Syntax(String),
+
+    /// The query names a table that is not there.
+    #[error("{0}")]
+    UnknownTable(String),
+
+    /// The query names a column, function or type that is not there, or combines types that do not go
+    /// together, or its data make an expression fail.
+    #[error("{0}")]
+    Query(String),
+
+    /// Parameters of the wrong number or type.
+    #[error("{0}")]
+    Parameter(String),
+
+    /// PostgreSQL may know it, RailForge does not.
+    #[error("{0}")]
+    Unsupported(String),
+
+    /// A statement that would change something.
+    #[error("{0} is refused: RailForge answers queries and changes nothing; send it to PostgreSQL")]
+    ReadOnly(String),
+
+    /// The query was too large, or needed more memory or disk than it may have.
+    #[error("{0}")]
+    TooLarge(String),
+
+    /// The query ran longer than it may.
+    #[error("the query was stopped after {seconds} s (setting query_timeout)")]
+    Deadline { seconds: u64 },
+
+    /// The snapshot store, for example because a ticket has grown too old.
+    #[error(transparent)]
+    Snapshot(#[from] connectors::Error),
+
+    /// A defect of RailForge or DataFusion; the cause is in the log.
+    #[error("the query failed inside the server; its log has the cause")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}

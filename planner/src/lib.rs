@@ -1,0 +1,19 @@
+//! The engine of RailForge: SQL in PostgreSQL's dialect, to a plan, to a stream of Arrow batches, computed
+//! on one pinned snapshot and within limits. Knows nothing of gRPC, tokens or HTTP.
+
+mod engine;
+mod error;
+mod explain_error;
+mod limits;
+mod names;
+mod numeric;
+mod parameters;
+mod query;
+mod session;
+mod stream;
+
+pub use engine::Engine;
+pub use error::{Error, Result};
+pub use limits::Limits;
+pub use query::{NameDefaults, Prepared, Query, Truth};
+pub use stream::ResultStream;

@@ -1,0 +1,80 @@
+//! The limits of a query, and the check of its text before anything recursive sees it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+
+use crate::error::{Error, Result};
+
+/// What queries may use together and each.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Memory of all running queries together, in bytes. What needs more spills to disk or fails.
+    pub memory_bytes: usize,
+    /// Where queries spill; emptied at start.
+    pub spill_dir: PathBuf,
+    /// Disk of all running queries together, in bytes.
+    pub spill_bytes: u64,
+    /// How long a query may take, planning and sending its result included.
+    pub timeout: Duration,
+}
+
+/// SQL longer than this is data in disguise; a parameter or a table carries it better.
+const MAX_SQL_BYTES: usize = 1 << 20;
+/// Operators in one statement. A chain of them is a tree as deep as it is long, which planning walks many
+/// times: 1,000 plan within a second, 5,000 within half a minute, 10,000 overflowed the stack.
+const MAX_OPERATORS: usize = 1_000;
+
+/// Refuses statements that would cost much before they run.
+pub(crate) fn check_text(sql: &str) -> Result<()> {
+    if sql.len() > MAX_SQL_BYTES {
+        return Err(Error::TooLarge(format!(
+            "the statement has {} bytes; at most {MAX_SQL_BYTES} are read. Pass values as parameters",
+            sql.len()
+        )));
+    }
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql)
+        .tokenize()
+        .map_err(|error| Error::Syntax(error.to_string()))?;
+    let operators = tokens.iter().filter(|token| is_operator(token)).count();
+    if operators > MAX_OPERATORS {
+        return Err(Error::TooLarge(format!(
+            "the statement has {operators} operators; at most {MAX_OPERATORS} are planned. Write a list as IN (...) or = ANY($1)"
+        )));
+    }
+    Ok(())
+}
+
+fn is_operator(token: &Token) -> bool {
+    match token {
+        Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::Mod | Token::StringConcat | Token::Caret => true,
+        Token::Word(word) => matches!(
+            word.keyword,
+            Keyword::AND | Keyword::OR | Keyword::NOT | Keyword::UNION | Keyword::INTERSECT | Keyword::EXCEPT
+        ),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_chains_are_refused_and_long_lists_are_not() {
+        let chain = format!("SELECT {}", vec!["1"; 2_000].join("+"));
+        let message = check_text(&chain).unwrap_err().to_string();
+        assert!(message.contains("1999 operators"), "{message}");
+        let list = format!("SELECT 1 WHERE 1 IN ({})", vec!["1"; 20_000].join(","));
+        check_text(&list).unwrap();
+    }
+
+    #[test]
+    fn an_unterminated_string_is_a_syntax_error_with_its_place() {
+        let message = check_text("SELECT 'x").unwrap_err().to_string();
+        assert!(message.contains("Line: 1, Column: 8"), "{message}");
+    }
+}

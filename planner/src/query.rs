@@ -1,0 +1,43 @@
+//! What a client asks for, and what it is told about the answer.
+
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::ScalarValue;
+use rail_forge_connectors::{AsOf, TableName};
+use serde::{Deserialize, Serialize};
+
+/// One statement with its parameters.
+#[derive(Debug, Clone)]
+pub struct Query {
+    pub sql: String,
+    /// The values of `$1`, `$2`, ...; `None` before they are bound.
+    pub parameters: Option<Vec<ScalarValue>>,
+    pub defaults: NameDefaults,
+}
+
+/// Where unqualified names are looked up. `None` is the server's default: the first source, `public`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NameDefaults {
+    pub catalog: Option<String>,
+    pub schema: Option<String>,
+}
+
+/// A planned statement.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The columns of the result, as the engine computes them.
+    pub schema: SchemaRef,
+    /// For `$1`, `$2`, ... the type that the statement wants; `None` where any will do.
+    pub parameters: Vec<Option<DataType>>,
+    pub truth: Truth,
+}
+
+/// What a result is true for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Truth {
+    /// The version of the snapshot that the result is computed on.
+    pub version: u64,
+    /// The oldest moment of the tables that the result reads; `None` where it reads none.
+    pub as_of: Option<AsOf>,
+    /// Those tables, each with its moment. They are the same unless tables were refreshed apart.
+    pub tables: Vec<(TableName, AsOf)>,
+}

@@ -1,0 +1,102 @@
+//! DataFusion's session, set up once to speak PostgreSQL and copied for every query with the catalogues
+//! of the snapshot that the query has pinned.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use datafusion::config::Dialect;
+use datafusion::error::Result;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::optimizer::Analyzer;
+use datafusion::prelude::SessionConfig;
+use rail_forge_connectors::{PinnedSnapshot, SnapshotStore};
+use url::Url;
+
+use crate::limits::Limits;
+use crate::numeric::{NumericAverage, NumericDivision};
+use crate::query::NameDefaults;
+
+/// The schema of unqualified names, as in PostgreSQL.
+const DEFAULT_SCHEMA: &str = "public";
+/// Rows of a batch inside the engine.
+const BATCH_ROWS: usize = 8_192;
+/// How many of the largest consumers an out-of-memory error names.
+const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
+/// How deep expressions and subqueries may nest in the text.
+pub(crate) const NESTING: usize = 64;
+
+/// The template that sessions are copied from.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    template: SessionState,
+}
+
+impl Sessions {
+    /// `default_catalog` is where unqualified names are looked up.
+    pub(crate) fn new(limits: &Limits, store: &SnapshotStore, default_catalog: &str) -> Result<Self> {
+        let runtime = Arc::new(runtime(limits, store)?);
+        let template = SessionStateBuilder::new()
+            .with_default_features()
+            .with_config(config(default_catalog))
+            .with_runtime_env(runtime)
+            .with_analyzer_rules(analyzer_rules())
+            .build();
+        Ok(Self { template })
+    }
+
+    /// A session that sees the pinned snapshot's tables and no others.
+    pub(crate) fn open(&self, snapshot: &PinnedSnapshot, defaults: &NameDefaults) -> SessionState {
+        let mut config = self.template.config().clone();
+        let catalog = &mut config.options_mut().catalog;
+        if let Some(name) = &defaults.catalog {
+            catalog.default_catalog.clone_from(name);
+        }
+        if let Some(name) = &defaults.schema {
+            catalog.default_schema.clone_from(name);
+        }
+        SessionStateBuilder::new_from_existing(self.template.clone())
+            .with_catalog_list(snapshot.catalogs())
+            .with_config(config)
+            .build()
+    }
+}
+
+fn config(default_catalog: &str) -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_default_catalog_and_schema(default_catalog, DEFAULT_SCHEMA)
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(true)
+        .with_batch_size(BATCH_ROWS);
+    let options = config.options_mut();
+    options.sql_parser.dialect = Dialect::PostgreSQL;
+    options.sql_parser.parse_float_as_decimal = true;
+    config
+}
+
+/// DataFusion's analyzer rules with ours before type coercion, which would hide the operands' own types.
+/// Averages come first: they make quotients that need no second look.
+fn analyzer_rules() -> Vec<Arc<dyn datafusion::optimizer::AnalyzerRule + Send + Sync>> {
+    let mut rules = Analyzer::new().rules;
+    let coercion = rules.iter().position(|rule| rule.name() == "type_coercion").unwrap_or(rules.len());
+    rules.splice(coercion..coercion, [Arc::new(NumericAverage) as _, Arc::new(NumericDivision) as _]);
+    rules
+}
+
+/// Memory and disk under limits, and no object store but the snapshots'.
+fn runtime(limits: &Limits, store: &SnapshotStore) -> Result<RuntimeEnv> {
+    let pool = TrackConsumersPool::new(FairSpillPool::new(limits.memory_bytes), NAMED_CONSUMERS);
+    let spill = DiskManagerBuilder::default()
+        .with_mode(DiskManagerMode::Directories(vec![limits.spill_dir.clone()]))
+        .with_max_temp_directory_size(limits.spill_bytes);
+    let runtime =
+        RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(spill).build()?;
+    if let Ok(files) = Url::parse("file://") {
+        runtime.deregister_object_store(&files)?;
+    }
+    let (url, files) = store.object_store();
+    runtime.register_object_store(url.as_ref(), files);
+    Ok(runtime)
+}

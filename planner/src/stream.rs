@@ -1,0 +1,97 @@
+//! A result on its way: batches that the engine computes on its own threads go through a short queue to
+//! whoever serves the client. Dropping the stream, or the deadline, ends the query.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::execute_stream;
+use futures::{FutureExt, Stream, StreamExt};
+use rail_forge_connectors::PinnedSnapshot;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::error::{Error, Result};
+use crate::query::Truth;
+
+/// Batches that wait for a reader that is slower than the query: with those in flight on either side, what
+/// a stalled client costs in memory.
+const QUEUED_BATCHES: usize = 2;
+
+/// The batches of a result.
+#[derive(Debug)]
+pub struct ResultStream {
+    schema: SchemaRef,
+    truth: Truth,
+    batches: mpsc::Receiver<Result<RecordBatch>>,
+}
+
+/// What a query needs to run.
+pub(crate) struct Execution {
+    pub(crate) state: SessionState,
+    pub(crate) plan: LogicalPlan,
+    pub(crate) truth: Truth,
+    pub(crate) snapshot: PinnedSnapshot,
+}
+
+impl ResultStream {
+    /// Starts the query on the runtime.
+    pub(crate) fn start(runtime: &Handle, execution: Execution, deadline: Instant, timeout: Duration) -> Self {
+        let (sender, batches) = mpsc::channel(QUEUED_BATCHES);
+        let truth = execution.truth.clone();
+        let schema = SchemaRef::clone(execution.plan.schema().inner());
+        runtime.spawn(async move {
+            let run = AssertUnwindSafe(execution.run(&sender)).catch_unwind();
+            let error = tokio::select! {
+                finished = run => match finished {
+                    Ok(Ok(())) => return,
+                    Ok(Err(error)) => error,
+                    Err(_) => Error::Internal("the query panicked".into()),
+                },
+                () = tokio::time::sleep_until(deadline) => Error::Deadline { seconds: timeout.as_secs() },
+                () = sender.closed() => return,
+            };
+            // A receiver that has gone away does not miss the error.
+            let _ = sender.send(Err(error)).await;
+        });
+        Self { schema, truth, batches }
+    }
+
+    /// The columns of every batch.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// What the result is true for.
+    pub fn truth(&self) -> &Truth {
+        &self.truth
+    }
+}
+
+impl Stream for ResultStream {
+    type Item = Result<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.batches.poll_recv(context)
+    }
+}
+
+impl Execution {
+    async fn run(self, sender: &mpsc::Sender<Result<RecordBatch>>) -> Result<()> {
+        let plan = self.state.create_physical_plan(&self.plan).await?;
+        let mut stream = execute_stream(plan, self.state.task_ctx())?;
+        while let Some(batch) = stream.next().await {
+            if sender.send(Ok(batch?)).await.is_err() {
+                break;
+            }
+        }
+        drop(self.snapshot);
+        Ok(())
+    }
+}

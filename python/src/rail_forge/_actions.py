@@ -1,0 +1,138 @@
+"""RailForge's own Flight actions: what is asked and answered, as JSON on the wire and as dataclasses here."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ._as_of import AsOf, read_as_of
+from ._errors import RefreshError, ServerError, expected
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+REFRESH = "rail_forge.refresh"
+STATUS = "rail_forge.status"
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshedTable:
+    """What a refresh did to one table: its size now, and the moment that it now shows.
+
+    When `error` is set the table still shows what it showed before, and `as_of` is None.
+    """
+
+    catalog: str
+    schema: str
+    table: str
+    rows: int
+    bytes: int
+    as_of: AsOf | None
+    error: str | None
+
+    @property
+    def full_name(self) -> str:
+        """The name to query and refresh the table by: `catalog.schema.table`."""
+        return f"{self.catalog}.{self.schema}.{self.table}"
+
+
+@dataclass(frozen=True, slots=True)
+class TableStatus:
+    """One table on the server.
+
+    `rows`, `bytes`, `as_of` and `lag_seconds` (how far the table is behind PostgreSQL) are None while there
+    is no snapshot of it; `error` is what the last refresh failed with, None when it succeeded.
+    """
+
+    catalog: str
+    schema: str
+    table: str
+    rows: int | None
+    bytes: int | None
+    as_of: AsOf | None
+    lag_seconds: float | None
+    error: str | None
+
+    @property
+    def full_name(self) -> str:
+        """The name to query and refresh the table by: `catalog.schema.table`."""
+        return f"{self.catalog}.{self.schema}.{self.table}"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """One PostgreSQL database behind the server; `message` explains a `state` that is not the normal one."""
+
+    catalog: str
+    state: str
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStatus:
+    """A server's version, its sources and their tables."""
+
+    version: str
+    sources: list[SourceStatus]
+    tables: list[TableStatus]
+
+
+def refresh_request(tables: Sequence[str]) -> bytes:
+    """Return the body of the refresh action; no tables means all."""
+    return json.dumps({"tables": list(tables)}).encode()
+
+
+def read_refresh(answers: Sequence[bytes]) -> list[RefreshedTable]:
+    """Return what a refresh did; raises RefreshError when a table failed."""
+    with expected("answer to a refresh"):
+        events = [json.loads(answer) for answer in answers]
+        done = next((event for event in events if event["event"] == "done"), None)
+        if done is None:
+            raise ServerError("the server ended the refresh without a word about its outcome")
+        as_of = read_as_of(done)
+        tables = [_refreshed_table(event, as_of) for event in events if event["event"] == "table"]
+    if any(table.error is not None for table in tables):
+        raise RefreshError(tables)
+    return tables
+
+
+def read_status(answers: Sequence[bytes]) -> ServerStatus:
+    """Return the server's status from the one answer to the status action."""
+    with expected("status"):
+        [answer] = answers
+        status = json.loads(answer)
+        return ServerStatus(
+            version=status["version"],
+            sources=[_source_status(source) for source in status["sources"]],
+            tables=[_table_status(table) for table in status["tables"]],
+        )
+
+
+def _refreshed_table(event: Mapping[str, Any], as_of: AsOf | None) -> RefreshedTable:
+    return RefreshedTable(
+        catalog=event["catalog"],
+        schema=event["schema"],
+        table=event["table"],
+        rows=event["rows"],
+        bytes=event["bytes"],
+        as_of=as_of if event["error"] is None else None,
+        error=event["error"],
+    )
+
+
+def _source_status(source: Mapping[str, Any]) -> SourceStatus:
+    return SourceStatus(catalog=source["catalog"], state=source["state"], message=source["message"])
+
+
+def _table_status(table: Mapping[str, Any]) -> TableStatus:
+    return TableStatus(
+        catalog=table["catalog"],
+        schema=table["schema"],
+        table=table["table"],
+        rows=table["rows"],
+        bytes=table["bytes"],
+        as_of=read_as_of(table),
+        lag_seconds=table["lag_seconds"],
+        error=table["error"],
+    )

@@ -1,0 +1,133 @@
+"""The client: a URL in, results out.
+
+It puts the pieces of the other modules in order; it knows neither bytes nor pyarrow's calls.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+from urllib.parse import quote, urlsplit
+
+from . import _flight_sql
+from ._actions import (
+    REFRESH,
+    STATUS,
+    RefreshedTable,
+    ServerStatus,
+    read_refresh,
+    read_status,
+    refresh_request,
+)
+from ._connection import Connection
+from ._errors import expected
+from ._parameters import parameter_batch
+from ._result import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    import pyarrow as pa
+
+_SCHEMES = ("grpc", "grpc+tcp")
+
+
+def connect(
+    url: str, *, catalog: str | None = None, schema: str | None = None, timeout: float | None = None
+) -> Client:
+    """Return a client of the server at `url`, such as `grpc://127.0.0.1:32010`.
+
+    Nothing is sent yet: a server that cannot be reached shows with the first call.
+
+    `catalog` and `schema` are where names without them are looked up, the server's defaults when None.
+    `timeout`, in seconds, bounds every call to the server; reading a result is one call, from its first batch
+    to its last. Without it a call takes as long as the server does.
+
+    Raises ValueError when `url` or `timeout` cannot be used.
+    """
+    if timeout is not None and timeout <= 0:
+        raise ValueError(f"timeout must be more than 0 seconds, not {timeout}")
+    return Client(_checked(url), _headers(catalog, schema), timeout)
+
+
+class Client:
+    """A connection to a RailForge server, made by `connect`. May be shared between threads."""
+
+    def __init__(self, url: str, headers: dict[str, str], timeout: float | None) -> None:
+        self._url = url
+        self._connection = Connection(url, headers, timeout)
+
+    def sql(self, sql: str, params: Sequence[object] | None = None) -> Result:
+        """Have the server plan a query and return its result, which is read when it is first asked for.
+
+        `params` are the values of `$1`, `$2`, ... in the query, sent beside it and never as part of its text.
+
+        Raises QueryError when the query cannot be answered as it is written, TypeError when `params` is not a
+        sequence and ValueError when one of its values cannot be sent.
+        """
+        parameters = parameter_batch(() if params is None else params)
+        if parameters.num_columns == 0:
+            return Result(self._connection, self._connection.flight_info(sql.encode()))
+        return self._prepared(sql, parameters)
+
+    def refresh(self, *tables: str) -> list[RefreshedTable]:
+        """Bring tables up to date with PostgreSQL, all of them when none is named, and wait until it is done.
+
+        A name is `table`, `schema.table` or `catalog.schema.table`.
+
+        Raises RefreshError when a table could not be refreshed; the others were.
+        """
+        return read_refresh(self._connection.act(REFRESH, refresh_request(tables)))
+
+    def status(self) -> ServerStatus:
+        """Return the state of the server, its sources and their tables."""
+        return read_status(self._connection.act(STATUS, b""))
+
+    def close(self) -> None:
+        """Refuse further calls. May be called again; a result that is being read cannot be read on."""
+        self._connection.close()
+
+    def _prepared(self, sql: str, parameters: pa.RecordBatch) -> Result:
+        """Plan a query with parameters.
+
+        The server keeps no state: the handle carries the query, and binding answers another that carries the
+        parameters too. So a failure halfway leaves nothing behind, and closing does not end the result.
+        """
+        answers = self._connection.act("CreatePreparedStatement", _flight_sql.create_prepared_statement(sql))
+        with expected("answer to CreatePreparedStatement"):
+            [answer] = answers
+        command = _flight_sql.prepared_statement_query(_flight_sql.created_handle(answer))
+        bound = _flight_sql.bound_handle(self._connection.put(command, parameters))
+        info = self._connection.flight_info(_flight_sql.prepared_statement_query(bound))
+        self._connection.act("ClosePreparedStatement", _flight_sql.close_prepared_statement(bound))
+        return Result(self._connection, info)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<rail_forge.Client of {self._url}>"
+
+
+def _checked(url: str) -> str:
+    """Return `url` when it is a scheme, a host and a port; refuse more, since it would be ignored."""
+    parts = urlsplit(url)
+    if parts.scheme not in _SCHEMES or parts.hostname is None or parts.port is None:
+        raise ValueError("the URL of a server is grpc://HOST:PORT or grpc+tcp://HOST:PORT")
+    if "@" in parts.netloc or parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise ValueError("the URL of a server ends with its port and holds no user, path or options")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _headers(catalog: str | None, schema: str | None) -> dict[str, str]:
+    """Return the headers that say where names are looked up.
+
+    Percent-encoded, since gRPC refuses values beyond ASCII and names in PostgreSQL may hold any character.
+    """
+    named = {"x-rail-forge-catalog": catalog, "x-rail-forge-schema": schema}
+    return {name: quote(value, safe="") for name, value in named.items() if value is not None}

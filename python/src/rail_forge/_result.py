@@ -1,0 +1,142 @@
+"""The result of a query: what it is before it is read, and the frames that it can be read into."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Self
+
+import pyarrow as pa
+
+from ._as_of import AsOf, read_as_of
+from ._errors import Error, expected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    import pandas as pd
+    import polars as pl
+    from pyarrow import flight
+
+    from ._connection import BatchStream, Connection
+
+_COLUMNS_IN_REPR = 8
+
+
+class Result:
+    """One query's result, computed on one moment of the database and read when it is first asked for.
+
+    `arrow()`, `polars()`, `pandas()` and `rows()` read it whole and keep it, so they can be called in any
+    order and again. `batches()` reads it without keeping it, once. A result that is closed or dropped before
+    it was read to its end tells the server to stop. Not to be shared between threads.
+    """
+
+    def __init__(self, connection: Connection, info: flight.FlightInfo) -> None:
+        self._stream = connection.read(info.endpoints)
+        self._taken = False
+        self._table: pa.Table | None = None
+        self._schema = info.schema
+        with expected("description of a result"):
+            origin = json.loads(info.app_metadata)
+            self._engine: str = origin["engine"]
+            self._as_of = read_as_of(origin)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns' names and Arrow types, known without reading."""
+        return self._schema
+
+    @property
+    def as_of(self) -> AsOf | None:
+        """The database's moment that the result is true for; None when it depends on no table."""
+        return self._as_of
+
+    @property
+    def engine(self) -> str:
+        """What computed the result: `datafusion`, or `postgres` for what was handed on to PostgreSQL."""
+        return self._engine
+
+    def arrow(self) -> pa.Table:
+        """Return the result as an Arrow table, which shares the memory that it arrived in."""
+        if self._table is None:
+            self._table = pa.Table.from_batches(self._take_stream().read_all(), schema=self._schema)
+        return self._table
+
+    def polars(self) -> pl.DataFrame:
+        """Return the result as a Polars frame, which shares the Arrow table's memory where Polars can."""
+        try:
+            import polars as pl  # noqa: PLC0415 - an optional dependency
+        except ModuleNotFoundError as error:
+            raise _missing("polars") from error
+        return pl.DataFrame(pl.from_arrow(self.arrow(), rechunk=False))
+
+    def pandas(self) -> pd.DataFrame:
+        """Return the result as a pandas frame with Arrow-backed columns, so that types and NULLs stay."""
+        try:
+            import pandas as pd  # noqa: PLC0415 - an optional dependency
+        except ModuleNotFoundError as error:
+            raise _missing("pandas") from error
+        return self.arrow().to_pandas(types_mapper=pd.ArrowDtype)
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Return the result as tuples; for small results, since every value becomes a Python object."""
+        table = self.arrow()
+        if table.num_columns == 0:  # zip() would lose the rows of `SELECT FROM orders`
+            return [()] * table.num_rows
+        return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Iterate over the record batches as they arrive, keeping none; leaving the loop stops the server."""
+        if self._table is not None:
+            return iter(self._table.to_batches())
+        return self._streamed(self._take_stream())
+
+    def close(self) -> None:
+        """Stop the server if it is still sending. What was read stays; what was not is gone."""
+        self._taken = True
+        self._stream.cancel()
+
+    def _take_stream(self) -> BatchStream:
+        if self._taken:
+            raise Error(
+                "this result is gone: it was streamed by batches(), closed or interrupted; "
+                "run the query again, and call arrow() first to keep its result"
+            )
+        self._taken = True
+        return self._stream
+
+    def _streamed(self, stream: BatchStream) -> Iterator[pa.RecordBatch]:
+        # A method, so that the iterator keeps this result, and with it the stream, from being dropped.
+        try:
+            yield from stream
+        finally:
+            stream.cancel()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Hand the result to any Arrow library, as often as it asks; reads it whole, as `arrow()` does."""
+        return self.arrow().__arrow_c_stream__(requested_schema)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        columns = [f"{field.name} {field.type}" for field in self._schema]
+        if len(columns) > _COLUMNS_IN_REPR:
+            columns[_COLUMNS_IN_REPR:] = [f"{len(columns) - _COLUMNS_IN_REPR} more"]
+        moment = f", as of {self._as_of.time.isoformat()} at {self._as_of.lsn}" if self._as_of else ""
+        size = "not read" if self._table is None else f"{self._table.num_rows} rows"
+        return f"<rail_forge.Result: {size}, by {self._engine}{moment}; {', '.join(columns)}>"
+
+
+def _missing(package: str) -> ModuleNotFoundError:
+    return ModuleNotFoundError(
+        f"Result.{package}() needs {package}: pip install rail-forge[{package}]", name=package
+    )

@@ -1,0 +1,106 @@
+//! The command line.
+
+mod progress;
+mod remote;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::failure::Failure;
+use crate::settings::{self, SettingsArgs};
+use crate::{logging, serve};
+
+/// A columnar analytics server in front of PostgreSQL.
+#[derive(Debug, Parser)]
+#[command(name = "rail-forge", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the tables of the sources over Arrow Flight SQL.
+    Serve(SettingsArgs),
+    /// Check the settings without serving.
+    Check(SettingsArgs),
+    /// Pull tables from PostgreSQL now; without names, all of them.
+    Refresh {
+        #[command(flatten)]
+        server: ServerArgs,
+        /// Names as table, schema.table or catalogue.schema.table.
+        tables: Vec<String>,
+    },
+    /// Show sources and tables: rows, bytes, freshness.
+    Status {
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// Run a query and print its result.
+    Sql {
+        #[command(flatten)]
+        server: ServerArgs,
+        query: String,
+    },
+    /// Print the reference of all settings.
+    #[command(hide = true)]
+    Settings,
+}
+
+/// Which server to talk to, and how to print what it says.
+#[derive(Debug, Args)]
+struct ServerArgs {
+    /// The server's address.
+    #[arg(long, env = "RAIL_FORGE_URL", default_value_t = format!("grpc://{}", settings::DEFAULT_LISTEN))]
+    url: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Serve(args) => start_server(args),
+        Command::Check(args) => check(args),
+        Command::Refresh { server, tables } => on_runtime(remote::refresh(server, tables)),
+        Command::Status { server } => on_runtime(remote::status(server)),
+        Command::Sql { server, query } => on_runtime(remote::sql(server, query)),
+        Command::Settings => {
+            print!("{}", settings::print_reference());
+            Ok(())
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn start_server(args: SettingsArgs) -> Result<(), Failure> {
+    let settings = args.resolve()?;
+    logging::start(settings.log_format, &settings.log_level)?;
+    on_runtime(serve::serve(settings))
+}
+
+fn check(args: SettingsArgs) -> Result<(), Failure> {
+    let settings = args.resolve()?;
+    for scheduled in &settings.sources {
+        println!("source {}: {}", scheduled.source.name(), scheduled.source.location());
+    }
+    println!("data folder: {}", settings.data_dir.display());
+    println!("the settings are valid");
+    Ok(())
+}
+
+fn on_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::work(format!("cannot start threads: {error}")))?;
+    let result = runtime.block_on(work);
+    // What still blocks, a pull that waits for PostgreSQL for example, ends with the process.
+    runtime.shutdown_background();
+    result
+}

@@ -1,0 +1,146 @@
+//! The commands that talk to a running server, as any Flight client would.
+
+use arrow::record_batch::RecordBatch;
+use arrow::util::pretty::pretty_format_batches;
+use arrow_flight::error::FlightError;
+use arrow_flight::flight_service_client::FlightServiceClient;
+use arrow_flight::{Action, FlightClient, FlightDescriptor};
+use bytesize::ByteSize;
+use futures::TryStreamExt;
+use tonic::transport::Channel;
+
+use super::ServerArgs;
+use super::progress::Progress;
+use crate::failure::Failure;
+use crate::flight::{REFRESH_ACTION, RefreshMessage, RefreshRequest, STATUS_ACTION};
+use crate::refresher::{ServerStatus, TableStatus};
+
+/// `rail-forge refresh`.
+pub(super) async fn refresh(server: ServerArgs, tables: Vec<String>) -> Result<(), Failure> {
+    let mut client = connect(&server).await?;
+    let body = serde_json::to_vec(&RefreshRequest { tables }).map_err(|error| Failure::work(error.to_string()))?;
+    let mut messages = client.do_action(Action::new(REFRESH_ACTION, body)).await.map_err(failed)?;
+    let mut progress = (!server.json).then(Progress::start);
+    let mut not_refreshed = 0;
+    while let Some(bytes) = messages.try_next().await.map_err(failed)? {
+        let message: RefreshMessage = read(&bytes)?;
+        if let RefreshMessage::Table { error: Some(_), .. } = &message {
+            not_refreshed += 1;
+        }
+        match &mut progress {
+            Some(progress) => progress.show(message),
+            None => println!("{}", String::from_utf8_lossy(&bytes)),
+        }
+    }
+    match not_refreshed {
+        0 => Ok(()),
+        count => Err(Failure::work(format!("{count} table(s) could not be refreshed"))),
+    }
+}
+
+/// `rail-forge status`.
+pub(super) async fn status(server: ServerArgs) -> Result<(), Failure> {
+    let mut client = connect(&server).await?;
+    let messages = client.do_action(Action::new(STATUS_ACTION, "")).await.map_err(failed)?;
+    let answers: Vec<_> = messages.try_collect().await.map_err(failed)?;
+    let answer = answers.first().ok_or_else(|| Failure::work("the server said nothing"))?;
+    if server.json {
+        println!("{}", String::from_utf8_lossy(answer));
+        return Ok(());
+    }
+    let status: ServerStatus = read(answer)?;
+    println!("rail-forge {} at {}", status.version, server.url);
+    for source in &status.sources {
+        let message = source.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
+        println!("source {} is {:?}{message}", source.catalog, source.state);
+    }
+    print_tables(&status.tables);
+    Ok(())
+}
+
+/// `rail-forge sql`.
+pub(super) async fn sql(server: ServerArgs, query: String) -> Result<(), Failure> {
+    let mut client = connect(&server).await?;
+    let info = client.get_flight_info(FlightDescriptor::new_cmd(query)).await.map_err(failed)?;
+    let mut batches: Vec<RecordBatch> = vec![];
+    for ticket in info.endpoint.iter().filter_map(|endpoint| endpoint.ticket.clone()) {
+        let stream = client.do_get(ticket).await.map_err(failed)?;
+        if server.json {
+            print_json_rows(stream).await?;
+        } else {
+            batches.extend(stream.try_collect::<Vec<_>>().await.map_err(failed)?);
+        }
+    }
+    if !server.json {
+        let table = pretty_format_batches(&batches).map_err(|error| Failure::work(error.to_string()))?;
+        println!("{table}");
+        println!("{}", String::from_utf8_lossy(&info.app_metadata));
+    }
+    Ok(())
+}
+
+/// One JSON object a row.
+async fn print_json_rows(
+    mut batches: impl futures::Stream<Item = Result<RecordBatch, FlightError>> + Unpin,
+) -> Result<(), Failure> {
+    let mut writer = arrow_json::WriterBuilder::new()
+        .with_explicit_nulls(true)
+        .build::<_, arrow_json::writer::LineDelimited>(std::io::stdout().lock());
+    while let Some(batch) = batches.try_next().await.map_err(failed)? {
+        writer.write(&batch).map_err(|error| Failure::work(error.to_string()))?;
+    }
+    writer.finish().map_err(|error| Failure::work(error.to_string()))
+}
+
+async fn connect(server: &ServerArgs) -> Result<FlightClient, Failure> {
+    let endpoint = server.url.replacen("grpc+tcp://", "http://", 1).replacen("grpc://", "http://", 1);
+    let unreachable = |error| Failure::work(format!("no server answers at {} ({error})", server.url));
+    let channel = Channel::from_shared(endpoint)
+        .map_err(|_| Failure::work(format!("{} is not an address; it looks like grpc://127.0.0.1:32010", server.url)))?
+        .connect()
+        .await
+        .map_err(unreachable)?;
+    let inner = FlightServiceClient::new(channel).max_decoding_message_size(usize::MAX);
+    Ok(FlightClient::new_from_inner(inner))
+}
+
+/// What the server said, without the transport's wrapping.
+fn failed(error: FlightError) -> Failure {
+    match error {
+        FlightError::Tonic(status) => Failure::work(status.message()),
+        other => Failure::work(other.to_string()),
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(bytes).map_err(|_| Failure::work("the server's answer is not of this version of rail-forge"))
+}
+
+fn print_tables(tables: &[TableStatus]) {
+    let heading = ["table", "rows", "on disk", "as of", "lag"].map(str::to_owned);
+    let rows: Vec<[String; 5]> = std::iter::once(heading)
+        .chain(tables.iter().map(|table| {
+            [
+                format!("{}.{}.{}", table.catalog, table.schema, table.table),
+                table.rows.to_string(),
+                ByteSize(table.bytes).display().iec().to_string(),
+                table.as_of.map_or_else(|| "not served".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
+                table.lag_seconds.map_or_else(String::new, |lag| format!("{lag:.0} s")),
+            ]
+        }))
+        .collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 5] = std::array::from_fn(width);
+    for row in &rows {
+        let [table, count, bytes, as_of, lag] = row;
+        println!(
+            "{table:<0$}  {count:>1$}  {bytes:>2$}  {as_of:<3$}  {lag:>4$}",
+            widths[0], widths[1], widths[2], widths[3], widths[4]
+        );
+    }
+    for table in tables {
+        if let Some(error) = &table.error {
+            println!("{error}");
+        }
+    }
+}

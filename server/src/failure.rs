@@ -1,0 +1,43 @@
+//! How a command ends when it does not succeed: a text for people and an exit code for scripts.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use crate::settings::SettingsError;
+
+/// The work failed.
+const WORK_FAILED: u8 = 1;
+/// The command or the configuration is wrong; clap uses the same for wrong flags.
+const WRONG_USAGE: u8 = 2;
+
+/// Why a command did not succeed.
+#[derive(Debug)]
+pub struct Failure {
+    message: String,
+    code: u8,
+}
+
+impl Failure {
+    /// What was asked for could not be done.
+    pub fn work(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: WORK_FAILED }
+    }
+
+    /// Prints the failure and gives the exit code.
+    pub fn report(&self) -> ExitCode {
+        eprintln!("rail-forge: {}", self.message);
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        Self { message: error.to_string(), code: WRONG_USAGE }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}

@@ -1,0 +1,409 @@
+//! Flight SQL: each command decoded, handed to the engine, its answer encoded. No state is kept for a
+//! client between two calls.
+
+use std::sync::Arc;
+
+use arrow::ipc::writer::IpcWriteOptions;
+use arrow::record_batch::RecordBatch;
+use arrow_flight::encode::FlightDataEncoderBuilder;
+use arrow_flight::error::FlightError;
+use arrow_flight::flight_service_server::FlightService;
+use arrow_flight::sql::server::{FlightSqlService, PeekableFlightDataStream};
+use arrow_flight::sql::{
+    ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult,
+    CommandGetCatalogs, CommandGetCrossReference, CommandGetDbSchemas, CommandGetExportedKeys,
+    CommandGetImportedKeys, CommandGetPrimaryKeys, CommandGetSqlInfo, CommandGetTableTypes, CommandGetTables,
+    CommandPreparedStatementQuery, CommandStatementQuery, DoPutPreparedStatementResult, ProstMessageExt, SqlInfo,
+    TicketStatementQuery,
+};
+use arrow_flight::{
+    Action, FlightDescriptor, FlightEndpoint, FlightInfo, IpcMessage, SchemaAsIpc, Ticket,
+};
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use futures::{StreamExt, TryStreamExt};
+use prost::Message;
+use rail_forge_planner::{Engine, NameDefaults, Truth};
+use serde_json::json;
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status};
+
+use super::handle::StatementHandle;
+use super::wire::{Wire, wire_schema};
+use super::{actions, catalogue, keys, parameters, sql_info, status};
+use crate::refresher::Refresher;
+
+/// Headers in which a client says where unqualified names are looked up, as percent-encoded UTF-8.
+const CATALOG_HEADER: &str = "x-rail-forge-catalog";
+const SCHEMA_HEADER: &str = "x-rail-forge-schema";
+
+type DataStream = <Service as FlightService>::DoGetStream;
+
+/// The Flight SQL service.
+#[derive(Clone)]
+pub struct Service {
+    pub(super) engine: Engine,
+    pub(super) refresher: Arc<Refresher>,
+}
+
+impl Service {
+    pub fn new(engine: Engine, refresher: Arc<Refresher>) -> Self {
+        Self { engine, refresher }
+    }
+
+    /// Plans a statement and describes its result, with a ticket for it.
+    pub(super) async fn statement_info(
+        &self,
+        sql: String,
+        defaults: NameDefaults,
+        descriptor: FlightDescriptor,
+    ) -> Result<FlightInfo, Status> {
+        self.info(StatementHandle::new(sql, defaults), descriptor).await
+    }
+
+    async fn info(
+        &self,
+        mut handle: StatementHandle,
+        descriptor: FlightDescriptor,
+    ) -> Result<FlightInfo, Status> {
+        let query = handle.query().await?;
+        let prepared = self.engine.prepare(query).await.map_err(status::of_query)?;
+        handle.version = Some(prepared.truth.version);
+        let ticket = TicketStatementQuery { statement_handle: handle.to_bytes() };
+        let endpoint = FlightEndpoint::new().with_ticket(Ticket::new(ticket.as_any().encode_to_vec()));
+        Ok(FlightInfo::new()
+            .try_with_schema(&wire_schema(&prepared.schema))
+            .map_err(|error| Status::internal(error.to_string()))?
+            .with_descriptor(descriptor)
+            .with_endpoint(endpoint)
+            .with_total_records(-1)
+            .with_total_bytes(-1)
+            .with_ordered(true)
+            .with_app_metadata(describe_truth(&prepared.truth)))
+    }
+
+    /// Runs a statement; its first batch is sent as soon as it is there.
+    async fn run(&self, handle: StatementHandle) -> Result<Response<DataStream>, Status> {
+        let query = handle.query().await?;
+        let stream = self.engine.execute(query, handle.version).await.map_err(status::of_query)?;
+        let wire = Wire::new(stream.schema());
+        let metadata = describe_truth(stream.truth());
+        let schema = Arc::clone(wire.schema());
+        let batches = stream.map(move |batch| {
+            let batch = batch.map_err(status::of_query)?;
+            wire.convert(&batch).map_err(|error| Status::invalid_argument(error.to_string()))
+        });
+        Ok(Response::new(encode(schema, metadata, batches.map_err(tonic_error))))
+    }
+
+    fn catalogue_info(
+        &self,
+        command: impl ProstMessageExt,
+        schema: &Schema,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        let ticket = Ticket::new(command.as_any().encode_to_vec());
+        let info = FlightInfo::new()
+            .try_with_schema(schema)
+            .map_err(|error| Status::internal(error.to_string()))?
+            .with_descriptor(request.into_inner())
+            .with_endpoint(FlightEndpoint::new().with_ticket(ticket));
+        Ok(Response::new(info))
+    }
+}
+
+/// Where a client's unqualified names are looked up.
+pub(super) fn name_defaults(headers: &MetadataMap) -> Result<NameDefaults, Status> {
+    let read = |name: &'static str| {
+        let Some(value) = headers.get(name) else { return Ok(None) };
+        percent_encoding::percent_decode(value.as_bytes())
+            .decode_utf8()
+            .map(|value| Some(value.into_owned()))
+            .map_err(|_| Status::invalid_argument(format!("the header {name} is not percent-encoded UTF-8")))
+    };
+    Ok(NameDefaults { catalog: read(CATALOG_HEADER)?, schema: read(SCHEMA_HEADER)? })
+}
+
+/// What FlightInfo and the first message of a result say about its truth.
+fn describe_truth(truth: &Truth) -> String {
+    let tables: serde_json::Map<String, serde_json::Value> =
+        truth.tables.iter().map(|(name, as_of)| (name.to_string(), json!({"as_of": as_of.time, "lsn": as_of.lsn}))).collect();
+    json!({
+        "as_of": truth.as_of.map(|as_of| as_of.time),
+        "lsn": truth.as_of.map(|as_of| as_of.lsn),
+        "engine": "datafusion",
+        "version": truth.version,
+        "tables": tables,
+    })
+    .to_string()
+}
+
+fn encode(
+    schema: SchemaRef,
+    metadata: String,
+    batches: impl futures::Stream<Item = Result<RecordBatch, FlightError>> + Send + 'static,
+) -> DataStream {
+    FlightDataEncoderBuilder::new()
+        .with_schema(schema)
+        .with_metadata(metadata.into())
+        .build(batches)
+        .map_err(Status::from)
+        .boxed()
+}
+
+fn tonic_error(status: Status) -> FlightError {
+    FlightError::Tonic(Box::new(status))
+}
+
+fn one_batch(batch: RecordBatch) -> Result<Response<DataStream>, Status> {
+    let batches = futures::stream::iter([Ok(batch.clone())]);
+    Ok(Response::new(encode(batch.schema(), String::new(), batches)))
+}
+
+fn schema_bytes(schema: &Schema) -> Result<prost::bytes::Bytes, Status> {
+    let options = IpcWriteOptions::default();
+    let IpcMessage(bytes) = SchemaAsIpc::new(schema, &options)
+        .try_into()
+        .map_err(|error: arrow::error::ArrowError| Status::internal(error.to_string()))?;
+    Ok(bytes)
+}
+
+#[tonic::async_trait]
+impl FlightSqlService for Service {
+    type FlightService = Self;
+
+    async fn get_flight_info_statement(
+        &self,
+        query: CommandStatementQuery,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        let defaults = name_defaults(request.metadata())?;
+        self.statement_info(query.query, defaults, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn do_get_statement(
+        &self,
+        ticket: TicketStatementQuery,
+        _request: Request<Ticket>,
+    ) -> Result<Response<DataStream>, Status> {
+        self.run(StatementHandle::from_bytes(&ticket.statement_handle)?).await
+    }
+
+    async fn do_action_create_prepared_statement(
+        &self,
+        query: ActionCreatePreparedStatementRequest,
+        request: Request<Action>,
+    ) -> Result<ActionCreatePreparedStatementResult, Status> {
+        let handle = StatementHandle::new(query.query, name_defaults(request.metadata())?);
+        let prepared = self.engine.prepare(handle.query().await?).await.map_err(status::of_query)?;
+        let parameters: Vec<Field> = prepared
+            .parameters
+            .into_iter()
+            .enumerate()
+            .map(|(index, wanted)| {
+                Field::new(format!("${}", index + 1), wanted.unwrap_or(arrow::datatypes::DataType::Utf8), true)
+            })
+            .collect();
+        Ok(ActionCreatePreparedStatementResult {
+            prepared_statement_handle: handle.to_bytes(),
+            dataset_schema: schema_bytes(&wire_schema(&prepared.schema))?,
+            parameter_schema: schema_bytes(&wire_schema(&Schema::new(parameters)))?,
+        })
+    }
+
+    /// The handle that comes back holds the parameters; the one that was sent still has none.
+    async fn do_put_prepared_statement_query(
+        &self,
+        query: CommandPreparedStatementQuery,
+        request: Request<PeekableFlightDataStream>,
+    ) -> Result<DoPutPreparedStatementResult, Status> {
+        let mut handle = StatementHandle::from_bytes(&query.prepared_statement_handle)?;
+        handle.parameters = parameters::receive(request.into_inner()).await?;
+        // Decoded now, so that the client hears here of what is wrong with them.
+        handle.query().await?;
+        Ok(DoPutPreparedStatementResult { prepared_statement_handle: Some(handle.to_bytes()) })
+    }
+
+    async fn get_flight_info_prepared_statement(
+        &self,
+        query: CommandPreparedStatementQuery,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        let handle = StatementHandle::from_bytes(&query.prepared_statement_handle)?;
+        self.info(handle, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn do_get_prepared_statement(
+        &self,
+        query: CommandPreparedStatementQuery,
+        _request: Request<Ticket>,
+    ) -> Result<Response<DataStream>, Status> {
+        self.run(StatementHandle::from_bytes(&query.prepared_statement_handle)?).await
+    }
+
+    /// Nothing to forget: the handle is all there is.
+    async fn do_action_close_prepared_statement(
+        &self,
+        _query: ActionClosePreparedStatementRequest,
+        _request: Request<Action>,
+    ) -> Result<(), Status> {
+        Ok(())
+    }
+
+    async fn do_action_fallback(
+        &self,
+        request: Request<Action>,
+    ) -> Result<Response<<Self as FlightService>::DoActionStream>, Status> {
+        actions::answer(self, request.into_inner()).await
+    }
+
+    async fn get_flight_info_catalogs(
+        &self,
+        query: CommandGetCatalogs,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        self.catalogue_info(query, &query.into_builder().schema(), request)
+    }
+
+    async fn do_get_catalogs(
+        &self,
+        query: CommandGetCatalogs,
+        _request: Request<Ticket>,
+    ) -> Result<Response<DataStream>, Status> {
+        one_batch(catalogue::catalogs(query, &self.refresher)?)
+    }
+
+    async fn get_flight_info_schemas(
+        &self,
+        query: CommandGetDbSchemas,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        let schema = query.clone().into_builder().schema();
+        self.catalogue_info(query, &schema, request)
+    }
+
+    async fn do_get_schemas(
+        &self,
+        query: CommandGetDbSchemas,
+        _request: Request<Ticket>,
+    ) -> Result<Response<DataStream>, Status> {
+        one_batch(catalogue::schemas(query, &self.refresher.pin())?)
+    }
+
+    async fn get_flight_info_tables(
+        &self,
+        query: CommandGetTables,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        let schema = query.clone().into_builder().schema();
+        self.catalogue_info(query, &schema, request)
+    }
+
+    async fn do_get_tables(
+        &self,
+        query: CommandGetTables,
+        _request: Request<Ticket>,
+    ) -> Result<Response<DataStream>, Status> {
+        one_batch(catalogue::tables(query, &self.refresher.pin())?)
+    }
+
+    async fn get_flight_info_table_types(
+        &self,
+        query: CommandGetTableTypes,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        self.catalogue_info(query, &query.into_builder().schema(), request)
+    }
+
+    async fn do_get_table_types(
+        &self,
+        query: CommandGetTableTypes,
+        _request: Request<Ticket>,
+    ) -> Result<Response<DataStream>, Status> {
+        one_batch(catalogue::table_types(query)?)
+    }
+
+    async fn get_flight_info_sql_info(
+        &self,
+        query: CommandGetSqlInfo,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        let schema = query.clone().into_builder(sql_info::all()?).schema();
+        self.catalogue_info(query, &schema, request)
+    }
+
+    async fn do_get_sql_info(
+        &self,
+        query: CommandGetSqlInfo,
+        _request: Request<Ticket>,
+    ) -> Result<Response<DataStream>, Status> {
+        let batch = query.into_builder(sql_info::all()?).build();
+        one_batch(batch.map_err(|error| Status::internal(error.to_string()))?)
+    }
+
+    async fn get_flight_info_primary_keys(
+        &self,
+        query: CommandGetPrimaryKeys,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        self.catalogue_info(query, &keys::primary_schema(), request)
+    }
+
+    async fn do_get_primary_keys(
+        &self,
+        query: CommandGetPrimaryKeys,
+        _request: Request<Ticket>,
+    ) -> Result<Response<DataStream>, Status> {
+        one_batch(keys::primary(&query, &self.refresher.pin())?)
+    }
+
+    async fn get_flight_info_exported_keys(
+        &self,
+        query: CommandGetExportedKeys,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        self.catalogue_info(query, &keys::foreign_schema(), request)
+    }
+
+    async fn do_get_exported_keys(
+        &self,
+        query: CommandGetExportedKeys,
+        _request: Request<Ticket>,
+    ) -> Result<Response<DataStream>, Status> {
+        one_batch(keys::exported(&query, &self.refresher.pin())?)
+    }
+
+    async fn get_flight_info_imported_keys(
+        &self,
+        query: CommandGetImportedKeys,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        self.catalogue_info(query, &keys::foreign_schema(), request)
+    }
+
+    async fn do_get_imported_keys(
+        &self,
+        query: CommandGetImportedKeys,
+        _request: Request<Ticket>,
+    ) -> Result<Response<DataStream>, Status> {
+        one_batch(keys::imported(&query, &self.refresher.pin())?)
+    }
+
+    async fn get_flight_info_cross_reference(
+        &self,
+        query: CommandGetCrossReference,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        self.catalogue_info(query, &keys::foreign_schema(), request)
+    }
+
+    async fn do_get_cross_reference(
+        &self,
+        query: CommandGetCrossReference,
+        _request: Request<Ticket>,
+    ) -> Result<Response<DataStream>, Status> {
+        one_batch(keys::cross_reference(&query, &self.refresher.pin())?)
+    }
+
+    /// The set of codes is fixed; nothing is registered at run time.
+    async fn register_sql_info(&self, _id: i32, _result: &SqlInfo) {}
+}

@@ -1,0 +1,152 @@
+//! The schema on the wire: one function for FlightInfo, prepared statements and DoGet. Only types that
+//! every client reads leave the server: no views, no large offsets, no dictionaries, microseconds.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
+use arrow::error::ArrowError;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use rail_forge_connectors::POSTGRES_TYPE;
+
+/// How a column of the engine becomes one of the wire.
+#[derive(Debug)]
+enum Conversion {
+    Same,
+    Cast(DataType),
+    /// Text padded with blanks to this many characters, as PostgreSQL returns `character(n)`.
+    Pad(usize),
+}
+
+/// From the engine's batches to the wire's.
+#[derive(Debug)]
+pub(super) struct Wire {
+    schema: SchemaRef,
+    conversions: Vec<Conversion>,
+}
+
+impl Wire {
+    pub(super) fn new(schema: &Schema) -> Self {
+        let fields: Fields = schema.fields().iter().map(wire_field).collect();
+        let conversions = schema.fields().iter().zip(&fields).map(|(from, to)| conversion(from, to)).collect();
+        Self { schema: Arc::new(Schema::new(fields)), conversions }
+    }
+
+    pub(super) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// # Errors
+    /// When a value does not fit the wire's type, for example a timestamp beyond its range.
+    pub(super) fn convert(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        let columns = batch
+            .columns()
+            .iter()
+            .zip(&self.conversions)
+            .map(|(column, conversion)| match conversion {
+                Conversion::Same => Ok(Arc::clone(column)),
+                Conversion::Cast(data_type) => cast(column, data_type),
+                Conversion::Pad(width) => pad(column, *width),
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
+    }
+}
+
+/// The schema that clients see.
+pub(super) fn wire_schema(schema: &Schema) -> SchemaRef {
+    Wire::new(schema).schema
+}
+
+fn wire_field(field: &FieldRef) -> FieldRef {
+    let data_type = wire_type(field.data_type());
+    // NULL alone is text in PostgreSQL, and always NULL.
+    let nullable = field.is_nullable() || field.data_type().is_null();
+    Arc::new(Field::new(field.name(), data_type, nullable).with_metadata(field.metadata().clone()))
+}
+
+fn wire_type(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Utf8View | DataType::LargeUtf8 | DataType::Null => DataType::Utf8,
+        DataType::BinaryView | DataType::LargeBinary | DataType::FixedSizeBinary(_) => DataType::Binary,
+        DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Microsecond, zone.clone()),
+        DataType::Date64 => DataType::Timestamp(TimeUnit::Microsecond, None),
+        DataType::Time32(_) | DataType::Time64(_) => DataType::Time64(TimeUnit::Microsecond),
+        // PostgreSQL has no unsigned numbers but oid, which is UInt32.
+        DataType::UInt64 => DataType::Int64,
+        DataType::UInt8 | DataType::UInt16 => DataType::Int32,
+        DataType::Dictionary(_, values) => wire_type(values),
+        DataType::List(element) | DataType::LargeList(element) | DataType::ListView(element) => {
+            DataType::List(wire_field(element))
+        }
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(wire_field).collect()),
+        other => other.clone(),
+    }
+}
+
+fn conversion(from: &Field, to: &Field) -> Conversion {
+    if let Some(width) = character_width(from)
+        && matches!(from.data_type(), DataType::Utf8View | DataType::Utf8)
+    {
+        return Conversion::Pad(width);
+    }
+    if from.data_type() == to.data_type() { Conversion::Same } else { Conversion::Cast(to.data_type().clone()) }
+}
+
+/// The `n` of a column that is a `character(n)` in PostgreSQL.
+fn character_width(field: &Field) -> Option<usize> {
+    field.metadata().get(POSTGRES_TYPE)?.strip_prefix("character(")?.strip_suffix(')')?.parse().ok()
+}
+
+fn pad(column: &ArrayRef, width: usize) -> Result<ArrayRef, ArrowError> {
+    let text = cast(column, &DataType::Utf8)?;
+    let mut builder = StringBuilder::with_capacity(text.len(), text.len() * width);
+    for value in text.as_string::<i32>() {
+        builder.append_option(value.map(|value| format!("{value:<width$}")));
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use arrow::array::{StringViewArray, TimestampNanosecondArray, UInt64Array};
+
+    use super::*;
+
+    #[test]
+    fn every_type_becomes_one_that_clients_read() {
+        let batch = RecordBatch::try_from_iter([
+            ("text", Arc::new(StringViewArray::from(vec![Some("ä"), None])) as ArrayRef),
+            ("number", Arc::new(UInt64Array::from(vec![1, 2]))),
+            ("time", Arc::new(TimestampNanosecondArray::from(vec![1_000, 2_000]))),
+        ])
+        .unwrap();
+        let wire = Wire::new(&batch.schema());
+        let types: Vec<_> = wire.schema().fields().iter().map(|field| field.data_type().clone()).collect();
+        assert_eq!(
+            types,
+            [DataType::Utf8, DataType::Int64, DataType::Timestamp(TimeUnit::Microsecond, None)]
+        );
+        let converted = wire.convert(&batch).unwrap();
+        assert_eq!(&converted.schema(), wire.schema());
+        assert_eq!(converted.column(0).as_string::<i32>().value(0), "ä");
+    }
+
+    #[test]
+    fn character_columns_come_padded() {
+        let field = Field::new("code", DataType::Utf8View, true)
+            .with_metadata(HashMap::from([(POSTGRES_TYPE.to_owned(), "character(4)".to_owned())]));
+        let batch = RecordBatch::try_new(
+            Arc::new(Schema::new(vec![field])),
+            vec![Arc::new(StringViewArray::from(vec![Some("é"), None]))],
+        )
+        .unwrap();
+        let converted = Wire::new(&batch.schema()).convert(&batch).unwrap();
+        assert_eq!(converted.column(0).as_string::<i32>().value(0), "é   ");
+        assert!(converted.column(0).is_null(1));
+    }
+}

@@ -1,0 +1,124 @@
+//! `rail-forge serve`: opens the data folder, starts the engine, the listeners and the refreshes, and stops
+//! them in order.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rail_forge_connectors::{Opened, SnapshotStore};
+use rail_forge_planner::Engine;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::failure::Failure;
+use crate::refresher::Refresher;
+use crate::settings::Settings;
+use crate::{flight, http};
+
+/// How long running calls may take to finish after a signal to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When the data folder or an address cannot be used.
+pub async fn serve(settings: Settings) -> Result<(), Failure> {
+    let data_dir = settings.data_dir.clone();
+    let Opened { store, damaged } = tokio::task::spawn_blocking(move || SnapshotStore::open(&data_dir))
+        .await
+        .map_err(|error| Failure::work(error.to_string()))?
+        .map_err(|error| Failure::work(error.to_string()))?;
+    for error in &damaged {
+        tracing::error!("{error}; an older snapshot is served if there is one");
+    }
+    let store = Arc::new(store);
+    clear_spill(&settings.limits.spill_dir)?;
+    let default_catalog = settings.sources.first().map(|scheduled| scheduled.source.name()).unwrap_or_default();
+    let engine = Engine::new(Arc::clone(&store), &settings.limits, default_catalog)
+        .map_err(|error| Failure::work(error.to_string()))?;
+    for scheduled in &settings.sources {
+        tracing::info!(source = scheduled.source.name(), location = scheduled.source.location(), "serving");
+    }
+    let refresher = Arc::new(Refresher::new(settings.sources, store));
+
+    let flight_listener = listen(settings.listen).await?;
+    let http_listener = listen(settings.http_listen).await?;
+    let addresses = json!({
+        "flight": format!("grpc://{}", local_address(&flight_listener)?),
+        "http": format!("http://{}", local_address(&http_listener)?),
+    });
+    let (stop, stopped) = watch::channel(false);
+    let wait = |mut stopped: watch::Receiver<bool>| async move {
+        // A sender that is gone means to stop as well.
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    let service = flight::Service::new(engine, Arc::clone(&refresher));
+    let flight_server = tokio::spawn(flight::serve(service, flight_listener, wait(stopped.clone())));
+    let http_server = tokio::spawn(http::serve(Arc::clone(&refresher), http_listener, wait(stopped.clone())));
+    let initial = settings.initial_refresh;
+    let refreshes = tokio::spawn(async move { refresher.run(initial).await });
+    if let Some(path) = &settings.ready_file {
+        write_ready_file(path, &addresses.to_string())?;
+    }
+    tracing::info!(flight = %addresses["flight"], http = %addresses["http"], "listening");
+
+    wait_for_signal().await?;
+    tracing::info!(seconds = DRAIN.as_secs(), "stopping; running calls may finish");
+    stop.send_replace(true);
+    refreshes.abort();
+    let drained = tokio::time::timeout(DRAIN, async { tokio::join!(flight_server, http_server) }).await;
+    match drained {
+        Ok((Ok(Ok(())), Ok(Ok(())))) => tracing::info!("stopped"),
+        Ok(_) => tracing::warn!("stopped; a listener ended with an error"),
+        Err(_) => tracing::warn!("stopped; some calls were still running"),
+    }
+    if let Some(path) = &settings.ready_file {
+        // Whoever waits for the file must not find that of a server that has gone; if it is gone already, good.
+        let _ = std::fs::remove_file(path);
+    }
+    Ok(())
+}
+
+async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| Failure::work(format!("cannot listen on {address}: {error}")))
+}
+
+fn local_address(listener: &TcpListener) -> Result<std::net::SocketAddr, Failure> {
+    listener.local_addr().map_err(|error| Failure::work(error.to_string()))
+}
+
+/// Removes what queries of an earlier process have left.
+fn clear_spill(folder: &Path) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::work(format!("cannot empty {}: {error}", folder.display()));
+    match std::fs::remove_dir_all(folder) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+    }
+    std::fs::create_dir_all(folder).map_err(failed)
+}
+
+/// Writes the file so that whoever sees it sees all of it.
+fn write_ready_file(path: &Path, text: &str) -> Result<(), Failure> {
+    let partial = path.with_extension("partial");
+    std::fs::File::create(&partial)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .and_then(|()| std::fs::rename(&partial, path))
+        .map_err(|error| Failure::work(format!("cannot write the ready file {}: {error}", path.display())))
+}
+
+async fn wait_for_signal() -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::work(format!("cannot wait for signals: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,221 @@
+//! Every setting, declared once: its flag, its environment variable, its key in the configuration file,
+//! its default and its documentation. `docs/configuration.md` is printed from here.
+
+mod file;
+mod reference;
+mod units;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use rail_forge_connectors::{Source, TableSelection};
+use rail_forge_planner::Limits;
+use serde::Deserialize;
+
+use crate::refresher::ScheduledSource;
+pub use reference::print as print_reference;
+use units::{Bytes, Period};
+
+/// Where the server listens when nothing is said.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:32010";
+const DEFAULT_HTTP_LISTEN: &str = "127.0.0.1:0";
+const DEFAULT_DATA_DIR: &str = "data";
+const DEFAULT_CONNECTIONS: usize = 2;
+const DEFAULT_SPILL_LIMIT: u64 = 20 << 30;
+const DEFAULT_QUERY_TIMEOUT: Duration = Duration::from_secs(300);
+/// The share of the machine's memory that queries may use together; the rest is for pulls, for results on
+/// their way and for the operating system's cache of snapshot files.
+const DEFAULT_MEMORY_SHARE: u64 = 2;
+/// Where the machine does not say how much memory it has.
+const FALLBACK_MEMORY: u64 = 2 << 30;
+
+/// A wrong setting, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct SettingsError(pub String);
+
+/// Settings as given: on the command line, in the environment or in the file. What is not given is `None`.
+#[derive(Debug, Default, Args, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerSettings {
+    /// Address and port of Flight; port 0 takes a free one. Default: 127.0.0.1:32010.
+    #[arg(long, env = "RAIL_FORGE_LISTEN", value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+
+    /// Address and port of the HTTP endpoints /healthz and /readyz. Default: 127.0.0.1:0.
+    #[arg(long, env = "RAIL_FORGE_HTTP_LISTEN", value_name = "ADDRESS:PORT")]
+    http_listen: Option<SocketAddr>,
+
+    /// The folder of the snapshots; one server at a time uses it. Default: data.
+    #[arg(long, env = "RAIL_FORGE_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// A file that is written when the server listens, with its addresses as JSON. Default: none.
+    #[arg(long, env = "RAIL_FORGE_READY_FILE", value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+
+    /// When to refresh at the start: for sources without tables (missing), always, or never. Default: missing.
+    #[arg(long, env = "RAIL_FORGE_INITIAL_REFRESH", value_name = "WHEN")]
+    initial_refresh: Option<InitialRefresh>,
+
+    /// Memory that all running queries may use together; what needs more spills to disk or fails, for
+    /// example 4GiB. Default: half of the machine's.
+    #[arg(long, env = "RAIL_FORGE_MEMORY_LIMIT", value_name = "SIZE")]
+    memory_limit: Option<Bytes>,
+
+    /// Disk that all running queries may spill to together. Default: 20GiB.
+    #[arg(long, env = "RAIL_FORGE_SPILL_LIMIT", value_name = "SIZE")]
+    spill_limit: Option<Bytes>,
+
+    /// How long a query may take, sending its result included, for example 30s. Default: 5m.
+    #[arg(long, env = "RAIL_FORGE_QUERY_TIMEOUT", value_name = "TIME")]
+    query_timeout: Option<Period>,
+
+    /// How log lines look on standard error: human or json. Default: human.
+    #[arg(long, env = "RAIL_FORGE_LOG_FORMAT", value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+
+    /// Which log lines are written: error, warn, info, debug or trace, or directives such as
+    /// rail_forge_connectors=debug. Default: info.
+    #[arg(long, env = "RAIL_FORGE_LOG_LEVEL", value_name = "LEVEL")]
+    log_level: Option<String>,
+}
+
+/// Where settings come from.
+#[derive(Debug, Default, Args)]
+pub struct SettingsArgs {
+    /// A configuration file. Flags and environment variables come before what it says.
+    #[arg(long, env = "RAIL_FORGE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// A database to serve as catalogue NAME, for example shop=postgres://app@db/shop; may be repeated.
+    /// Sources in the configuration file have more settings.
+    #[arg(long = "source", env = "RAIL_FORGE_SOURCE", value_name = "NAME=URL", hide_env_values = true)]
+    sources: Vec<SourceArg>,
+
+    #[command(flatten)]
+    server: ServerSettings,
+}
+
+/// When tables are refreshed at the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InitialRefresh {
+    Missing,
+    Always,
+    Never,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Human,
+    Json,
+}
+
+/// `NAME=URL`, whose URL is not printed.
+#[derive(Clone)]
+struct SourceArg {
+    name: String,
+    url: String,
+}
+
+impl std::fmt::Debug for SourceArg {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("SourceArg").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl std::str::FromStr for SourceArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, url) = text.split_once('=').ok_or("a source is written NAME=URL, as in shop=postgres://app@db/shop")?;
+        Ok(Self { name: name.to_owned(), url: url.to_owned() })
+    }
+}
+
+/// Settings with every value decided.
+#[derive(Debug)]
+pub struct Settings {
+    pub listen: SocketAddr,
+    pub http_listen: SocketAddr,
+    pub data_dir: PathBuf,
+    pub ready_file: Option<PathBuf>,
+    pub initial_refresh: InitialRefresh,
+    pub limits: Limits,
+    pub log_format: LogFormat,
+    pub log_level: String,
+    pub sources: Vec<ScheduledSource>,
+}
+
+impl SettingsArgs {
+    /// Decides every setting.
+    ///
+    /// # Errors
+    /// When the file cannot be read, a value is wrong or no source is given.
+    pub fn resolve(self) -> Result<Settings, SettingsError> {
+        let file = self.config.map(|path| file::read(&path)).transpose()?.unwrap_or_default();
+        let (given, filed) = (self.server, file.server);
+        let data_dir = given.data_dir.or(filed.data_dir).unwrap_or_else(|| DEFAULT_DATA_DIR.into());
+        let limits = Limits {
+            memory_bytes: given.memory_limit.or(filed.memory_limit).map_or_else(default_memory, |limit| limit.0) as usize,
+            spill_dir: data_dir.join("spill"),
+            spill_bytes: given.spill_limit.or(filed.spill_limit).map_or(DEFAULT_SPILL_LIMIT, |limit| limit.0),
+            timeout: given.query_timeout.or(filed.query_timeout).map_or(DEFAULT_QUERY_TIMEOUT, |time| time.0),
+        };
+        let mut sources = file.sources;
+        for SourceArg { name, url } in self.sources {
+            let source = Source::new(&name, &url, TableSelection::default(), DEFAULT_CONNECTIONS)
+                .map_err(|error| SettingsError(error.to_string()))?;
+            sources.push(ScheduledSource { source: Arc::new(source), every: None });
+        }
+        check_sources(&sources)?;
+        Ok(Settings {
+            listen: given.listen.or(filed.listen).map_or_else(|| address(DEFAULT_LISTEN), Ok)?,
+            http_listen: given.http_listen.or(filed.http_listen).map_or_else(|| address(DEFAULT_HTTP_LISTEN), Ok)?,
+            data_dir,
+            ready_file: given.ready_file.or(filed.ready_file),
+            initial_refresh: given.initial_refresh.or(filed.initial_refresh).unwrap_or(InitialRefresh::Missing),
+            limits,
+            log_format: given.log_format.or(filed.log_format).unwrap_or(LogFormat::Human),
+            log_level: given.log_level.or(filed.log_level).unwrap_or_else(|| "info".to_owned()),
+            sources,
+        })
+    }
+}
+
+fn check_sources(sources: &[ScheduledSource]) -> Result<(), SettingsError> {
+    if sources.is_empty() {
+        return Err(SettingsError(
+            "no source is given; use --source NAME=postgres://..., or [[source]] in the configuration file".to_owned(),
+        ));
+    }
+    for (index, scheduled) in sources.iter().enumerate() {
+        let name = scheduled.source.name();
+        if sources[..index].iter().any(|other| other.source.name() == name) {
+            return Err(SettingsError(format!("two sources are named \"{name}\"; give one of them another name")));
+        }
+    }
+    Ok(())
+}
+
+fn address(text: &str) -> Result<SocketAddr, SettingsError> {
+    text.parse().map_err(|_| SettingsError(format!("{text} is not ADDRESS:PORT")))
+}
+
+fn default_memory() -> u64 {
+    machine_memory().map_or(FALLBACK_MEMORY, |bytes| bytes / DEFAULT_MEMORY_SHARE)
+}
+
+/// `MemTotal` of Linux, in bytes.
+fn machine_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}

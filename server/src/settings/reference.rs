@@ -1,0 +1,65 @@
+//! The configuration reference, from the settings' own declarations.
+
+use std::fmt::Write;
+
+use clap::{Args, Command};
+
+use super::ServerSettings;
+
+const INTRODUCTION: &str = "\
+# Configuration
+
+Printed by `rail-forge settings`; do not edit.
+
+A setting is a flag of `rail-forge serve`, an environment variable, or a key of the file that `--config`
+names. A flag comes before the variable, the variable before the file.
+
+## Server
+
+Keys of `[server]`.
+
+| key | flag | environment | what it does |
+|---|---|---|---|
+";
+
+const SOURCES: &str = "
+## Sources
+
+One `[[source]]` for each database. `--source NAME=URL` and `RAIL_FORGE_SOURCE` give one with defaults.
+
+| key | what it does |
+|---|---|
+| `name` | The name of the catalogue. |
+| `url`, `url_file`, `url_env` | Where the database is: a URL, a file that holds it, or the name of an environment variable that does. Exactly one. |
+| `schemas` | The schemas that are served. Default: `[\"public\"]`. |
+| `exclude` | Names of tables to leave out; `*` stands for any characters. Default: none. |
+| `connections` | Connections that a refresh may use beside the one that holds its snapshot. Default: 2. |
+| `refresh` | `{ mode = \"full\", every = \"5m\" }`: how tables are refreshed, and how often. Without `every`, when asked. |
+
+```toml
+[server]
+listen = \"127.0.0.1:32010\"
+data_dir = \"data\"
+
+[[source]]
+name = \"shop\"
+url_env = \"SHOP_URL\"
+exclude = [\"django_session\", \"*_audit\"]
+refresh = { mode = \"full\", every = \"5m\" }
+```
+";
+
+/// The reference as Markdown.
+pub fn print() -> String {
+    let mut text = INTRODUCTION.to_owned();
+    let command = ServerSettings::augment_args(Command::new("serve"));
+    for argument in command.get_arguments() {
+        let Some(flag) = argument.get_long() else { continue };
+        let variable = argument.get_env().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "| `{}` | `--{flag}` | `{variable}` | {} |", argument.get_id(), help.replace('\n', " "));
+    }
+    text.push_str(SOURCES);
+    text
+}
