@@ -12,37 +12,37 @@ use crate::source::Source;
 
 /// A table as PostgreSQL describes it.
 #[derive(Debug, Clone)]
-pub struct TableDescription {
-    pub name: TableName,
-    pub comment: Option<String>,
+pub(crate) struct TableDescription {
+    pub(crate) name: TableName,
+    pub(crate) comment: Option<String>,
     /// In the table's own order.
-    pub columns: Vec<ColumnDescription>,
+    pub(crate) columns: Vec<ColumnDescription>,
     /// The columns of the primary key, in the key's order; empty where there is none.
-    pub primary_key: Option<Key>,
-    pub foreign_keys: Vec<ForeignKey>,
+    pub(crate) primary_key: Option<Key>,
+    pub(crate) foreign_keys: Vec<ForeignKey>,
     /// The planner's estimate; unknown (never analysed) is `None`.
-    pub estimated_rows: Option<u64>,
+    pub(crate) estimated_rows: Option<u64>,
     /// The number of 8 KiB heap pages at the time of the snapshot or later.
-    pub pages: u64,
+    pub(crate) pages: u64,
     /// Whether the role may read every column.
-    pub readable: bool,
+    pub(crate) readable: bool,
 }
 
 /// A column as PostgreSQL describes it.
 #[derive(Debug, Clone)]
-pub struct ColumnDescription {
-    pub name: String,
-    pub nullable: bool,
-    pub comment: Option<String>,
+pub(crate) struct ColumnDescription {
+    pub(crate) name: String,
+    pub(crate) nullable: bool,
+    pub(crate) comment: Option<String>,
     /// The type as PostgreSQL prints it: `numeric(12,2)`, `character(10)`, `text[]`.
-    pub printed_type: String,
+    pub(crate) printed_type: String,
     /// The name of the type in `pg_type`; of the element for an array.
-    pub base_type: String,
+    pub(crate) base_type: String,
     /// `pg_type.typtype`: `b` base, `e` enum, `d` domain, `c` composite, `r` range, `m` multirange.
-    pub kind: char,
-    pub is_array: bool,
+    pub(crate) kind: char,
+    pub(crate) is_array: bool,
     /// `pg_attribute.atttypmod`, -1 where the type has no modifier.
-    pub modifier: i32,
+    pub(crate) modifier: i32,
 }
 
 /// A primary key.
@@ -100,8 +100,7 @@ const KEYS: &str = "
 
 type TableRow = (i64, String, String, Option<String>, f64, i64, bool);
 type ColumnRow = (i64, String, bool, Option<String>, String, String, String, bool, i32);
-type KeyRow =
-    (i64, String, String, Vec<String>, Option<String>, Option<String>, Vec<String>, String, String);
+type KeyRow = (i64, String, String, Vec<String>, Option<String>, Option<String>, Vec<String>, String, String);
 
 /// Describes the tables that the source's selection names, in the order of their names.
 pub(crate) async fn describe(

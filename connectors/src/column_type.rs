@@ -43,9 +43,15 @@ pub(crate) enum Cell {
     Float32,
     Float64,
     /// A decimal of at most 28 digits.
-    Decimal { precision: u8, scale: i8 },
+    Decimal {
+        precision: u8,
+        scale: i8,
+    },
     /// A decimal too wide for the parser's, selected as text.
-    DecimalText { precision: u8, scale: i8 },
+    DecimalText {
+        precision: u8,
+        scale: i8,
+    },
     Text,
     /// `character(n)`: text whose padding is not part of the value.
     PaddedText,
@@ -119,6 +125,8 @@ fn cell(column: &ColumnDescription) -> Result<Cell, &'static str> {
         "float8" => Ok(Cell::Float64),
         "numeric" => decimal(column.modifier),
         "text" | "varchar" | "name" | "citext" | "json" | "jsonb" => Ok(Cell::Text),
+        // Without a length, blanks at the end are stored as they were written.
+        "bpchar" if column.modifier < MODIFIER_OFFSET => Ok(Cell::Text),
         "bpchar" => Ok(Cell::PaddedText),
         "bytea" => Ok(Cell::Binary),
         "date" => Ok(Cell::Date),
@@ -234,7 +242,9 @@ mod tests {
         ] {
             let message = plan(&table(), &column(base_type, printed_type, modifier)).unwrap_err().to_string();
             assert!(
-                message.starts_with(&format!("table shop.public.orders, column \"c\": type {printed_type} is not handled yet")),
+                message.starts_with(&format!(
+                    "table shop.public.orders, column \"c\": type {printed_type} is not handled yet"
+                )),
                 "{message}"
             );
         }

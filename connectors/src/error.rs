@@ -31,7 +31,8 @@ pub enum Error {
     /// One table cannot be served as it is; others can.
     #[error("table {table}{}: {message}", .column.as_ref().map(|c| format!(", column \"{c}\"")).unwrap_or_default())]
     Table {
-        table: TableName,
+        /// Boxed, so that results stay small.
+        table: Box<TableName>,
         column: Option<String>,
         message: String,
         #[source]
@@ -40,11 +41,7 @@ pub enum Error {
 
     /// A refresh was asked for a table that no source has.
     #[error("no table \"{requested}\" in {searched}{}", .suggestion.as_ref().map(|s| format!("; did you mean {s}?")).unwrap_or_default())]
-    UnknownTable {
-        requested: String,
-        searched: String,
-        suggestion: Option<String>,
-    },
+    UnknownTable { requested: String, searched: String, suggestion: Option<String> },
 
     /// The data folder could not be read or written.
     #[error("{action} {}: {cause}", .path.display())]
@@ -81,11 +78,16 @@ impl Error {
 
     /// An error about one table as a whole.
     pub(crate) fn table(table: &TableName, message: impl Into<String>) -> Self {
-        Self::Table { table: table.clone(), column: None, message: message.into(), cause: None }
+        Self::Table { table: Box::new(table.clone()), column: None, message: message.into(), cause: None }
     }
 
     /// An error about one column.
     pub(crate) fn column(table: &TableName, column: &str, message: impl Into<String>) -> Self {
-        Self::Table { table: table.clone(), column: Some(column.to_owned()), message: message.into(), cause: None }
+        Self::Table {
+            table: Box::new(table.clone()),
+            column: Some(column.to_owned()),
+            message: message.into(),
+            cause: None,
+        }
     }
 }

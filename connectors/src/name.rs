@@ -50,8 +50,7 @@ mod tests {
 
     #[test]
     fn odd_names_are_quoted_and_plain_ones_are_not() {
-        let name =
-            TableName { catalog: "shop".into(), schema: "public".into(), table: "Order \"x\" Details".into() };
+        let name = TableName { catalog: "shop".into(), schema: "public".into(), table: "Order \"x\" Details".into() };
         assert_eq!(name.to_string(), "shop.public.\"Order \"\"x\"\" Details\"");
         assert_eq!(name.quoted(), "\"public\".\"Order \"\"x\"\" Details\"");
     }

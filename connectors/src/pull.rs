@@ -95,18 +95,14 @@ impl PartitionReader {
     ) -> Result<Self> {
         let (sender, batches) = sync_channel(QUEUED_BATCHES);
         let table = plan.name().clone();
-        let pull = Pull {
-            source: Arc::clone(source),
-            snapshot_id: snapshot_id.to_owned(),
-            plan: Arc::clone(plan),
-            range,
-        };
+        let pull =
+            Pull { source: Arc::clone(source), snapshot_id: snapshot_id.to_owned(), plan: Arc::clone(plan), range };
         let thread = thread::Builder::new()
             .name("pull".to_owned())
             .stack_size(READER_STACK_BYTES)
             .spawn(move || pull.run(&sender))
             .map_err(|cause| Error::Table {
-                table: table.clone(),
+                table: Box::new(table.clone()),
                 column: None,
                 message: "no thread could be started to read it".to_owned(),
                 cause: Some(cause.into()),
@@ -178,7 +174,7 @@ impl Pull {
     fn send(&self, columns: &mut [ColumnBuilder], sender: &SyncSender<RecordBatch>) -> Result<()> {
         let arrays = columns.iter_mut().map(ColumnBuilder::finish).collect();
         let batch = RecordBatch::try_new(Arc::clone(&self.plan.schema), arrays).map_err(|cause| Error::Table {
-            table: self.plan.name().clone(),
+            table: Box::new(self.plan.name().clone()),
             column: None,
             message: "its rows do not have the columns that the catalogue describes".to_owned(),
             cause: Some(cause.into()),
@@ -207,16 +203,17 @@ impl Pull {
     fn refused(&self, error: CellError, column: usize, row: usize) -> Error {
         let (message, cause) = match error {
             CellError::Value(message) => (message, None),
-            CellError::Parser(error) => {
-                ("the value cannot be read exactly (NaN or infinity, or beyond the supported range)".to_owned(), Some(error))
-            }
+            CellError::Parser(error) => (
+                "the value cannot be read exactly (NaN, infinity, an array of several dimensions, or beyond the supported range)".to_owned(),
+                Some(error),
+            ),
         };
         let place = match self.range.to_string() {
             range if range.is_empty() => format!("row {}", row + 1),
             range => format!("row {} of those{}", row + 1, range.to_lowercase()),
         };
         Error::Table {
-            table: self.plan.name().clone(),
+            table: Box::new(self.plan.name().clone()),
             column: Some(self.plan.columns[column].field.name().clone()),
             message: format!("{place}: {message}"),
             cause: cause.map(Into::into),

@@ -72,10 +72,7 @@ pub async fn refresh(
     let selected = select(descriptions, requested, &source)?;
     let (plans, mut refused) = plan(selected);
     for plan in &plans {
-        observer(RefreshEvent::Started {
-            table: plan.name().clone(),
-            estimated_rows: plan.description.estimated_rows,
-        });
+        observer(RefreshEvent::Started { table: plan.name().clone(), estimated_rows: plan.description.estimated_rows });
     }
 
     let cancelled = CancelOnDrop::default();
@@ -130,11 +127,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Cancelled))
 }
 
-fn select(
-    tables: Vec<TableDescription>,
-    requested: &[String],
-    source: &Source,
-) -> Result<Vec<TableDescription>> {
+fn select(tables: Vec<TableDescription>, requested: &[String], source: &Source) -> Result<Vec<TableDescription>> {
     for request in requested {
         if !tables.iter().any(|table| table.name.matches(request)) {
             let names: Vec<String> = tables.iter().map(|table| table.name.table.clone()).collect();
@@ -145,9 +138,8 @@ fn select(
             });
         }
     }
-    let wanted = |table: &TableDescription| {
-        requested.is_empty() || requested.iter().any(|request| table.name.matches(request))
-    };
+    let wanted =
+        |table: &TableDescription| requested.is_empty() || requested.iter().any(|request| table.name.matches(request));
     Ok(tables.into_iter().filter(wanted).collect())
 }
 
@@ -177,8 +169,7 @@ fn merge(
 ) -> (Vec<TableEntry>, Vec<RefusedTable>) {
     let decided: Vec<TableName> =
         pulled.iter().map(|table| &table.name).chain(refused.iter().map(|table| &table.name)).cloned().collect();
-    let stays =
-        |name: &TableName| name.catalog != catalog || (existing.contains(name) && !decided.contains(name));
+    let stays = |name: &TableName| name.catalog != catalog || (existing.contains(name) && !decided.contains(name));
     let tables = previous.tables.iter().filter(|table| stays(&table.name)).cloned().chain(pulled).collect();
     let refused = previous.refused.iter().filter(|table| stays(&table.name)).cloned().chain(refused).collect();
     (tables, refused)

@@ -12,6 +12,6 @@ mod table;
 mod writer;
 
 pub use manifest::{FileEntry, Manifest, RefusedTable, TableEntry};
-pub use store::{Opened, PinnedSnapshot, SnapshotStore};
 pub(crate) use store::Staging;
+pub use store::{Opened, PinnedSnapshot, SnapshotStore};
 pub(crate) use writer::PartitionWriter;

@@ -74,8 +74,9 @@ impl Source {
         if name.is_empty() || name.contains(['.', '"', '/']) {
             return Err(wrong("a source's name must not be empty or contain . \" or /".to_owned()));
         }
-        let parsed = Url::parse(url)
-            .map_err(|error| wrong(format!("its URL cannot be read ({error}); it looks like postgres://user@host:5432/database")))?;
+        let parsed = Url::parse(url).map_err(|error| {
+            wrong(format!("its URL cannot be read ({error}); it looks like postgres://user@host:5432/database"))
+        })?;
         if !matches!(parsed.scheme(), "postgres" | "postgresql") {
             return Err(wrong(format!("its URL must begin with postgres://, not {}://", parsed.scheme())));
         }
@@ -125,12 +126,11 @@ impl Source {
 
     /// Options for the connections that pull rows.
     pub(crate) fn pull_options(&self) -> Result<postgres::Config> {
-        let mut config =
-            postgres::Config::from_str(&without_tls_mode(&self.url.0)).map_err(|cause| Error::Source {
-                source_name: self.name.clone(),
-                message: "its URL cannot be read".to_owned(),
-                cause: Some(cause.into()),
-            })?;
+        let mut config = postgres::Config::from_str(&without_tls_mode(&self.url.0)).map_err(|cause| Error::Source {
+            source_name: self.name.clone(),
+            message: "its URL cannot be read".to_owned(),
+            cause: Some(cause.into()),
+        })?;
         config.application_name("rail-forge pull").connect_timeout(CONNECT_TIMEOUT);
         Ok(config)
     }

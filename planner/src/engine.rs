@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SQLOptions;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
@@ -94,11 +95,12 @@ impl Engine {
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
         let timeout = self.shared.timeout;
-        let task = self.shared.runtime()?.spawn(async move { tokio::time::timeout(timeout, work).await });
-        match task.await {
+        // Planning does not yield, so the one who waits for it keeps the time.
+        let task = self.shared.runtime()?.spawn(work);
+        match tokio::time::timeout(timeout, task).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(Error::Deadline { seconds: timeout.as_secs() }),
-            Err(panic) => Err(Error::Internal(Box::new(panic))),
+            Ok(Err(panic)) => Err(Error::Internal(Box::new(panic))),
+            Err(_) => Err(Error::Deadline { seconds: timeout.as_secs() }),
         }
     }
 }
@@ -144,8 +146,9 @@ fn parse(sql: &str) -> Result<Statement> {
     let mut statements = DFParserBuilder::new(sql)
         .with_dialect(&PostgreSqlDialect {})
         .with_recursion_limit(crate::session::NESTING)
-        .build()?
-        .parse_statements()?;
+        .build()
+        .and_then(|mut parser| parser.parse_statements())
+        .map_err(|error| locate_syntax_error(error, sql))?;
     let Some(statement) = statements.pop_front() else {
         return Err(Error::Syntax("the statement is empty".to_owned()));
     };
@@ -163,20 +166,48 @@ fn parse(sql: &str) -> Result<Statement> {
     Ok(statement)
 }
 
+/// The parser knows no place for what is missing at the end, and calls too deep a nesting a syntax error.
+fn locate_syntax_error(error: DataFusionError, sql: &str) -> Error {
+    match Error::from(error) {
+        Error::Syntax(message) if message.contains("recursion limit") => Error::TooLarge(format!(
+            "the statement nests deeper than {}; write inner queries as WITH",
+            crate::session::NESTING
+        )),
+        Error::Syntax(message) if !message.contains("Line: ") => {
+            let last = sql.lines().last().unwrap_or_default();
+            let (line, column) = (sql.lines().count().max(1), last.chars().count() + 1);
+            Error::Syntax(format!("{message} at Line: {line}, Column: {column}"))
+        }
+        other => other,
+    }
+}
+
 fn refuse_changes(statement: &ast::Statement) -> Result<()> {
     match statement {
-        ast::Statement::Query(query) => match query.body.as_ref() {
-            ast::SetExpr::Insert(_) | ast::SetExpr::Update(_) | ast::SetExpr::Delete(_) => {
-                Err(Error::ReadOnly("a query that changes rows".to_owned()))
-            }
-            _ if !query.locks.is_empty() => Err(Error::ReadOnly("SELECT ... FOR UPDATE".to_owned())),
-            _ => Ok(()),
-        },
+        ast::Statement::Query(query) => refuse_changing_query(query),
+        ast::Statement::Explain { statement, .. } => refuse_changes(statement),
         ast::Statement::ShowVariable { .. }
         | ast::Statement::ShowTables { .. }
         | ast::Statement::ShowColumns { .. }
-        | ast::Statement::Explain { .. } => Ok(()),
+        | ast::Statement::ExplainTable { .. } => Ok(()),
         other => Err(Error::ReadOnly(first_word(&other.to_string()))),
+    }
+}
+
+fn refuse_changing_query(query: &ast::Query) -> Result<()> {
+    for table in query.with.iter().flat_map(|with| &with.cte_tables) {
+        refuse_changing_query(&table.query)?;
+    }
+    if !query.locks.is_empty() {
+        return Err(Error::ReadOnly("SELECT ... FOR UPDATE".to_owned()));
+    }
+    match query.body.as_ref() {
+        ast::SetExpr::Insert(_) | ast::SetExpr::Update(_) | ast::SetExpr::Delete(_) | ast::SetExpr::Merge(_) => {
+            Err(Error::ReadOnly(first_word(&query.body.to_string())))
+        }
+        ast::SetExpr::Select(select) if select.into.is_some() => Err(Error::ReadOnly("SELECT INTO".to_owned())),
+        ast::SetExpr::Query(query) => refuse_changing_query(query),
+        _ => Ok(()),
     }
 }
 

@@ -15,8 +15,7 @@ impl From<DataFusionError> for Error {
             DataFusionError::NotImplemented(message) | DataFusionError::Substrait(message) => {
                 Self::Unsupported(format!("not supported: {}", first_line(&message)))
             }
-            DataFusionError::Plan(message) => Self::Query(first_line(&message).to_owned()),
-            DataFusionError::Execution(message) => Self::Query(first_line(&message).to_owned()),
+            DataFusionError::Plan(message) | DataFusionError::Execution(message) => Self::Query(plain(&message)),
             DataFusionError::ArrowError(error, _) => explain_arrow_error(*error),
             DataFusionError::ResourcesExhausted(message) => Self::TooLarge(format!(
                 "the query needs more memory or disk than it may have (settings memory_limit, spill_limit): {}",
@@ -100,6 +99,18 @@ fn explain_schema_error(error: &SchemaError) -> String {
 /// The parser's own prefix says no more than ours.
 fn without_prefix(message: &str) -> String {
     message.trim_start_matches("sql parser error: ").trim_start_matches("ParserError(\"").to_owned()
+}
+
+/// The message without the kinds of errors that DataFusion writes in front of each other.
+fn plain(message: &str) -> String {
+    let mut message = first_line(message);
+    while let Some(rest) = ["Error during planning: ", "Internal error: ", "Execution error: "]
+        .iter()
+        .find_map(|prefix| message.strip_prefix(prefix))
+    {
+        message = rest;
+    }
+    message.replace(", errors: Error during planning: ", ": ")
 }
 
 /// Backtraces and lists of candidates follow in further lines.

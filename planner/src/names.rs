@@ -21,7 +21,8 @@ pub(crate) fn resolve(state: &SessionState, statement: &Statement, manifest: &Ma
     let mut tables = vec![];
     for reference in state.resolve_table_references(statement)? {
         let name = full_name(reference.clone().resolve(&defaults.default_catalog, &defaults.default_schema));
-        if name.schema == INFORMATION_SCHEMA {
+        let is_function = state.table_functions().contains_key(reference.table());
+        if name.schema == INFORMATION_SCHEMA || is_function {
             continue;
         }
         match manifest.table(&name) {
@@ -49,7 +50,7 @@ fn unknown(reference: &TableReference, name: &TableName, manifest: &Manifest) ->
     }
     let mut message = format!("table {reference} does not exist");
     if !manifest.tables.iter().any(|table| table.name.catalog == name.catalog) {
-        message.push_str(&format!("; source \"{}\" has no tables yet (see rail-forge status)", name.catalog));
+        message.push_str(&format!("; no source \"{}\" has tables (see rail-forge status)", name.catalog));
         return Error::UnknownTable(message);
     }
     let known = manifest.tables.iter().filter(|table| table.name.catalog == name.catalog).map(|table| &table.name);

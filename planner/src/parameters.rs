@@ -53,9 +53,9 @@ fn as_wanted(number: usize, value: &ScalarValue, wanted: &DataType) -> Result<Sc
     let is_text = |data_type: &DataType| data_type.is_string();
     let own = value.data_type();
     if value.is_null() || (is_text(&own) && !is_text(wanted)) {
-        return value.cast_to(wanted).map_err(|_| {
-            Error::Parameter(format!("parameter ${number}: {value} cannot be read as {wanted}"))
-        });
+        return value
+            .cast_to(wanted)
+            .map_err(|_| Error::Parameter(format!("parameter ${number}: {value} cannot be read as {wanted}")));
     }
     let mismatch = is_text(wanted) && !is_text(&own)
         || wanted.is_numeric() && !own.is_numeric()

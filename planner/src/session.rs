@@ -15,6 +15,7 @@ use datafusion::prelude::SessionConfig;
 use rail_forge_connectors::{PinnedSnapshot, SnapshotStore};
 use url::Url;
 
+use crate::cooperative_joins::CooperativeJoins;
 use crate::limits::Limits;
 use crate::numeric::{NumericAverage, NumericDivision};
 use crate::query::NameDefaults;
@@ -43,6 +44,7 @@ impl Sessions {
             .with_config(config(default_catalog))
             .with_runtime_env(runtime)
             .with_analyzer_rules(analyzer_rules())
+            .with_physical_optimizer_rule(Arc::new(CooperativeJoins))
             .build();
         Ok(Self { template })
     }
@@ -91,8 +93,7 @@ fn runtime(limits: &Limits, store: &SnapshotStore) -> Result<RuntimeEnv> {
     let spill = DiskManagerBuilder::default()
         .with_mode(DiskManagerMode::Directories(vec![limits.spill_dir.clone()]))
         .with_max_temp_directory_size(limits.spill_bytes);
-    let runtime =
-        RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(spill).build()?;
+    let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(spill).build()?;
     if let Ok(files) = Url::parse("file://") {
         runtime.deregister_object_store(&files)?;
     }

@@ -15,7 +15,8 @@ use futures::{FutureExt, Stream, StreamExt};
 use rail_forge_connectors::PinnedSnapshot;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, Sleep};
 
 use crate::error::{Error, Result};
 use crate::query::Truth;
@@ -30,6 +31,12 @@ pub struct ResultStream {
     schema: SchemaRef,
     truth: Truth,
     batches: mpsc::Receiver<Result<RecordBatch>>,
+    /// Kept by the reader's side: a query that is busy does not look at clocks.
+    deadline: Pin<Box<Sleep>>,
+    timeout: Duration,
+    /// Whether the deadline has been told.
+    stopped: bool,
+    query: AbortHandle,
 }
 
 /// What a query needs to run.
@@ -46,21 +53,17 @@ impl ResultStream {
         let (sender, batches) = mpsc::channel(QUEUED_BATCHES);
         let truth = execution.truth.clone();
         let schema = SchemaRef::clone(execution.plan.schema().inner());
-        runtime.spawn(async move {
-            let run = AssertUnwindSafe(execution.run(&sender)).catch_unwind();
-            let error = tokio::select! {
-                finished = run => match finished {
-                    Ok(Ok(())) => return,
-                    Ok(Err(error)) => error,
-                    Err(_) => Error::Internal("the query panicked".into()),
-                },
-                () = tokio::time::sleep_until(deadline) => Error::Deadline { seconds: timeout.as_secs() },
-                () = sender.closed() => return,
+        let query = runtime.spawn(async move {
+            let error = match AssertUnwindSafe(execution.run(&sender)).catch_unwind().await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error,
+                Err(_) => Error::Internal("the query panicked".into()),
             };
             // A receiver that has gone away does not miss the error.
             let _ = sender.send(Err(error)).await;
         });
-        Self { schema, truth, batches }
+        let deadline = Box::pin(tokio::time::sleep_until(deadline));
+        Self { schema, truth, batches, deadline, timeout, stopped: false, query: query.abort_handle() }
     }
 
     /// The columns of every batch.
@@ -78,7 +81,21 @@ impl Stream for ResultStream {
     type Item = Result<RecordBatch>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.batches.poll_recv(context)
+        if self.stopped {
+            return Poll::Ready(None);
+        }
+        if self.query.is_finished() || self.deadline.as_mut().poll(context).is_pending() {
+            return self.batches.poll_recv(context);
+        }
+        self.query.abort();
+        self.stopped = true;
+        Poll::Ready(Some(Err(Error::Deadline { seconds: self.timeout.as_secs() })))
+    }
+}
+
+impl Drop for ResultStream {
+    fn drop(&mut self) {
+        self.query.abort();
     }
 }
 

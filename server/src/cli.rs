@@ -6,6 +6,7 @@ mod remote;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use serde_json::json;
 
 use crate::failure::Failure;
 use crate::settings::{self, SettingsArgs};
@@ -24,7 +25,13 @@ enum Command {
     /// Serve the tables of the sources over Arrow Flight SQL.
     Serve(SettingsArgs),
     /// Check the settings without serving.
-    Check(SettingsArgs),
+    Check {
+        #[command(flatten)]
+        settings: SettingsArgs,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Pull tables from PostgreSQL now; without names, all of them.
     Refresh {
         #[command(flatten)]
@@ -63,7 +70,7 @@ struct ServerArgs {
 pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(args) => start_server(args),
-        Command::Check(args) => check(args),
+        Command::Check { settings, json } => check(settings, json),
         Command::Refresh { server, tables } => on_runtime(remote::refresh(server, tables)),
         Command::Status { server } => on_runtime(remote::status(server)),
         Command::Sql { server, query } => on_runtime(remote::sql(server, query)),
@@ -84,10 +91,17 @@ fn start_server(args: SettingsArgs) -> Result<(), Failure> {
     on_runtime(serve::serve(settings))
 }
 
-fn check(args: SettingsArgs) -> Result<(), Failure> {
+fn check(args: SettingsArgs, json: bool) -> Result<(), Failure> {
     let settings = args.resolve()?;
-    for scheduled in &settings.sources {
-        println!("source {}: {}", scheduled.source.name(), scheduled.source.location());
+    let sources = settings.sources.iter().map(|scheduled| &scheduled.source);
+    if json {
+        let sources: Vec<_> =
+            sources.map(|source| json!({"name": source.name(), "location": source.location()})).collect();
+        println!("{}", json!({"sources": sources, "data_dir": settings.data_dir}));
+        return Ok(());
+    }
+    for source in sources {
+        println!("source {}: {}", source.name(), source.location());
     }
     println!("data folder: {}", settings.data_dir.display());
     println!("the settings are valid");

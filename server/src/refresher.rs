@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rail_forge_connectors as connectors;
-use rail_forge_connectors::{
-    Observer, PinnedSnapshot, RefreshEvent, RefreshReport, SnapshotStore, Source, TableEntry,
-};
+use rail_forge_connectors::{Observer, PinnedSnapshot, RefreshEvent, RefreshReport, SnapshotStore, Source, TableEntry};
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
@@ -102,11 +100,7 @@ impl Refresher {
     ///
     /// # Errors
     /// The first source's error; sources before it have been refreshed.
-    pub async fn refresh(
-        &self,
-        tables: &[String],
-        observer: Arc<Observer>,
-    ) -> connectors::Result<Vec<RefreshReport>> {
+    pub async fn refresh(&self, tables: &[String], observer: Arc<Observer>) -> connectors::Result<Vec<RefreshReport>> {
         let mut reports = vec![];
         for (source, tables) in self.assign(tables) {
             reports.push(self.refresh_source(source, &tables, Arc::clone(&observer)).await?);
@@ -159,7 +153,9 @@ impl Refresher {
                 for table in &report.tables {
                     match &table.error {
                         Some(error) => tracing::warn!(table = %table.table, "not refreshed: {error}"),
-                        None => tracing::debug!(table = %table.table, rows = table.rows, bytes = table.bytes, "refreshed"),
+                        None => {
+                            tracing::debug!(table = %table.table, rows = table.rows, bytes = table.bytes, "refreshed")
+                        }
                     }
                 }
                 let rows: u64 = report.tables.iter().map(|table| table.rows).sum();
@@ -176,7 +172,11 @@ impl Refresher {
             }
             Err(error) => {
                 let cause = std::error::Error::source(error);
-                tracing::error!(source = name, error = cause, "the refresh failed, the last snapshot is served: {error}");
+                tracing::error!(
+                    source = name,
+                    error = cause,
+                    "the refresh failed, the last snapshot is served: {error}"
+                );
                 self.set_state(name, State::Failing, Some(error.to_string()));
             }
         }

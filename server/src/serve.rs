@@ -83,9 +83,7 @@ pub async fn serve(settings: Settings) -> Result<(), Failure> {
 }
 
 async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| Failure::work(format!("cannot listen on {address}: {error}")))
+    TcpListener::bind(address).await.map_err(|error| Failure::work(format!("cannot listen on {address}: {error}")))
 }
 
 fn local_address(listener: &TcpListener) -> Result<std::net::SocketAddr, Failure> {

@@ -134,7 +134,8 @@ impl std::str::FromStr for SourceArg {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, url) = text.split_once('=').ok_or("a source is written NAME=URL, as in shop=postgres://app@db/shop")?;
+        let (name, url) =
+            text.split_once('=').ok_or("a source is written NAME=URL, as in shop=postgres://app@db/shop")?;
         Ok(Self { name: name.to_owned(), url: url.to_owned() })
     }
 }
@@ -163,7 +164,8 @@ impl SettingsArgs {
         let (given, filed) = (self.server, file.server);
         let data_dir = given.data_dir.or(filed.data_dir).unwrap_or_else(|| DEFAULT_DATA_DIR.into());
         let limits = Limits {
-            memory_bytes: given.memory_limit.or(filed.memory_limit).map_or_else(default_memory, |limit| limit.0) as usize,
+            memory_bytes: given.memory_limit.or(filed.memory_limit).map_or_else(default_memory, |limit| limit.0)
+                as usize,
             spill_dir: data_dir.join("spill"),
             spill_bytes: given.spill_limit.or(filed.spill_limit).map_or(DEFAULT_SPILL_LIMIT, |limit| limit.0),
             timeout: given.query_timeout.or(filed.query_timeout).map_or(DEFAULT_QUERY_TIMEOUT, |time| time.0),

@@ -92,9 +92,9 @@ impl ColumnBuilder {
             Cell::Date => Self::Date(Date32Builder::with_capacity(rows)),
             Cell::Time => Self::Time(Time64MicrosecondBuilder::with_capacity(rows)),
             Cell::Timestamp => Self::Timestamp(TimestampMicrosecondBuilder::with_capacity(rows)),
-            Cell::TimestampTz => Self::TimestampTz(
-                TimestampMicrosecondBuilder::with_capacity(rows).with_data_type(data_type.clone()),
-            ),
+            Cell::TimestampTz => {
+                Self::TimestampTz(TimestampMicrosecondBuilder::with_capacity(rows).with_data_type(data_type.clone()))
+            }
             Cell::Uuid => Self::Uuid(StringBuilder::new()),
             Cell::BoolList => Self::BoolList(ListBuilder::default()),
             Cell::Int16List => Self::Int16List(ListBuilder::default()),

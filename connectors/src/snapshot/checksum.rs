@@ -23,9 +23,18 @@ impl<W: Write> ChecksumWriter<W> {
         Self { inner, hasher: XxHash64::with_seed(SEED), bytes: 0 }
     }
 
-    /// The inner writer, the number of bytes written and their checksum.
-    pub(super) fn into_parts(self) -> (W, u64, String) {
-        (self.inner, self.bytes, hexadecimal(&self.hasher))
+    pub(super) fn inner(&self) -> &W {
+        &self.inner
+    }
+
+    /// The number of bytes written so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The checksum of what was written so far.
+    pub(super) fn checksum(&self) -> String {
+        hexadecimal(&self.hasher)
     }
 }
 

@@ -96,10 +96,7 @@ impl Layout {
         let damaged = |message: &str| Error::Damaged { path: path.clone(), message: message.to_owned() };
         let bytes = fs::read(&path).map_err(Error::storage("cannot read the manifest", &path))?;
         let text = String::from_utf8(bytes).map_err(|_| damaged("it is not UTF-8"))?;
-        let (body, checksum) = text
-            .trim_end()
-            .rsplit_once('\n')
-            .ok_or_else(|| damaged("it is cut off"))?;
+        let (body, checksum) = text.trim_end().rsplit_once('\n').ok_or_else(|| damaged("it is cut off"))?;
         if checksum::of_bytes(body.as_bytes()) != checksum {
             return Err(damaged("its checksum does not match"));
         }

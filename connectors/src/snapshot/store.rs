@@ -17,12 +17,12 @@ use object_store::local::LocalFileSystem;
 use rustix::fs::{FlockOperation, flock};
 use tokio::sync::OwnedMutexGuard;
 
+use super::catalog;
 use super::checksum;
 use super::layout::{self, Layout};
 use super::manifest::{FORMAT, Manifest, RefusedTable, TableEntry};
 use super::retention::Retained;
 use super::writer::PartitionWriter;
-use super::catalog;
 use crate::error::{Error, Result};
 
 /// Under this URL, DataFusion finds the files of the data folder, and nothing else of the machine.
@@ -192,8 +192,7 @@ impl Staging {
         let store = &self.store;
         tables.sort_by(|left, right| left.name.cmp(&right.name));
         refused.sort_by(|left, right| left.name.cmp(&right.name));
-        let manifest =
-            Manifest { format: FORMAT, version: self.version, committed_at: Utc::now(), tables, refused };
+        let manifest = Manifest { format: FORMAT, version: self.version, committed_at: Utc::now(), tables, refused };
         let data = store.layout.file(&self.folder);
         layout::sync_folder(&data)?;
         data.parent().map_or(Ok(()), layout::sync_folder)?;
@@ -281,8 +280,8 @@ fn with_tables(
     url: &ObjectStoreUrl,
     root: &Path,
 ) -> Result<Snapshot> {
-    let catalogs = catalog::build(&manifest, files, url)
-        .map_err(|cause| storage("cannot describe the tables of", root, cause))?;
+    let catalogs =
+        catalog::build(&manifest, files, url).map_err(|cause| storage("cannot describe the tables of", root, cause))?;
     Ok(Snapshot { manifest, catalogs })
 }
 

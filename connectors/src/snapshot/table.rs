@@ -34,11 +34,7 @@ pub(super) struct SnapshotTable {
 }
 
 impl SnapshotTable {
-    pub(super) fn new(
-        entry: &TableEntry,
-        store: Arc<dyn ObjectStore>,
-        store_url: ObjectStoreUrl,
-    ) -> Result<Self> {
+    pub(super) fn new(entry: &TableEntry, store: Arc<dyn ObjectStore>, store_url: ObjectStoreUrl) -> Result<Self> {
         let schema = in_memory_schema(&entry.schema);
         let files = entry.files.iter().map(|file| {
             let known = statistics::for_planning(file.rows, &file.columns, &schema);

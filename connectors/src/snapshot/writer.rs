@@ -1,7 +1,7 @@
 //! Writes one partition's batches into one Parquet file.
 
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use arrow::datatypes::SchemaRef;
@@ -49,10 +49,9 @@ impl PartitionWriter {
         let metadata = self.writer.finish().map_err(|error| failed(&self.path, error.into()))?;
         let columns = statistics::of_parquet(&metadata, &self.schema)
             .map_err(|error| failed(&self.path, std::io::Error::other(error)))?;
-        let output = self.writer.into_inner().map_err(|error| failed(&self.path, error.into()))?;
-        let (buffered, bytes, checksum) = output.into_parts();
-        let file = buffered.into_inner().map_err(|error| failed(&self.path, error.into_error()))?;
-        file.sync_all().map_err(|cause| failed(&self.path, cause))?;
+        let output = self.writer.inner_mut();
+        output.flush().and_then(|()| output.inner().get_ref().sync_all()).map_err(|cause| failed(&self.path, cause))?;
+        let (bytes, checksum) = (output.bytes(), output.checksum());
         Ok(FileEntry { path: self.relative, rows: self.rows, bytes, checksum, columns, deletes: None })
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! before: Aggregate: groupBy=[[t.k]], aggr=[[avg(t.amount)]]                 Decimal128(16, 6)
-//! after:  Projection: t.k, numeric_div(sum(t.amount), count(t.amount)) AS avg(t.amount)   Decimal128(38, 20)
-//!           Aggregate: groupBy=[[t.k]], aggr=[[sum(t.amount), count(t.amount)]]
+//! after:  Projection: t.k, numeric_div(s, c) AS avg(t.amount)                Decimal128(38, 20)
+//!           Aggregate: groupBy=[[t.k]], aggr=[[sum(t.amount) AS s, count(t.amount) AS c]]
 //! ```
 
 use std::sync::Arc;
@@ -16,12 +16,14 @@ use datafusion::config::ConfigOptions;
 use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::expr::{ScalarFunction, WindowFunctionDefinition};
-use datafusion::logical_expr::{
-    Aggregate, AggregateUDF, Expr, ExprSchemable, LogicalPlan, Projection, Window, cast,
-};
+use datafusion::logical_expr::{Aggregate, AggregateUDF, Expr, ExprSchemable, LogicalPlan, Projection, Window, cast};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::divide::numeric_div;
+
+/// The columns that an average is computed from; no identifier of a query is written like this.
+const SUM: &str = "average: sum ";
+const COUNT: &str = "average: count ";
 
 /// The rule. It must run before type coercion, which would turn integers into floats.
 #[derive(Debug)]
@@ -56,7 +58,7 @@ fn rewrite_plan(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 
 /// The expressions of a node, averages split into sums and counts.
 struct Split {
-    /// What the node computes instead, each once.
+    /// What the node computes instead.
     inner: Vec<Expr>,
     /// For every expression of the node, how its value comes from those.
     outer: Vec<Outer>,
@@ -64,7 +66,13 @@ struct Split {
 
 enum Outer {
     Same,
-    Quotient { sum: Expr, count: Expr },
+    Quotient(Box<Quotient>),
+}
+
+/// The sum and the count that an average is made of.
+struct Quotient {
+    sum: Expr,
+    count: Expr,
 }
 
 impl Split {
@@ -73,26 +81,23 @@ impl Split {
         let mut split = Self { inner: vec![], outer: vec![] };
         for expression in expressions {
             let outer = match numeric_average(expression, input)? {
-                Some((sum, count)) => {
-                    split.compute(&sum);
-                    split.compute(&count);
-                    Outer::Quotient { sum, count }
+                Some(quotient) => {
+                    // Names of their own: the query may ask for a sum that has the same name and another type.
+                    let number = split.inner.len();
+                    let sum = quotient.sum.alias(format!("{SUM}{number}"));
+                    let count = quotient.count.alias(format!("{COUNT}{number}"));
+                    split.inner.extend([sum.clone(), count.clone()]);
+                    Outer::Quotient(Box::new(Quotient { sum, count }))
                 }
                 None => {
-                    split.compute(expression);
+                    split.inner.push(expression.clone());
                     Outer::Same
                 }
             };
             split.outer.push(outer);
         }
-        let rewrites = split.outer.iter().any(|outer| matches!(outer, Outer::Quotient { .. }));
+        let rewrites = split.outer.iter().any(|outer| matches!(outer, Outer::Quotient(_)));
         Ok(rewrites.then_some(split))
-    }
-
-    fn compute(&mut self, expression: &Expr) {
-        if !self.inner.contains(expression) {
-            self.inner.push(expression.clone());
-        }
     }
 
     /// A projection of the rewritten node that has the columns of the original one, whose last columns
@@ -102,8 +107,8 @@ impl Split {
         let columns = original.iter().enumerate().map(|(index, (qualifier, field))| {
             let column = Column::new(qualifier.cloned(), field.name());
             match index.checked_sub(kept).map(|index| &self.outer[index]) {
-                Some(Outer::Quotient { sum, count }) => {
-                    let args = vec![output_column(sum), output_column(count)];
+                Some(Outer::Quotient(quotient)) => {
+                    let args = vec![output_column(&quotient.sum), output_column(&quotient.count)];
                     Expr::ScalarFunction(ScalarFunction { func: numeric_div(), args })
                         .alias_qualified(qualifier.cloned(), field.name())
                 }
@@ -121,7 +126,7 @@ fn output_column(expression: &Expr) -> Expr {
 }
 
 /// The sum and the count that make up an average of numerics or integers.
-fn numeric_average(expression: &Expr, input: &DFSchema) -> Result<Option<(Expr, Expr)>> {
+fn numeric_average(expression: &Expr, input: &DFSchema) -> Result<Option<Quotient>> {
     match expression {
         Expr::Alias(alias) => numeric_average(&alias.expr, input),
         Expr::AggregateFunction(function) if function.func.name() == "avg" => {
@@ -132,7 +137,7 @@ fn numeric_average(expression: &Expr, input: &DFSchema) -> Result<Option<(Expr, 
                 function.params.args = vec![argument.clone()];
                 Expr::AggregateFunction(function)
             };
-            Ok(Some((with(sum_udaf()), with(count_udaf()))))
+            Ok(Some(Quotient { sum: with(sum_udaf()), count: with(count_udaf()) }))
         }
         Expr::WindowFunction(function) if function.fun.name() == "avg" => {
             let Some(argument) = numeric_argument(&function.params.args, input)? else { return Ok(None) };
@@ -142,7 +147,7 @@ fn numeric_average(expression: &Expr, input: &DFSchema) -> Result<Option<(Expr, 
                 function.params.args = vec![argument.clone()];
                 Expr::WindowFunction(function)
             };
-            Ok(Some((with(sum_udaf()), with(count_udaf()))))
+            Ok(Some(Quotient { sum: with(sum_udaf()), count: with(count_udaf()) }))
         }
         _ => Ok(None),
     }
@@ -153,9 +158,7 @@ fn numeric_argument(args: &[Expr], input: &DFSchema) -> Result<Option<Expr>> {
     let [argument] = args else { return Ok(None) };
     Ok(match argument.get_type(input)? {
         DataType::Decimal128(..) => Some(argument.clone()),
-        DataType::Int8 | DataType::Int16 | DataType::Int32 => {
-            Some(cast(argument.clone(), DataType::Decimal128(10, 0)))
-        }
+        DataType::Int8 | DataType::Int16 | DataType::Int32 => Some(cast(argument.clone(), DataType::Decimal128(10, 0))),
         DataType::Int64 => Some(cast(argument.clone(), DataType::Decimal128(20, 0))),
         _ => None,
     })

@@ -7,9 +7,7 @@ use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, i256}
 use arrow::error::ArrowError;
 use datafusion::common::cast::as_decimal128_array;
 use datafusion::common::{Result, internal_err, plan_err};
-use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
 /// Significant digits of a quotient, at least (`NUMERIC_MIN_SIG_DIGITS` of PostgreSQL).
 const MIN_SIGNIFICANT_DIGITS: i32 = 16;
@@ -95,10 +93,12 @@ fn as_decimal(data_type: &DataType) -> Result<DataType> {
 fn divide_arrays(left: &dyn Array, right: &dyn Array, scale: i8) -> Result<Decimal128Array> {
     let (left, right) = (as_decimal128_array(left)?, right.as_primitive::<Decimal128Type>());
     let quotients = left.iter().zip(right).map(|pair| match pair {
-        (Some(dividend), Some(divisor)) => {
-            divide(Number { unscaled: dividend, scale: left.scale() }, Number { unscaled: divisor, scale: right.scale() }, scale)
-                .map(Some)
-        }
+        (Some(dividend), Some(divisor)) => divide(
+            Number { unscaled: dividend, scale: left.scale() },
+            Number { unscaled: divisor, scale: right.scale() },
+            scale,
+        )
+        .map(Some),
         _ => Ok(None),
     });
     Ok(quotients.collect::<Result<Decimal128Array, ArrowError>>()?)
@@ -144,7 +144,8 @@ fn divide(dividend: Number, divisor: Number, scale: i8) -> Result<i128, ArrowErr
     let scale = i32::from(scale);
     let rounded_scale = quotient_scale(dividend, divisor).min(scale);
     let exponent = rounded_scale - i32::from(dividend.scale) + i32::from(divisor.scale);
-    let too_large = || ArrowError::ArithmeticOverflow("the quotient has more digits than a numeric of 38 can hold".to_owned());
+    let too_large =
+        || ArrowError::ArithmeticOverflow("the quotient has more digits than a numeric of 38 can hold".to_owned());
     let (numerator, denominator) = scaled(dividend.unscaled, divisor.unscaled, exponent).ok_or_else(too_large)?;
     let quotient = divide_rounded(numerator, denominator).ok_or_else(too_large)?;
     let padding = 10_i128.pow((scale - rounded_scale).unsigned_abs());

@@ -7,7 +7,7 @@ CREATE TABLE region (
     name varchar(60) NOT NULL,
     continent varchar(30) NOT NULL,
     currency char(3) NOT NULL,
-    utc_offset interval NOT NULL
+    utc_offset_hours smallint NOT NULL
 );
 COMMENT ON TABLE region IS 'Sales regions';
 COMMENT ON COLUMN region.currency IS 'ISO 4217 code; all amounts in the shop are in EUR';

@@ -39,8 +39,7 @@ impl Progress {
             RefreshMessage::Started { schema, table, estimated_rows, .. } => {
                 let name = format!("{schema}.{table}");
                 let bar = self.bars.as_ref().map(|bars| bars.add(bar(&name, estimated_rows)));
-                let entry =
-                    Table { estimated_rows, rows: 0, bytes: 0, first: None, said: Instant::now(), bar };
+                let entry = Table { estimated_rows, rows: 0, bytes: 0, first: None, said: Instant::now(), bar };
                 self.tables.insert(name, entry);
             }
             RefreshMessage::Progress { schema, table, rows, bytes, .. } => {
@@ -60,7 +59,8 @@ impl Progress {
                 });
             }
             RefreshMessage::Done { as_of, lsn } => {
-                let as_of = as_of.map(|at| format!(", as of {}", at.format("%Y-%m-%d %H:%M:%S%.3f UTC"))).unwrap_or_default();
+                let as_of =
+                    as_of.map(|at| format!(", as of {}", at.format("%Y-%m-%d %H:%M:%S%.3f UTC"))).unwrap_or_default();
                 let lsn = lsn.map(|lsn| format!(" (LSN {lsn})")).unwrap_or_default();
                 self.say(format!("refreshed in {:.1} s{as_of}{lsn}", self.started.elapsed().as_secs_f64()));
             }

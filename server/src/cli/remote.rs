@@ -124,7 +124,9 @@ fn print_tables(tables: &[TableStatus]) {
                 format!("{}.{}.{}", table.catalog, table.schema, table.table),
                 table.rows.to_string(),
                 ByteSize(table.bytes).display().iec().to_string(),
-                table.as_of.map_or_else(|| "not served".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
+                table
+                    .as_of
+                    .map_or_else(|| "not served".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
                 table.lag_seconds.map_or_else(String::new, |lag| format!("{lag:.0} s")),
             ]
         }))

@@ -66,8 +66,7 @@ impl Wanted<'_> {
 
 /// The columns of a table's primary key.
 pub(super) fn primary(query: &CommandGetPrimaryKeys, snapshot: &PinnedSnapshot) -> Result<RecordBatch, Status> {
-    let wanted =
-        Wanted { catalog: query.catalog.as_deref(), schema: query.db_schema.as_deref(), table: &query.table };
+    let wanted = Wanted { catalog: query.catalog.as_deref(), schema: query.db_schema.as_deref(), table: &query.table };
     let columns: Vec<(&TableName, &String, &String, i32)> = snapshot
         .manifest
         .tables
@@ -91,15 +90,13 @@ pub(super) fn primary(query: &CommandGetPrimaryKeys, snapshot: &PinnedSnapshot) 
 
 /// The foreign keys that refer to a table.
 pub(super) fn exported(query: &CommandGetExportedKeys, snapshot: &PinnedSnapshot) -> Result<RecordBatch, Status> {
-    let wanted =
-        Wanted { catalog: query.catalog.as_deref(), schema: query.db_schema.as_deref(), table: &query.table };
+    let wanted = Wanted { catalog: query.catalog.as_deref(), schema: query.db_schema.as_deref(), table: &query.table };
     foreign(snapshot, |_, key| wanted.matches(&key.referenced))
 }
 
 /// The foreign keys of a table.
 pub(super) fn imported(query: &CommandGetImportedKeys, snapshot: &PinnedSnapshot) -> Result<RecordBatch, Status> {
-    let wanted =
-        Wanted { catalog: query.catalog.as_deref(), schema: query.db_schema.as_deref(), table: &query.table };
+    let wanted = Wanted { catalog: query.catalog.as_deref(), schema: query.db_schema.as_deref(), table: &query.table };
     foreign(snapshot, |table, _| wanted.matches(&table.name))
 }
 
@@ -108,16 +105,10 @@ pub(super) fn cross_reference(
     query: &CommandGetCrossReference,
     snapshot: &PinnedSnapshot,
 ) -> Result<RecordBatch, Status> {
-    let referenced = Wanted {
-        catalog: query.pk_catalog.as_deref(),
-        schema: query.pk_db_schema.as_deref(),
-        table: &query.pk_table,
-    };
-    let referring = Wanted {
-        catalog: query.fk_catalog.as_deref(),
-        schema: query.fk_db_schema.as_deref(),
-        table: &query.fk_table,
-    };
+    let referenced =
+        Wanted { catalog: query.pk_catalog.as_deref(), schema: query.pk_db_schema.as_deref(), table: &query.pk_table };
+    let referring =
+        Wanted { catalog: query.fk_catalog.as_deref(), schema: query.fk_db_schema.as_deref(), table: &query.fk_table };
     foreign(snapshot, |table, key| referenced.matches(&key.referenced) && referring.matches(&table.name))
 }
 

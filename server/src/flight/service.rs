@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::ipc::writer::IpcWriteOptions;
 use arrow::record_batch::RecordBatch;
 use arrow_flight::encode::FlightDataEncoderBuilder;
@@ -11,18 +12,15 @@ use arrow_flight::flight_service_server::FlightService;
 use arrow_flight::sql::server::{FlightSqlService, PeekableFlightDataStream};
 use arrow_flight::sql::{
     ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult,
-    CommandGetCatalogs, CommandGetCrossReference, CommandGetDbSchemas, CommandGetExportedKeys,
-    CommandGetImportedKeys, CommandGetPrimaryKeys, CommandGetSqlInfo, CommandGetTableTypes, CommandGetTables,
-    CommandPreparedStatementQuery, CommandStatementQuery, DoPutPreparedStatementResult, ProstMessageExt, SqlInfo,
-    TicketStatementQuery,
+    CommandGetCatalogs, CommandGetCrossReference, CommandGetDbSchemas, CommandGetExportedKeys, CommandGetImportedKeys,
+    CommandGetPrimaryKeys, CommandGetSqlInfo, CommandGetTableTypes, CommandGetTables, CommandPreparedStatementQuery,
+    CommandPreparedStatementUpdate, CommandStatementIngest, CommandStatementQuery, CommandStatementUpdate,
+    DoPutPreparedStatementResult, ProstMessageExt, SqlInfo, TicketStatementQuery,
 };
-use arrow_flight::{
-    Action, FlightDescriptor, FlightEndpoint, FlightInfo, IpcMessage, SchemaAsIpc, Ticket,
-};
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow_flight::{Action, FlightDescriptor, FlightEndpoint, FlightInfo, IpcMessage, SchemaAsIpc, Ticket};
 use futures::{StreamExt, TryStreamExt};
 use prost::Message;
-use rail_forge_planner::{Engine, NameDefaults, Truth};
+use rail_forge_planner::{Engine, Error, NameDefaults, Truth};
 use serde_json::json;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
@@ -60,11 +58,7 @@ impl Service {
         self.info(StatementHandle::new(sql, defaults), descriptor).await
     }
 
-    async fn info(
-        &self,
-        mut handle: StatementHandle,
-        descriptor: FlightDescriptor,
-    ) -> Result<FlightInfo, Status> {
+    async fn info(&self, mut handle: StatementHandle, descriptor: FlightDescriptor) -> Result<FlightInfo, Status> {
         let query = handle.query().await?;
         let prepared = self.engine.prepare(query).await.map_err(status::of_query)?;
         handle.version = Some(prepared.truth.version);
@@ -125,8 +119,11 @@ pub(super) fn name_defaults(headers: &MetadataMap) -> Result<NameDefaults, Statu
 
 /// What FlightInfo and the first message of a result say about its truth.
 fn describe_truth(truth: &Truth) -> String {
-    let tables: serde_json::Map<String, serde_json::Value> =
-        truth.tables.iter().map(|(name, as_of)| (name.to_string(), json!({"as_of": as_of.time, "lsn": as_of.lsn}))).collect();
+    let tables: serde_json::Map<String, serde_json::Value> = truth
+        .tables
+        .iter()
+        .map(|(name, as_of)| (name.to_string(), json!({"as_of": as_of.time, "lsn": as_of.lsn})))
+        .collect();
     json!({
         "as_of": truth.as_of.map(|as_of| as_of.time),
         "lsn": truth.as_of.map(|as_of| as_of.lsn),
@@ -148,6 +145,10 @@ fn encode(
         .build(batches)
         .map_err(Status::from)
         .boxed()
+}
+
+fn read_only(what: &str) -> Status {
+    status::of_query(Error::ReadOnly(what.to_owned()))
 }
 
 fn tonic_error(status: Status) -> FlightError {
@@ -238,6 +239,30 @@ impl FlightSqlService for Service {
         _request: Request<Ticket>,
     ) -> Result<Response<DataStream>, Status> {
         self.run(StatementHandle::from_bytes(&query.prepared_statement_handle)?).await
+    }
+
+    async fn do_put_statement_update(
+        &self,
+        _update: CommandStatementUpdate,
+        _request: Request<PeekableFlightDataStream>,
+    ) -> Result<i64, Status> {
+        Err(read_only("an update"))
+    }
+
+    async fn do_put_prepared_statement_update(
+        &self,
+        _update: CommandPreparedStatementUpdate,
+        _request: Request<PeekableFlightDataStream>,
+    ) -> Result<i64, Status> {
+        Err(read_only("an update"))
+    }
+
+    async fn do_put_statement_ingest(
+        &self,
+        _ingest: CommandStatementIngest,
+        _request: Request<PeekableFlightDataStream>,
+    ) -> Result<i64, Status> {
+        Err(read_only("an ingest"))
     }
 
     /// Nothing to forget: the handle is all there is.

@@ -27,10 +27,7 @@ static ALL: LazyLock<Result<SqlInfoData, FlightError>> = LazyLock::new(|| {
     builder.append(SqlInfo::SqlDdlCatalog, false);
     builder.append(SqlInfo::SqlDdlSchema, false);
     builder.append(SqlInfo::SqlDdlTable, false);
-    builder.append(
-        SqlInfo::SqlIdentifierCase,
-        SqlSupportedCaseSensitivity::SqlCaseSensitivityLowercase as i32,
-    );
+    builder.append(SqlInfo::SqlIdentifierCase, SqlSupportedCaseSensitivity::SqlCaseSensitivityLowercase as i32);
     builder.append(SqlInfo::SqlIdentifierQuoteChar, "\"");
     builder.append(
         SqlInfo::SqlQuotedIdentifierCase,

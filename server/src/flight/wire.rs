@@ -127,10 +127,7 @@ mod tests {
         .unwrap();
         let wire = Wire::new(&batch.schema());
         let types: Vec<_> = wire.schema().fields().iter().map(|field| field.data_type().clone()).collect();
-        assert_eq!(
-            types,
-            [DataType::Utf8, DataType::Int64, DataType::Timestamp(TimeUnit::Microsecond, None)]
-        );
+        assert_eq!(types, [DataType::Utf8, DataType::Int64, DataType::Timestamp(TimeUnit::Microsecond, None)]);
         let converted = wire.convert(&batch).unwrap();
         assert_eq!(&converted.schema(), wire.schema());
         assert_eq!(converted.column(0).as_string::<i32>().value(0), "ä");

@@ -62,7 +62,7 @@ def _regions() -> pa.Table:
             "name": [region.name for region in regions],
             "continent": [region.continent for region in regions],
             "currency": [region.currency for region in regions],
-            "utc_offset": [f"{region.utc_offset_hours} hours" for region in regions],
+            "utc_offset_hours": [region.utc_offset_hours for region in regions],
         }
     )
 

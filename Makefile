@@ -1,0 +1,72 @@
+# Everything that a developer or CI runs. Needs cargo, Python 3.11 or newer, a C compiler, perl and make.
+#
+#   make demo    the tour: PostgreSQL, a shop, the server, four frames and a chart
+#   make serve   the same, and stay
+#   make test    every test
+#   make check   formatting, lints, types
+#   make bench   side-by-side measurements
+#   make docs    the pages that are made from the sources
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+# One folder of compiled dependencies for all clones: they take most of an hour on two cores.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rail-forge
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+
+PYTHON := .venv/bin/python
+BIN := $(CARGO_TARGET_DIR)/release/rail-forge
+# Always the whole workspace: building one package alone would choose other features of shared
+# dependencies and compile them a second time.
+CARGO_FLAGS := --release --locked
+
+export RAIL_FORGE_BIN := $(abspath $(BIN))
+# Servers that tests start must not be found by, or find, anything of the user's own.
+unexport RAIL_FORGE_URL RAIL_FORGE_SOURCE RAIL_FORGE_CONFIG
+
+.PHONY: demo serve test test-rust test-python check build bench docs print-bin clean
+
+demo: build .venv/installed
+	$(PYTHON) examples/shop/tour.py
+
+serve: build .venv/installed
+	$(PYTHON) examples/shop/tour.py --stay
+
+build:
+	cargo build $(CARGO_FLAGS) --workspace
+
+test: test-rust test-python
+
+test-rust: .venv/installed
+	cargo test $(CARGO_FLAGS) --workspace
+
+test-python: build .venv/installed
+	cd python && ../$(PYTHON) -m pytest
+
+check: .venv/installed
+	cargo fmt --all --check
+	cargo clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
+	cd python && ../.venv/bin/ruff format --check . ../examples ../benchmarks
+	cd python && ../.venv/bin/ruff check . ../examples ../benchmarks
+	cd python && ../.venv/bin/mypy
+
+bench: build .venv/installed
+	$(PYTHON) benchmarks/pull.py
+
+docs: build
+	$(BIN) settings > docs/configuration.md
+
+print-bin:
+	@echo $(BIN)
+
+.venv/installed: python/requirements.txt python/pyproject.toml
+	python3 -m venv .venv
+	$(PYTHON) -m pip install --quiet --requirement python/requirements.txt
+	# The package itself is used from its sources.
+	$(PYTHON) -c 'import site, pathlib; pathlib.Path(site.getsitepackages()[0], "rail_forge.pth").write_text("$(abspath python/src)\n")'
+	touch $@
+
+clean:
+	rm -rf .venv
