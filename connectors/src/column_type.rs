@@ -1,10 +1,11 @@
-//! The one place that says which Arrow type a PostgreSQL type becomes, how it is selected so that the
-//! binary protocol carries it exactly, and as which cell ConnectorX hands it over. What is not listed is
+//! The one place that says which Arrow type a PostgreSQL type becomes, how it is selected, and as what
+//! ConnectorX reads its bytes so that nothing of the value is lost. What is not listed is
 //! refused by name: a type that slipped through would panic in the parser or lose digits.
 
 use std::collections::HashMap;
 
 use arrow::datatypes::{DataType, Field, TimeUnit};
+use postgres::types::Type;
 
 use crate::TableName;
 use crate::catalogue::ColumnDescription;
@@ -18,8 +19,6 @@ pub const COMMENT: &str = "comment";
 
 /// PostgreSQL's varlena header, which type modifiers of `numeric` and `character` include (`VARHDRSZ`).
 const MODIFIER_OFFSET: i32 = 4;
-/// Digits that fit the 96-bit mantissa of the decimal that ConnectorX hands over.
-const CELL_DECIMAL_DIGITS: u8 = 28;
 /// Digits that fit an Arrow Decimal128.
 const DECIMAL128_DIGITS: u8 = 38;
 
@@ -32,7 +31,7 @@ pub(crate) struct ColumnPlan {
     pub(crate) cell: Cell,
 }
 
-/// As which Rust value ConnectorX's parser produces a cell.
+/// What a cell is in PostgreSQL's binary format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cell {
     Bool,
@@ -42,25 +41,21 @@ pub(crate) enum Cell {
     UInt32,
     Float32,
     Float64,
-    /// A decimal of at most 28 digits.
     Decimal {
-        precision: u8,
-        scale: i8,
-    },
-    /// A decimal too wide for the parser's, selected as text.
-    DecimalText {
-        precision: u8,
         scale: i8,
     },
     Text,
     /// `character(n)`: text whose padding is not part of the value.
     PaddedText,
+    /// `jsonb`: text behind a version number.
+    Jsonb,
     Binary,
+    /// Days since 2000-01-01.
     Date,
-    /// Microseconds since midnight, selected as a number.
+    /// Microseconds since midnight.
     Time,
+    /// Microseconds since 2000-01-01, with or without a time zone.
     Timestamp,
-    TimestampTz,
     Uuid,
     BoolList,
     Int16List,
@@ -71,75 +66,93 @@ pub(crate) enum Cell {
     TextList,
 }
 
+impl Cell {
+    /// The type as which ConnectorX's parser reads the bytes. Where its own choice would go through a type
+    /// that has less room than PostgreSQL's (chrono's dates, a decimal of 96 bits), or through a parser
+    /// (JSON), the bytes are read as what they are made of.
+    pub(crate) fn read_as(self) -> Type {
+        match self {
+            Self::Bool => Type::BOOL,
+            Self::Int16 => Type::INT2,
+            Self::Int32 | Self::Date => Type::INT4,
+            Self::Int64 | Self::Time | Self::Timestamp => Type::INT8,
+            Self::UInt32 => Type::OID,
+            Self::Float32 => Type::FLOAT4,
+            Self::Float64 => Type::FLOAT8,
+            Self::Text | Self::PaddedText | Self::Jsonb => Type::TEXT,
+            Self::Decimal { .. } | Self::Binary | Self::Uuid => Type::BYTEA,
+            Self::BoolList => Type::BOOL_ARRAY,
+            Self::Int16List => Type::INT2_ARRAY,
+            Self::Int32List => Type::INT4_ARRAY,
+            Self::Int64List => Type::INT8_ARRAY,
+            Self::Float32List => Type::FLOAT4_ARRAY,
+            Self::Float64List => Type::FLOAT8_ARRAY,
+            Self::TextList => Type::TEXT_ARRAY,
+        }
+    }
+}
+
 /// Decides how a column is pulled.
 ///
 /// # Errors
 /// [`Error::Table`] naming table, column and type, when the type is not handled.
 pub(crate) fn plan(table: &TableName, column: &ColumnDescription) -> Result<ColumnPlan> {
-    let name = quote(&column.name);
-    let (cell, expression) = match cell(column) {
-        Ok(Cell::DecimalText { precision, scale }) => {
-            (Cell::DecimalText { precision, scale }, format!("{name}::text AS {name}"))
-        }
-        Ok(cell) if selected_as_text(column) => (cell, format!("{name}::text AS {name}")),
-        // The parser's time of day has no 24:00:00 and would make it midnight.
-        Ok(Cell::Time) => (Cell::Time, format!("(extract(epoch FROM {name}) * 1000000)::int8 AS {name}")),
-        Ok(cell) => (cell, name),
-        Err(advice) => {
-            let message = format!("type {} is not handled yet{advice}; exclude the table", column.printed_type);
-            return Err(Error::column(table, &column.name, message));
-        }
-    };
+    let (cell, data_type) = column_type(column).map_err(|advice| {
+        let message = format!("type {} is not handled yet{advice}; exclude the table", column.printed_type);
+        Error::column(table, &column.name, message)
+    })?;
     let mut metadata = HashMap::from([(POSTGRES_TYPE.to_owned(), column.printed_type.clone())]);
     if let Some(comment) = &column.comment {
         metadata.insert(COMMENT.to_owned(), comment.clone());
     }
-    let field = Field::new(&column.name, arrow_type(cell), column.nullable).with_metadata(metadata);
-    Ok(ColumnPlan { field, expression, cell })
+    let field = Field::new(&column.name, data_type, column.nullable).with_metadata(metadata);
+    Ok(ColumnPlan { field, expression: quote(&column.name), cell })
 }
 
-/// The cell of a column's type, or advice that follows "is not handled yet".
-fn cell(column: &ColumnDescription) -> Result<Cell, &'static str> {
+/// The cell and the Arrow type of a column, or advice that follows "is not handled yet".
+fn column_type(column: &ColumnDescription) -> Result<(Cell, DataType), &'static str> {
+    let list = |cell, element| Ok((cell, DataType::List(Field::new_list_field(element, true).into())));
     if column.is_array {
         return match column.base_type.as_str() {
-            "bool" => Ok(Cell::BoolList),
-            "int2" => Ok(Cell::Int16List),
-            "int4" => Ok(Cell::Int32List),
-            "int8" => Ok(Cell::Int64List),
-            "float4" => Ok(Cell::Float32List),
-            "float8" => Ok(Cell::Float64List),
-            "text" | "varchar" => Ok(Cell::TextList),
+            "bool" => list(Cell::BoolList, DataType::Boolean),
+            "int2" => list(Cell::Int16List, DataType::Int16),
+            "int4" => list(Cell::Int32List, DataType::Int32),
+            "int8" => list(Cell::Int64List, DataType::Int64),
+            "float4" => list(Cell::Float32List, DataType::Float32),
+            "float8" => list(Cell::Float64List, DataType::Float64),
+            "text" | "varchar" => list(Cell::TextList, DataType::Utf8),
             _ => Err(""),
         };
     }
     if column.kind == 'e' {
-        return Ok(Cell::Text);
+        return Ok((Cell::Text, DataType::Utf8));
     }
-    match column.base_type.as_str() {
-        "bool" => Ok(Cell::Bool),
-        "int2" => Ok(Cell::Int16),
-        "int4" => Ok(Cell::Int32),
-        "int8" => Ok(Cell::Int64),
-        "oid" => Ok(Cell::UInt32),
-        "float4" => Ok(Cell::Float32),
-        "float8" => Ok(Cell::Float64),
-        "numeric" => decimal(column.modifier),
-        "text" | "varchar" | "name" | "citext" | "json" | "jsonb" => Ok(Cell::Text),
+    Ok(match column.base_type.as_str() {
+        "bool" => (Cell::Bool, DataType::Boolean),
+        "int2" => (Cell::Int16, DataType::Int16),
+        "int4" => (Cell::Int32, DataType::Int32),
+        "int8" => (Cell::Int64, DataType::Int64),
+        "oid" => (Cell::UInt32, DataType::UInt32),
+        "float4" => (Cell::Float32, DataType::Float32),
+        "float8" => (Cell::Float64, DataType::Float64),
+        "numeric" => decimal(column.modifier)?,
+        "text" | "varchar" | "name" | "citext" | "json" => (Cell::Text, DataType::Utf8),
+        "jsonb" => (Cell::Jsonb, DataType::Utf8),
         // Without a length, blanks at the end are stored as they were written.
-        "bpchar" if column.modifier < MODIFIER_OFFSET => Ok(Cell::Text),
-        "bpchar" => Ok(Cell::PaddedText),
-        "bytea" => Ok(Cell::Binary),
-        "date" => Ok(Cell::Date),
-        "time" => Ok(Cell::Time),
-        "timestamp" => Ok(Cell::Timestamp),
-        "timestamptz" => Ok(Cell::TimestampTz),
-        "uuid" => Ok(Cell::Uuid),
-        _ => Err(""),
-    }
+        "bpchar" if column.modifier < MODIFIER_OFFSET => (Cell::Text, DataType::Utf8),
+        "bpchar" => (Cell::PaddedText, DataType::Utf8),
+        "bytea" => (Cell::Binary, DataType::Binary),
+        "date" => (Cell::Date, DataType::Date32),
+        "time" => (Cell::Time, DataType::Time64(TimeUnit::Microsecond)),
+        "timestamp" => (Cell::Timestamp, DataType::Timestamp(TimeUnit::Microsecond, None)),
+        "timestamptz" => (Cell::Timestamp, DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))),
+        "uuid" => (Cell::Uuid, DataType::Utf8),
+        _ => return Err(""),
+    })
 }
 
 /// `numeric(p,s)`: the modifier is `((p << 16) | (s & 0x7ff)) + 4`, the scale an 11-bit signed number.
-fn decimal(modifier: i32) -> Result<Cell, &'static str> {
+fn decimal(modifier: i32) -> Result<(Cell, DataType), &'static str> {
     if modifier < MODIFIER_OFFSET {
         return Err(" without a precision (give it one: numeric(p,s))");
     }
@@ -155,45 +168,7 @@ fn decimal(modifier: i32) -> Result<Cell, &'static str> {
     if scale < 0 || scale as u8 > precision {
         return Err(": its scale is outside of its precision");
     }
-    Ok(if precision <= CELL_DECIMAL_DIGITS {
-        Cell::Decimal { precision, scale }
-    } else {
-        Cell::DecimalText { precision, scale }
-    })
-}
-
-/// Types that the parser would reparse, losing what PostgreSQL prints, or that it does not know by name.
-fn selected_as_text(column: &ColumnDescription) -> bool {
-    !column.is_array && matches!(column.base_type.as_str(), "json" | "jsonb" | "citext" | "name")
-}
-
-fn arrow_type(cell: Cell) -> DataType {
-    let list = |element| DataType::List(Field::new_list_field(element, true).into());
-    match cell {
-        Cell::Bool => DataType::Boolean,
-        Cell::Int16 => DataType::Int16,
-        Cell::Int32 => DataType::Int32,
-        Cell::Int64 => DataType::Int64,
-        Cell::UInt32 => DataType::UInt32,
-        Cell::Float32 => DataType::Float32,
-        Cell::Float64 => DataType::Float64,
-        Cell::Decimal { precision, scale } | Cell::DecimalText { precision, scale } => {
-            DataType::Decimal128(precision, scale)
-        }
-        Cell::Text | Cell::PaddedText | Cell::Uuid => DataType::Utf8,
-        Cell::Binary => DataType::Binary,
-        Cell::Date => DataType::Date32,
-        Cell::Time => DataType::Time64(TimeUnit::Microsecond),
-        Cell::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
-        Cell::TimestampTz => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        Cell::BoolList => list(DataType::Boolean),
-        Cell::Int16List => list(DataType::Int16),
-        Cell::Int32List => list(DataType::Int32),
-        Cell::Int64List => list(DataType::Int64),
-        Cell::Float32List => list(DataType::Float32),
-        Cell::Float64List => list(DataType::Float64),
-        Cell::TextList => list(DataType::Utf8),
-    }
+    Ok((Cell::Decimal { scale }, DataType::Decimal128(precision, scale)))
 }
 
 #[cfg(test)]
@@ -225,10 +200,10 @@ mod tests {
     }
 
     #[test]
-    fn a_numeric_wider_than_the_parsers_is_selected_as_text() {
-        let plan = plan(&table(), &column("numeric", "numeric(38,10)", (38 << 16 | 10) + 4)).unwrap();
-        assert_eq!(plan.field.data_type(), &DataType::Decimal128(38, 10));
-        assert_eq!(plan.expression, "\"c\"::text AS \"c\"");
+    fn characters_are_padded_only_to_a_length() {
+        let cell = |modifier| plan(&table(), &column("bpchar", "character", modifier)).unwrap().cell;
+        assert_eq!(cell(10 + 4), Cell::PaddedText);
+        assert_eq!(cell(-1), Cell::Text);
     }
 
     #[test]

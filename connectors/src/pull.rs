@@ -5,6 +5,7 @@
 
 mod builder;
 mod exported_snapshot;
+mod numeric;
 mod partition;
 
 use std::sync::Arc;
@@ -13,10 +14,13 @@ use std::thread;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use connectorx::sources::postgres::{BinaryProtocol, PostgresSource, PostgresSourceError};
-use connectorx::sources::{PartitionParser, Source as _, SourcePartition};
+use connectorx::sources::postgres::{BinaryProtocol, PostgresSourceError, PostgresSourcePartition, PostgresTypeSystem};
+use connectorx::sources::{PartitionParser, SourcePartition};
 use connectorx::sql::CXQuery;
 use postgres::NoTls;
+use postgres::types::Type;
+use r2d2::{Pool, PooledConnection};
+use r2d2_postgres::PostgresConnectionManager;
 
 use self::builder::{CellError, ColumnBuilder, Parser};
 pub(crate) use self::exported_snapshot::ExportedSnapshot;
@@ -25,7 +29,7 @@ use crate::TableName;
 use crate::catalogue::TableDescription;
 use crate::column_type::{self, ColumnPlan};
 use crate::error::{Error, Result};
-use crate::source::Source;
+use crate::source::{CONNECT_TIMEOUT, Source};
 
 /// A batch goes out when it has this many rows: what a Parquet row group is made of, and what Arrow's
 /// kernels work well on.
@@ -134,17 +138,29 @@ struct Pull {
 
 impl Pull {
     fn run(&self, sender: &SyncSender<RecordBatch>) -> Result<()> {
-        let options = self.source.pull_options()?;
-        let broken = |error| self.broken(error);
-        let mut source = PostgresSource::<BinaryProtocol, NoTls>::new(options, NoTls, 1).map_err(broken)?;
-        source.set_queries(&[CXQuery::naked(self.plan.query(self.range))]);
-        source.set_pre_execution_queries(Some(&exported_snapshot::import_statements(&self.snapshot_id)));
-        source.fetch_metadata().map_err(broken)?;
-        for mut partition in source.partition().map_err(broken)? {
-            let mut parser = partition.parser().map_err(broken)?;
-            self.read(&mut parser, sender)?;
+        let types: Vec<Type> = self.plan.columns.iter().map(|column| column.cell.read_as()).collect();
+        let schema: Vec<PostgresTypeSystem> = types.iter().map(PostgresTypeSystem::from).collect();
+        let query = CXQuery::naked(self.plan.query(self.range));
+        let connection = self.connect()?;
+        let mut partition = PostgresSourcePartition::<BinaryProtocol, NoTls>::new(connection, &query, &schema, &types);
+        let mut parser = partition.parser().map_err(|error| self.broken(error))?;
+        self.read(&mut parser, sender)
+    }
+
+    /// A connection that sees the exported snapshot, in the wrapping that ConnectorX takes.
+    fn connect(&self) -> Result<PooledConnection<PostgresConnectionManager<NoTls>>> {
+        let manager = PostgresConnectionManager::new(self.source.pull_options()?, NoTls);
+        let mut connection = Pool::builder()
+            .max_size(1)
+            .connection_timeout(CONNECT_TIMEOUT)
+            .test_on_check_out(false)
+            .build(manager)
+            .and_then(|pool| pool.get())
+            .map_err(|error| self.broken(error.into()))?;
+        for statement in exported_snapshot::import_statements(&self.snapshot_id) {
+            connection.batch_execute(&statement).map_err(|error| self.broken(error.into()))?;
         }
-        Ok(())
+        Ok(connection)
     }
 
     fn read(&self, parser: &mut Parser<'_>, sender: &SyncSender<RecordBatch>) -> Result<()> {
@@ -204,7 +220,7 @@ impl Pull {
         let (message, cause) = match error {
             CellError::Value(message) => (message, None),
             CellError::Parser(error) => (
-                "the value cannot be read exactly (NaN, infinity, an array of several dimensions, or beyond the supported range)".to_owned(),
+                "the value cannot be read (an array of several dimensions, or text that is not UTF-8)".to_owned(),
                 Some(error),
             ),
         };

@@ -9,18 +9,20 @@ use arrow::array::{
     TimestampMicrosecondBuilder, UInt32Builder,
 };
 use arrow::datatypes::DataType;
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use connectorx::sources::Produce;
 use connectorx::sources::postgres::{PostgresBinarySourcePartitionParser, PostgresSourceError};
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::numeric;
 use crate::column_type::{Cell, ColumnPlan};
 
 pub(super) type Parser<'a> = PostgresBinarySourcePartitionParser<'a>;
 
 /// Microseconds of a day: `24:00:00`, which PostgreSQL allows and Arrow's time of day does not.
 const DAY_MICROS: i64 = 86_400_000_000;
+/// From PostgreSQL's epoch, 2000-01-01, to Arrow's, 1970-01-01.
+const EPOCH_DAYS: i32 = 10_957;
+const EPOCH_MICROS: i64 = EPOCH_DAYS as i64 * DAY_MICROS;
 
 /// Why a cell could not be taken.
 #[derive(Debug)]
@@ -48,14 +50,13 @@ pub(super) enum ColumnBuilder {
     Float32(Float32Builder),
     Float64(Float64Builder),
     Decimal(Decimal128Builder, i8),
-    DecimalText(Decimal128Builder, u8, i8),
     Text(StringBuilder),
     PaddedText(StringBuilder),
+    Jsonb(StringBuilder),
     Binary(BinaryBuilder),
     Date(Date32Builder),
     Time(Time64MicrosecondBuilder),
     Timestamp(TimestampMicrosecondBuilder),
-    TimestampTz(TimestampMicrosecondBuilder),
     Uuid(StringBuilder),
     BoolList(ListBuilder<BooleanBuilder>),
     Int16List(ListBuilder<Int16Builder>),
@@ -78,22 +79,17 @@ impl ColumnBuilder {
             Cell::UInt32 => Self::UInt32(UInt32Builder::with_capacity(rows)),
             Cell::Float32 => Self::Float32(Float32Builder::with_capacity(rows)),
             Cell::Float64 => Self::Float64(Float64Builder::with_capacity(rows)),
-            Cell::Decimal { scale, .. } => {
+            Cell::Decimal { scale } => {
                 Self::Decimal(Decimal128Builder::with_capacity(rows).with_data_type(data_type.clone()), scale)
             }
-            Cell::DecimalText { precision, scale } => Self::DecimalText(
-                Decimal128Builder::with_capacity(rows).with_data_type(data_type.clone()),
-                precision,
-                scale,
-            ),
             Cell::Text => Self::Text(StringBuilder::new()),
             Cell::PaddedText => Self::PaddedText(StringBuilder::new()),
+            Cell::Jsonb => Self::Jsonb(StringBuilder::new()),
             Cell::Binary => Self::Binary(BinaryBuilder::new()),
             Cell::Date => Self::Date(Date32Builder::with_capacity(rows)),
             Cell::Time => Self::Time(Time64MicrosecondBuilder::with_capacity(rows)),
-            Cell::Timestamp => Self::Timestamp(TimestampMicrosecondBuilder::with_capacity(rows)),
-            Cell::TimestampTz => {
-                Self::TimestampTz(TimestampMicrosecondBuilder::with_capacity(rows).with_data_type(data_type.clone()))
+            Cell::Timestamp => {
+                Self::Timestamp(TimestampMicrosecondBuilder::with_capacity(rows).with_data_type(data_type.clone()))
             }
             Cell::Uuid => Self::Uuid(StringBuilder::new()),
             Cell::BoolList => Self::BoolList(ListBuilder::default()),
@@ -138,13 +134,8 @@ impl ColumnBuilder {
                 8
             }
             Self::Decimal(builder, scale) => {
-                let value: Option<Decimal> = parser.produce()?;
-                builder.append_option(value.map(|value| unscaled(value, *scale)).transpose()?);
-                16
-            }
-            Self::DecimalText(builder, precision, scale) => {
-                let text: Option<&str> = parser.produce()?;
-                builder.append_option(text.map(|text| parse_decimal(text, *precision, *scale)).transpose()?);
+                let bytes: Option<Vec<u8>> = parser.produce()?;
+                builder.append_option(bytes.map(|bytes| numeric::unscaled(&bytes, *scale)).transpose()?);
                 16
             }
             Self::Text(builder) => {
@@ -158,14 +149,19 @@ impl ColumnBuilder {
                 builder.append_option(text);
                 text.map_or(0, str::len)
             }
+            Self::Jsonb(builder) => {
+                let text: Option<&str> = parser.produce()?;
+                builder.append_option(text.map(without_version).transpose()?);
+                text.map_or(0, str::len)
+            }
             Self::Binary(builder) => {
                 let bytes: Option<Vec<u8>> = parser.produce()?;
                 builder.append_option(bytes.as_deref());
                 bytes.map_or(0, |bytes| bytes.len())
             }
             Self::Date(builder) => {
-                let date: Option<NaiveDate> = parser.produce()?;
-                builder.append_option(date.map(days).transpose()?);
+                let days: Option<i32> = parser.produce()?;
+                builder.append_option(days.map(date).transpose()?);
                 4
             }
             Self::Time(builder) => {
@@ -177,17 +173,14 @@ impl ColumnBuilder {
                 8
             }
             Self::Timestamp(builder) => {
-                let timestamp: Option<NaiveDateTime> = parser.produce()?;
-                builder.append_option(timestamp.map(micros).transpose()?);
-                8
-            }
-            Self::TimestampTz(builder) => {
-                let timestamp: Option<DateTime<Utc>> = parser.produce()?;
-                builder.append_option(timestamp.map(|timestamp| micros(timestamp.naive_utc())).transpose()?);
+                let micros: Option<i64> = parser.produce()?;
+                builder.append_option(micros.map(timestamp).transpose()?);
                 8
             }
             Self::Uuid(builder) => {
-                let uuid: Option<Uuid> = parser.produce()?;
+                let bytes: Option<Vec<u8>> = parser.produce()?;
+                let uuid = bytes.map(|bytes| Uuid::from_slice(&bytes)).transpose();
+                let uuid = uuid.map_err(|error| CellError::Value(error.to_string()))?;
                 let mut buffer = Uuid::encode_buffer();
                 builder.append_option(uuid.map(|uuid| &*uuid.hyphenated().encode_lower(&mut buffer)));
                 36
@@ -213,12 +206,14 @@ impl ColumnBuilder {
             Self::UInt32(builder) => Arc::new(builder.finish()),
             Self::Float32(builder) => Arc::new(builder.finish()),
             Self::Float64(builder) => Arc::new(builder.finish()),
-            Self::Decimal(builder, _) | Self::DecimalText(builder, ..) => Arc::new(builder.finish()),
-            Self::Text(builder) | Self::PaddedText(builder) | Self::Uuid(builder) => Arc::new(builder.finish()),
+            Self::Decimal(builder, _) => Arc::new(builder.finish()),
+            Self::Text(builder) | Self::PaddedText(builder) | Self::Jsonb(builder) | Self::Uuid(builder) => {
+                Arc::new(builder.finish())
+            }
             Self::Binary(builder) => Arc::new(builder.finish()),
             Self::Date(builder) => Arc::new(builder.finish()),
             Self::Time(builder) => Arc::new(builder.finish()),
-            Self::Timestamp(builder) | Self::TimestampTz(builder) => Arc::new(builder.finish()),
+            Self::Timestamp(builder) => Arc::new(builder.finish()),
             Self::BoolList(builder) => Arc::new(builder.finish()),
             Self::Int16List(builder) => Arc::new(builder.finish()),
             Self::Int32List(builder) => Arc::new(builder.finish()),
@@ -251,43 +246,25 @@ where
     Ok(bytes)
 }
 
-/// The decimal as a whole number of units of `10^-scale`.
-fn unscaled(value: Decimal, scale: i8) -> Result<i128, CellError> {
-    let missing = i64::from(scale) - i64::from(value.scale());
-    u32::try_from(missing)
-        .ok()
-        .and_then(|missing| 10_i128.checked_pow(missing))
-        .and_then(|factor| value.mantissa().checked_mul(factor))
-        .ok_or_else(|| CellError::Value(format!("{value} has more than {scale} decimals")))
+/// `jsonb` comes as its version, the byte 1, and its text.
+fn without_version(text: &str) -> Result<&str, CellError> {
+    text.strip_prefix('\u{1}').ok_or_else(|| CellError::Value("jsonb of an unknown version".to_owned()))
 }
 
-/// The same from PostgreSQL's text form, for more digits than the parser's decimal holds.
-fn parse_decimal(text: &str, precision: u8, scale: i8) -> Result<i128, CellError> {
-    arrow::compute::kernels::cast_utils::parse_decimal::<arrow::datatypes::Decimal128Type>(text, precision, scale)
-        .map_err(|_| CellError::Value(format!("{text} does not fit numeric({precision},{scale})")))
-}
-
-/// Days since 1970-01-01. ConnectorX hands infinity over as chrono's first and last date.
-fn days(date: NaiveDate) -> Result<i32, CellError> {
-    if date == NaiveDate::MAX || date == NaiveDate::MIN {
+/// Days since 1970-01-01. PostgreSQL's infinities are the smallest and the largest number.
+fn date(days: i32) -> Result<i32, CellError> {
+    if days == i32::MAX || days == i32::MIN {
         return Err(infinite());
     }
-    let days = date.signed_duration_since(NaiveDate::default()).num_days();
-    i32::try_from(days).map_err(|_| CellError::Value(format!("{date} is outside of Arrow's dates")))
+    days.checked_add(EPOCH_DAYS).ok_or_else(infinite)
 }
 
-/// Microseconds since 1970-01-01. ConnectorX hands infinity over as chrono's first and last time.
-fn micros(timestamp: NaiveDateTime) -> Result<i64, CellError> {
-    let infinite_values = [
-        NaiveDateTime::MAX,
-        NaiveDateTime::MIN,
-        DateTime::<Utc>::MAX_UTC.naive_utc(),
-        DateTime::<Utc>::MIN_UTC.naive_utc(),
-    ];
-    if infinite_values.contains(&timestamp) {
+/// Microseconds since 1970-01-01, likewise.
+fn timestamp(micros: i64) -> Result<i64, CellError> {
+    if micros == i64::MAX || micros == i64::MIN {
         return Err(infinite());
     }
-    Ok(timestamp.and_utc().timestamp_micros())
+    micros.checked_add(EPOCH_MICROS).ok_or_else(|| CellError::Value("a timestamp beyond Arrow's range".to_owned()))
 }
 
 fn infinite() -> CellError {
@@ -299,25 +276,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decimals_are_brought_to_the_columns_scale() {
-        assert_eq!(unscaled("12.5".parse().unwrap(), 2).unwrap(), 1250);
-        assert_eq!(unscaled("-0.01".parse().unwrap(), 2).unwrap(), -1);
-        assert!(unscaled("0.001".parse().unwrap(), 2).is_err());
+    fn infinity_is_refused_and_the_epochs_meet() {
+        assert!(date(i32::MAX).is_err());
+        assert!(timestamp(i64::MIN).is_err());
+        assert_eq!(date(-EPOCH_DAYS).unwrap(), 0);
+        assert_eq!(timestamp(0).unwrap(), 946_684_800_000_000);
     }
 
     #[test]
-    fn wide_decimals_are_read_from_text() {
-        let widest = "9".repeat(38);
-        assert_eq!(parse_decimal(&widest, 38, 0).unwrap(), 10_i128.pow(38) - 1);
-        assert_eq!(parse_decimal("-1.50", 30, 2).unwrap(), -150);
-        assert!(parse_decimal("NaN", 30, 2).is_err());
-    }
-
-    #[test]
-    fn infinity_is_refused_and_the_epoch_is_zero() {
-        assert!(days(NaiveDate::MAX).is_err());
-        assert!(micros(NaiveDateTime::MIN).is_err());
-        assert_eq!(days(NaiveDate::from_ymd_opt(1969, 12, 31).unwrap()).unwrap(), -1);
-        assert_eq!(micros(DateTime::UNIX_EPOCH.naive_utc()).unwrap(), 0);
+    fn jsonb_loses_its_version_and_nothing_else() {
+        assert_eq!(without_version("\u{1}{\"a\": 1}").unwrap(), "{\"a\": 1}");
+        assert!(without_version("\u{2}{}").is_err());
     }
 }

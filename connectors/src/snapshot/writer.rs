@@ -17,6 +17,9 @@ use crate::error::{Error, Result};
 
 /// Rows of a row group: the unit that a scan skips or reads. A multiple of the reader's batch.
 const ROW_GROUP_ROWS: usize = 262_144;
+/// A column whose distinct values in a row group take more than this is written plainly: looking every value
+/// up in a dictionary that is then given up costs more than the rest of its encoding.
+const DICTIONARY_BYTES: usize = 64 << 10;
 const BUFFER_BYTES: usize = 1 << 20;
 
 /// A Parquet file being written.
@@ -59,6 +62,7 @@ impl PartitionWriter {
 fn properties() -> WriterProperties {
     WriterProperties::builder()
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_compression(Compression::SNAPPY)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .build()

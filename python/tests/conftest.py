@@ -1,0 +1,159 @@
+"""What the end-to-end tests run on: real PostgreSQL servers, real data, real `rail-forge serve` processes.
+
+The shop and TPC-H are loaded once for all tests, which must leave them as they are; a test that changes data,
+or needs a server with other settings, makes its own with `new_database` and `serve`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import psycopg
+import pytest
+from comparison import connect_as_reference
+
+import rail_forge
+from rail_forge_testbed.postgres import EmbeddedPostgres, PostgresServer, postgres_server
+from rail_forge_testbed.server import RailForgeServer
+from rail_forge_testbed.shop import load_shop
+from rail_forge_testbed.tpch import load_tpch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+SHOP_SCALE = 0.02
+TPCH_SCALE_FACTOR = 0.1
+NO_REFRESH = ("--initial-refresh", "never")
+
+
+@dataclass(frozen=True)
+class Served:
+    """A database, how many rows its tables were loaded with, and a server that has refreshed them."""
+
+    url: str
+    rows: Mapping[str, int]
+    server: RailForgeServer
+
+
+class Serve(Protocol):
+    """Starts servers that end with the test."""
+
+    def __call__(
+        self,
+        sources: Mapping[str, str],
+        *arguments: str,
+        data_dir: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> RailForgeServer:
+        """Start a server; it pulls nothing before it is asked, unless the arguments say otherwise."""
+
+
+class NewDatabase(Protocol):
+    """Makes databases, each for one test or one file of tests."""
+
+    def __call__(self, *statements: str) -> str:
+        """Create a database, run the statements in it, and give its URL."""
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def own_postgres() -> Iterator[EmbeddedPostgres]:
+    """A server for tests that stop it or need its role `locked`, in any case an embedded one."""
+    with EmbeddedPostgres() as server:
+        yield server
+
+
+@pytest.fixture
+def stoppable_postgres(own_postgres: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
+    """A server that the test may stop; the next test finds it running."""
+    yield own_postgres
+    own_postgres.restart()
+
+
+@pytest.fixture(scope="session")
+def shop(postgres: PostgresServer) -> Iterator[Served]:
+    url = postgres.create_database("shop")
+    rows = load_shop(url, SHOP_SCALE)
+    with RailForgeServer({"shop": url}, arguments=NO_REFRESH) as server:
+        refresh(server)
+        yield Served(url, rows, server)
+
+
+@pytest.fixture(scope="session")
+def tpch(postgres: PostgresServer) -> Iterator[Served]:
+    url = postgres.create_database("tpch")
+    rows = load_tpch(url, TPCH_SCALE_FACTOR)
+    with RailForgeServer({"tpch": url}, arguments=NO_REFRESH) as server:
+        refresh(server)
+        yield Served(url, rows, server)
+
+
+@pytest.fixture(scope="session")
+def client(shop: Served) -> Iterator[rail_forge.Client]:
+    """A client of the shop's server."""
+    with rail_forge.connect(shop.server.flight) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="session")
+def shop_reference(shop: Served) -> Iterator[psycopg.Connection]:
+    """The shop's PostgreSQL, to compare with."""
+    with connect_as_reference(shop.url) as connection:
+        yield connection
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    with ExitStack() as stack:
+
+        def start(
+            sources: Mapping[str, str],
+            *arguments: str,
+            data_dir: Path | None = None,
+            env: Mapping[str, str] | None = None,
+        ) -> RailForgeServer:
+            when = () if "--initial-refresh" in arguments else NO_REFRESH
+            server = RailForgeServer(sources, data_dir=data_dir, arguments=[*when, *arguments], env=env)
+            return stack.enter_context(server)
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres: PostgresServer) -> NewDatabase:
+    def create(*statements: str) -> str:
+        url = postgres.create_database(f"test_{secrets.token_hex(4)}")
+        run(url, *statements)
+        return url
+
+    return create
+
+
+def run(url: str, *statements: str) -> None:
+    """Run statements in a database, each in a transaction of its own."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def refresh(server: RailForgeServer, *tables: str) -> list[rail_forge.RefreshedTable]:
+    """Have a server pull its tables, all of which must succeed."""
+    with rail_forge.connect(server.flight) as connected:
+        return connected.refresh(*tables)
+
+
+def answer(
+    server: RailForgeServer, sql: str, params: Sequence[object] | None = None
+) -> list[tuple[object, ...]]:
+    """The rows of one query on a connection of its own."""
+    with rail_forge.connect(server.flight) as connected:
+        return connected.sql(sql, params).rows()

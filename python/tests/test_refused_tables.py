@@ -1,0 +1,184 @@
+"""What cannot be carried over exactly is refused by name, and the other tables are served all the same."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from conftest import NO_REFRESH, answer, run
+
+import rail_forge
+from rail_forge_testbed.server import RailForgeServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from conftest import NewDatabase, Serve
+
+    from rail_forge_testbed.postgres import PostgresServer
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A table, the column that makes it impossible, and words that its error has to have."""
+
+    definition: str
+    rows: Sequence[str]
+    words: Sequence[str]
+
+
+REFUSALS = {
+    "unconstrained": Refusal("id integer, bad numeric", ["1, 1.5"], ['column "bad"', "type numeric"]),
+    "too_wide": Refusal("id integer, bad numeric(50,2)", [], ['column "bad"', "numeric(50,2)", "38 digits"]),
+    "money": Refusal("id integer, bad money", ["1, 1.5"], ['column "bad"', "type money"]),
+    "interval": Refusal("id integer, bad interval", ["1, '1 day'"], ['column "bad"', "type interval"]),
+    "ranges": Refusal("id integer, bad int4range", [], ['column "bad"', "type int4range"]),
+    "nan": Refusal("id integer, bad numeric(10,2)", ["1, 1", "2, 'NaN'"], ['column "bad"', "row 2", "NaN"]),
+    "wide_nan": Refusal("id integer, bad numeric(38,2)", ["1, 'NaN'"], ['column "bad"', "row 1", "NaN"]),
+    "forever": Refusal("id integer, bad timestamp", ["1, 'infinity'"], ['column "bad"', "row 1", "infinity"]),
+    "ever": Refusal("id integer, bad timestamptz", ["1, '-infinity'"], ['column "bad"', "row 1", "infinity"]),
+    "any_day": Refusal(
+        "id integer, bad date", ["1, now()", "2, 'infinity'"], ['column "bad"', "row 2", "infinity"]
+    ),
+    "too_late": Refusal(
+        "id integer, bad timestamp", ["1, '294276-12-31'"], ['column "bad"', "row 1", "range"]
+    ),
+    "midnight": Refusal("id integer, bad time", ["1, '24:00:00'"], ['column "bad"', "row 1", "24:00:00"]),
+    "matrix": Refusal(
+        "id integer, bad int[]", ["1, '{{1,2},{3,4}}'"], ['column "bad"', "row 1", "dimension"]
+    ),
+    "nothing": Refusal("", [], ["no columns"]),
+}
+
+
+@pytest.fixture(scope="module")
+def outcome(
+    new_database: NewDatabase,
+) -> Iterator[tuple[RailForgeServer, dict[str, rail_forge.RefreshedTable]]]:
+    """A server of a database that has all these tables beside a good one, and what its refresh said."""
+    statements = ["CREATE TABLE good (id integer)", "INSERT INTO good VALUES (1), (2)"]
+    for name, refusal in REFUSALS.items():
+        statements.append(f"CREATE TABLE {name} ({refusal.definition})")
+        statements += [f"INSERT INTO {name} VALUES ({row})" for row in refusal.rows]
+    with (
+        RailForgeServer({"mixed": new_database(*statements)}, arguments=NO_REFRESH) as server,
+        rail_forge.connect(server.flight) as client,
+    ):
+        with pytest.raises(rail_forge.RefreshError) as raised:
+            client.refresh()
+        yield server, {table.table: table for table in raised.value.tables}
+
+
+Outcome = tuple[RailForgeServer, dict[str, rail_forge.RefreshedTable]]
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_error_names_table_column_and_reason(name: str, outcome: Outcome) -> None:
+    _, tables = outcome
+    error = tables[name].error
+    assert error is not None
+    for words in [f"table mixed.public.{name}", *REFUSALS[name].words]:
+        assert words in error
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_query_of_a_refused_table_says_why(name: str, outcome: Outcome) -> None:
+    server, tables = outcome
+    with pytest.raises(rail_forge.NotFoundError) as raised:
+        answer(server, f"SELECT * FROM {name}")
+    assert name in str(raised.value)
+    assert str(tables[name].error) in str(raised.value)
+
+
+def test_the_other_tables_are_served(outcome: Outcome) -> None:
+    server, tables = outcome
+    assert {name for name, table in tables.items() if table.error is None} == {"good"}
+    assert answer(server, "SELECT id FROM good ORDER BY id") == [(1,), (2,)]
+
+
+def test_status_and_log_name_every_refusal(outcome: Outcome) -> None:
+    server, tables = outcome
+    with rail_forge.connect(server.flight) as client:
+        status = {table.table: table for table in client.status().tables}
+    assert {name: table.error for name, table in status.items()} == {
+        name: table.error for name, table in tables.items()
+    }
+    for name in REFUSALS:
+        assert status[name].as_of is None
+        assert str(status[name].error) in server.log
+
+
+@pytest.fixture
+def reader(postgres: PostgresServer) -> Iterator[tuple[str, str]]:
+    """A role that may log in and nothing else: its name and password."""
+    name, password = f"reader_{secrets.token_hex(4)}", secrets.token_hex(8)
+    run(postgres.url(), f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
+    yield name, password
+    run(postgres.url(), f"DROP ROLE {name}")
+
+
+def test_table_without_select_is_refused(
+    postgres: PostgresServer, new_database: NewDatabase, serve: Serve, reader: tuple[str, str]
+) -> None:
+    name, password = reader
+    url = new_database("CREATE TABLE open (id integer)", "CREATE TABLE secret (id integer)")
+    run(url, f"GRANT SELECT ON open TO {name}")
+    database = url.rpartition("/")[2]
+    try:
+        server = serve({"shop": postgres.url(database, name, password)})
+        with rail_forge.connect(server.flight) as client:
+            with pytest.raises(rail_forge.RefreshError, match=r"1 of 2 tables.*shop\.public\.secret.*SELECT"):
+                client.refresh()
+            assert client.sql("SELECT count(*) FROM open").rows() == [(0,)]
+    finally:
+        run(url, f"REVOKE ALL ON open FROM {name}")
+
+
+def test_a_column_without_select_refuses_its_table(
+    postgres: PostgresServer, new_database: NewDatabase, serve: Serve, reader: tuple[str, str]
+) -> None:
+    name, password = reader
+    url = new_database("CREATE TABLE open (id integer)", "CREATE TABLE partly (id integer, secret text)")
+    run(url, f"GRANT SELECT ON open TO {name}", f"GRANT SELECT (id) ON partly TO {name}")
+    try:
+        server = serve({"shop": postgres.url(url.rpartition("/")[2], name, password)})
+        with rail_forge.connect(server.flight) as client:
+            with pytest.raises(rail_forge.RefreshError, match=r"1 of 2 tables.*shop\.public\.partly"):
+                client.refresh()
+            assert client.sql("SELECT count(*) FROM open").rows() == [(0,)]
+    finally:
+        run(url, f"REVOKE ALL ON open, partly FROM {name}", f"REVOKE ALL (id) ON partly FROM {name}")
+
+
+def test_a_table_that_turns_bad_keeps_its_rows(new_database: NewDatabase, serve: Serve) -> None:
+    url = new_database("CREATE TABLE t (id integer, n numeric(10,2))", "INSERT INTO t VALUES (1, 1.5)")
+    server = serve({"shop": url})
+    with rail_forge.connect(server.flight) as client, psycopg.connect(url, autocommit=True) as database:
+        [before] = client.refresh()
+        database.execute("INSERT INTO t VALUES (2, 'NaN')")
+        with pytest.raises(rail_forge.RefreshError, match=r'shop\.public\.t, column "n": row 2'):
+            client.refresh()
+        result = client.sql("SELECT id FROM t")
+        assert result.rows() == [(1,)]
+        assert result.as_of == before.as_of
+        [status] = client.status().tables
+        assert "row 2" in str(status.error)
+        database.execute("UPDATE t SET n = 2 WHERE id = 2")
+        client.refresh()
+        assert client.sql("SELECT count(*) FROM t").rows() == [(2,)]
+        assert client.status().tables[0].error is None
+
+
+def test_a_dropped_table_disappears_and_a_new_one_comes(new_database: NewDatabase, serve: Serve) -> None:
+    url = new_database("CREATE TABLE old (id integer)")
+    server = serve({"shop": url})
+    with rail_forge.connect(server.flight) as client:
+        client.refresh()
+        run(url, "DROP TABLE old", "CREATE TABLE new (id integer)")
+        assert [table.table for table in client.refresh()] == ["new"]
+        with pytest.raises(rail_forge.NotFoundError, match="old"):
+            client.sql("SELECT * FROM old")
+        assert client.sql("SELECT * FROM new").rows() == []

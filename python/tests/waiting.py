@@ -1,0 +1,48 @@
+"""Waiting for something to become true: by asking again, and not for ever."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+POLL_SECONDS = 0.02
+IDLE_WINDOW_SECONDS = 0.5
+# A server without work wakes up now and then; this share of one core is still idle.
+IDLE_SHARE = 0.2
+
+
+def until(condition: Callable[[], T], what: str, seconds: float = 30.0) -> T:
+    """Ask until the answer is true, and give it; fails when that takes too long."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        time.sleep(POLL_SECONDS)
+    return value
+
+
+def until_idle(pid: int, seconds: float = 10.0) -> None:
+    """Wait until a process has stopped computing (Linux)."""
+    measured = [(time.monotonic(), _cpu_seconds(pid))]
+
+    def idle() -> bool:
+        now, used = time.monotonic(), _cpu_seconds(pid)
+        since, before = measured[-1]
+        if now - since < IDLE_WINDOW_SECONDS:
+            return False
+        measured.append((now, used))
+        return (used - before) / (now - since) < IDLE_SHARE
+
+    until(idle, f"process {pid} is idle", seconds)
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    user, system = int(fields[11]), int(fields[12])
+    return (user + system) / os.sysconf("SC_CLK_TCK")
