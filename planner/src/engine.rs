@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 
 use crate::error::{Error, Result};
 use crate::limits::{Limits, check_text};
+use crate::origin::Origins;
 use crate::query::{Prepared, Query};
 use crate::session::Sessions;
 use crate::stream::{Execution, ResultStream};
@@ -113,7 +114,7 @@ impl Shared {
     async fn prepare(&self, query: &Query, snapshot: PinnedSnapshot) -> Result<Prepared> {
         let planned = self.plan(query, snapshot).await?;
         let parameters = parameters::wanted(&planned.plan)?;
-        Ok(Prepared { schema: Arc::clone(planned.plan.schema().inner()), parameters, truth: planned.truth })
+        Ok(Prepared { schema: planned.schema, parameters, truth: planned.truth })
     }
 
     /// The analysed plan: the one whose schema is that of the result.
@@ -129,7 +130,14 @@ impl Shared {
             None => plan,
         };
         let plan = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})?;
-        Ok(Execution { state, plan, truth, snapshot })
+        let defaults = &state.config_options().catalog;
+        let origins = Origins {
+            manifest: &snapshot.manifest,
+            default_catalog: &defaults.default_catalog,
+            default_schema: &defaults.default_schema,
+        };
+        let schema = origins.describe(&plan);
+        Ok(Execution { state, plan, schema, truth, snapshot })
     }
 }
 

@@ -8,6 +8,7 @@ mod explain_error;
 mod limits;
 mod names;
 mod numeric;
+mod origin;
 mod parameters;
 mod query;
 mod session;

@@ -9,7 +9,7 @@ use datafusion::error::Result;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::optimizer::Analyzer;
 use datafusion::prelude::SessionConfig;
 use rail_forge_connectors::{PinnedSnapshot, SnapshotStore};
@@ -29,6 +29,10 @@ const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 /// How deep expressions and subqueries may nest in the text.
 pub(crate) const NESTING: usize = 64;
 
+/// Functions of PostgreSQL's name that do something else: `to_char` reads its pattern as `strftime` does and
+/// returns PostgreSQL's patterns as they are. An unknown function is better than a wrong answer.
+const MISLEADING_FUNCTIONS: [&str; 2] = ["to_char", "date_format"];
+
 /// The template that sessions are copied from.
 #[derive(Debug)]
 pub(crate) struct Sessions {
@@ -39,13 +43,16 @@ impl Sessions {
     /// `default_catalog` is where unqualified names are looked up.
     pub(crate) fn new(limits: &Limits, store: &SnapshotStore, default_catalog: &str) -> Result<Self> {
         let runtime = Arc::new(runtime(limits, store)?);
-        let template = SessionStateBuilder::new()
+        let mut template = SessionStateBuilder::new()
             .with_default_features()
             .with_config(config(default_catalog))
             .with_runtime_env(runtime)
             .with_analyzer_rules(analyzer_rules())
             .with_physical_optimizer_rule(Arc::new(CooperativeJoins))
             .build();
+        for name in MISLEADING_FUNCTIONS {
+            template.deregister_udf(name)?;
+        }
         Ok(Self { template })
     }
 

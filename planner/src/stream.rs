@@ -43,6 +43,7 @@ pub struct ResultStream {
 pub(crate) struct Execution {
     pub(crate) state: SessionState,
     pub(crate) plan: LogicalPlan,
+    pub(crate) schema: SchemaRef,
     pub(crate) truth: Truth,
     pub(crate) snapshot: PinnedSnapshot,
 }
@@ -52,7 +53,7 @@ impl ResultStream {
     pub(crate) fn start(runtime: &Handle, execution: Execution, deadline: Instant, timeout: Duration) -> Self {
         let (sender, batches) = mpsc::channel(QUEUED_BATCHES);
         let truth = execution.truth.clone();
-        let schema = SchemaRef::clone(execution.plan.schema().inner());
+        let schema = SchemaRef::clone(&execution.schema);
         let query = runtime.spawn(async move {
             let error = match AssertUnwindSafe(execution.run(&sender)).catch_unwind().await {
                 Ok(Ok(())) => return,
@@ -66,7 +67,8 @@ impl ResultStream {
         Self { schema, truth, batches, deadline, timeout, stopped: false, query: query.abort_handle() }
     }
 
-    /// The columns of every batch.
+    /// The columns of every batch. Its decimals may have fewer digits than announced here, where a function
+    /// decides on them from a constant.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }

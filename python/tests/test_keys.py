@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 from comparison import connect_as_reference, reference_rows
 from conftest import NO_REFRESH, refresh
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import psycopg
-    import pyarrow as pa
     from conftest import NewDatabase, Served
 
 # Keys of several columns, in another order than the table's; two keys to one table; every rule; a key to a
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 LIBRARY = [
     "CREATE TABLE shelf (room integer, place integer, code text UNIQUE, PRIMARY KEY (place, room))",
     """CREATE TABLE book (
-           id bigint CONSTRAINT "Book's Key" PRIMARY KEY, at_place integer DEFAULT 0, in_room integer DEFAULT 0,
-           old_place integer, old_room integer, code text, sequel_to bigint,
+           id bigint CONSTRAINT "Book's Key" PRIMARY KEY, code text, sequel_to bigint,
+           at_place integer DEFAULT 0, in_room integer DEFAULT 0, old_place integer, old_room integer,
            CONSTRAINT z_now FOREIGN KEY (in_room, at_place) REFERENCES shelf (room, place)
                ON UPDATE CASCADE ON DELETE SET DEFAULT,
            CONSTRAINT a_then FOREIGN KEY (old_place, old_room) REFERENCES shelf ON DELETE SET NULL,
@@ -44,7 +44,7 @@ PRIMARY = """
     WHERE k.contype = 'p' AND c.relname = $2 AND a.attrelid = c.oid AND a.attnum = u.number
     ORDER BY u.i"""
 
-# Rules are numbered as in FlightSql.proto's UpdateDeleteRules: cascade, restrict, set null, no action, set default.
+# Rules are numbered as FlightSql.proto does: cascade, restrict, set null, no action, set default.
 FOREIGN = """
     SELECT $1::text, rn.nspname::text, r.relname::text, ra.attname::text,
            $1::text, n.nspname::text, c.relname::text, a.attname::text,
@@ -147,13 +147,8 @@ def test_tables_and_their_schemas(stock: flight.FlightClient) -> None:
     assert [row["table_name"] for row in tables] == sorted(SHOP_TABLES)
     for row in tables:
         asked = flight.FlightDescriptor.for_path("shop", "public", row["table_name"])
-        assert read_schema(row["table_schema"]).equals(stock.get_schema(asked).schema, check_metadata=True)
-
-
-def read_schema(message: bytes) -> pa.Schema:
-    import pyarrow as pa  # noqa: PLC0415 - for its annotation above it is not needed at run time
-
-    return pa.ipc.read_schema(pa.py_buffer(message))
+        schema = pa.ipc.read_schema(pa.py_buffer(row["table_schema"]))
+        assert schema.equals(stock.get_schema(asked).schema, check_metadata=True)
 
 
 @pytest.mark.parametrize(

@@ -102,14 +102,18 @@ impl TableProvider for SnapshotTable {
     }
 }
 
-/// The schema that plans work on: text and bytes as views, on which DataFusion compares and groups faster.
+/// The schema that plans work on: text and bytes as views, on which DataFusion compares and groups faster, and
+/// no metadata, which belongs to columns and not to what is computed from them.
 fn in_memory_schema(schema: &Schema) -> SchemaRef {
-    let as_view = |field: &Arc<Field>| match field.data_type() {
-        DataType::Utf8 => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View)),
-        DataType::Binary => Arc::new(field.as_ref().clone().with_data_type(DataType::BinaryView)),
-        _ => Arc::clone(field),
+    let in_memory = |field: &Arc<Field>| {
+        let data_type = match field.data_type() {
+            DataType::Utf8 => DataType::Utf8View,
+            DataType::Binary => DataType::BinaryView,
+            other => other.clone(),
+        };
+        Field::new(field.name(), data_type, field.is_nullable())
     };
-    Arc::new(Schema::new(schema.fields().iter().map(as_view).collect::<Vec<_>>()))
+    Arc::new(Schema::new(schema.fields().iter().map(in_memory).collect::<Vec<_>>()))
 }
 
 /// The primary key as a functional dependency: grouping by it determines every other column.

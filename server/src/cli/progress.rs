@@ -24,7 +24,7 @@ struct Table {
     rows: u64,
     bytes: u64,
     first: Option<Instant>,
-    said: Instant,
+    said: Option<Instant>,
     bar: Option<ProgressBar>,
 }
 
@@ -39,7 +39,7 @@ impl Progress {
             RefreshMessage::Started { schema, table, estimated_rows, .. } => {
                 let name = format!("{schema}.{table}");
                 let bar = self.bars.as_ref().map(|bars| bars.add(bar(&name, estimated_rows)));
-                let entry = Table { estimated_rows, rows: 0, bytes: 0, first: None, said: Instant::now(), bar };
+                let entry = Table { estimated_rows, rows: 0, bytes: 0, first: None, said: None, bar };
                 self.tables.insert(name, entry);
             }
             RefreshMessage::Progress { schema, table, rows, bytes, .. } => {
@@ -77,18 +77,25 @@ impl Progress {
 }
 
 impl Table {
+    /// A rate needs two moments, so the first rows only start the clock.
     fn advance(&mut self, name: &str, rows: u64, bytes: u64) {
+        let Some(first) = self.first else {
+            self.first = Some(Instant::now());
+            self.said = self.first;
+            self.rows = rows;
+            return;
+        };
         self.rows += rows;
         self.bytes += bytes;
-        let seconds = self.first.get_or_insert_with(Instant::now).elapsed().as_secs_f64();
-        let rate = ByteSize((self.bytes as f64 / seconds.max(0.001)) as u64).display().iec();
+        let seconds = first.elapsed().as_secs_f64().max(f64::EPSILON);
+        let rate = ByteSize((self.bytes as f64 / seconds) as u64).display().iec();
         match &self.bar {
             Some(bar) => {
                 bar.set_message(format!("{rate}/s"));
                 bar.set_position(self.rows);
             }
-            None if self.said.elapsed() >= LINE_INTERVAL => {
-                self.said = Instant::now();
+            None if self.said.is_some_and(|said| said.elapsed() >= LINE_INTERVAL) => {
+                self.said = Some(Instant::now());
                 let of = self.estimated_rows.map(|rows| format!(" of about {}", HumanCount(rows))).unwrap_or_default();
                 let left = self.estimated_rows.map_or(0, |rows| rows.saturating_sub(self.rows)) as f64;
                 let eta = left * seconds / self.rows.max(1) as f64;

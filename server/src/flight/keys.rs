@@ -1,6 +1,7 @@
 //! Flight SQL's key calls, for which arrow-flight has no builders. The schemas are those of the
 //! specification (FlightSql.proto, CommandGetPrimaryKeys and CommandGetExportedKeys).
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{ArrayRef, Int32Array, StringArray, UInt8Array};
@@ -124,7 +125,7 @@ fn foreign(
     wanted: impl Fn(&TableEntry, &ForeignKey) -> bool,
 ) -> Result<RecordBatch, Status> {
     let manifest = &snapshot.manifest;
-    let rows: Vec<ForeignColumn<'_>> = manifest
+    let mut rows: Vec<ForeignColumn<'_>> = manifest
         .tables
         .iter()
         .flat_map(|table| table.foreign_keys.iter().map(move |key| (table, key)))
@@ -133,8 +134,14 @@ fn foreign(
         .collect();
     let referenced_key = |row: &ForeignColumn<'_>| {
         let key = manifest.table(&row.key.referenced)?.primary_key.as_ref()?;
-        (key.columns == row.key.referenced_columns).then_some(key.name.as_str())
+        let referenced: BTreeSet<&String> = row.key.referenced_columns.iter().collect();
+        (referenced == key.columns.iter().collect()).then_some(key.name.as_str())
     };
+    // The specification's order: by the referenced table, its key, and the position in the key.
+    rows.sort_by_cached_key(|row| {
+        let referenced = &row.key.referenced;
+        (referenced.clone(), referenced_key(row), row.table.name.clone(), row.key.name.clone(), row.index)
+    });
     batch(
         &FOREIGN,
         vec![

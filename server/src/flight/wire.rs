@@ -4,33 +4,21 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
-use arrow::compute::cast;
+use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use rail_forge_connectors::POSTGRES_TYPE;
 
-/// How a column of the engine becomes one of the wire.
-#[derive(Debug)]
-enum Conversion {
-    Same,
-    Cast(DataType),
-    /// Text padded with blanks to this many characters, as PostgreSQL returns `character(n)`.
-    Pad(usize),
-}
-
 /// From the engine's batches to the wire's.
 #[derive(Debug)]
 pub(super) struct Wire {
     schema: SchemaRef,
-    conversions: Vec<Conversion>,
 }
 
 impl Wire {
     pub(super) fn new(schema: &Schema) -> Self {
-        let fields: Fields = schema.fields().iter().map(wire_field).collect();
-        let conversions = schema.fields().iter().zip(&fields).map(|(from, to)| conversion(from, to)).collect();
-        Self { schema: Arc::new(Schema::new(fields)), conversions }
+        Self { schema: wire_schema(schema) }
     }
 
     pub(super) fn schema(&self) -> &SchemaRef {
@@ -43,21 +31,27 @@ impl Wire {
         let columns = batch
             .columns()
             .iter()
-            .zip(&self.conversions)
-            .map(|(column, conversion)| match conversion {
-                Conversion::Same => Ok(Arc::clone(column)),
-                Conversion::Cast(data_type) => cast(column, data_type),
-                Conversion::Pad(width) => pad(column, *width),
-            })
+            .zip(self.schema.fields())
+            .map(|(column, field)| convert(column, field))
             .collect::<Result<Vec<_>, _>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
     }
 }
 
+fn convert(column: &ArrayRef, field: &Field) -> Result<ArrayRef, ArrowError> {
+    if let Some(width) = character_width(field) {
+        return pad(column, width);
+    }
+    if column.data_type() == field.data_type() {
+        return Ok(Arc::clone(column));
+    }
+    cast_with_options(column, field.data_type(), &CastOptions { safe: false, ..Default::default() })
+}
+
 /// The schema that clients see.
 pub(super) fn wire_schema(schema: &Schema) -> SchemaRef {
-    Wire::new(schema).schema
+    Arc::new(Schema::new(schema.fields().iter().map(wire_field).collect::<Fields>()))
 }
 
 fn wire_field(field: &FieldRef) -> FieldRef {
@@ -86,20 +80,12 @@ fn wire_type(data_type: &DataType) -> DataType {
     }
 }
 
-fn conversion(from: &Field, to: &Field) -> Conversion {
-    if let Some(width) = character_width(from)
-        && matches!(from.data_type(), DataType::Utf8View | DataType::Utf8)
-    {
-        return Conversion::Pad(width);
-    }
-    if from.data_type() == to.data_type() { Conversion::Same } else { Conversion::Cast(to.data_type().clone()) }
-}
-
 /// The `n` of a column that is a `character(n)` in PostgreSQL.
 fn character_width(field: &Field) -> Option<usize> {
     field.metadata().get(POSTGRES_TYPE)?.strip_prefix("character(")?.strip_suffix(')')?.parse().ok()
 }
 
+/// Text padded with blanks, as PostgreSQL returns `character(n)`.
 fn pad(column: &ArrayRef, width: usize) -> Result<ArrayRef, ArrowError> {
     let text = cast(column, &DataType::Utf8)?;
     let mut builder = StringBuilder::with_capacity(text.len(), text.len() * width);
