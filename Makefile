@@ -12,7 +12,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
-# One folder of compiled dependencies for all clones: they take most of an hour on two cores.
+# One folder of compiled dependencies for all clones: they take half an hour on two cores.
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rail-forge
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 

@@ -110,7 +110,8 @@ fn plain(message: &str) -> String {
     {
         message = rest;
     }
-    message.replace(", errors: Error during planning: ", ": ")
+    // What follows lists why each form of a function does not fit.
+    message.split(", errors: ").next().unwrap_or(message).to_owned()
 }
 
 /// Backtraces and lists of candidates follow in further lines.

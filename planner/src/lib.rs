@@ -1,10 +1,10 @@
 //! The engine of RailForge: SQL in PostgreSQL's dialect, to a plan, to a stream of Arrow batches, computed
 //! on one pinned snapshot and within limits. Knows nothing of gRPC, tokens or HTTP.
 
-mod cooperative_joins;
 mod engine;
 mod error;
 mod explain_error;
+mod interruptible;
 mod limits;
 mod names;
 mod numeric;

@@ -15,7 +15,6 @@ use datafusion::prelude::SessionConfig;
 use rail_forge_connectors::{PinnedSnapshot, SnapshotStore};
 use url::Url;
 
-use crate::cooperative_joins::CooperativeJoins;
 use crate::limits::Limits;
 use crate::numeric::{NumericAverage, NumericDivision};
 use crate::query::NameDefaults;
@@ -48,7 +47,6 @@ impl Sessions {
             .with_config(config(default_catalog))
             .with_runtime_env(runtime)
             .with_analyzer_rules(analyzer_rules())
-            .with_physical_optimizer_rule(Arc::new(CooperativeJoins))
             .build();
         for name in MISLEADING_FUNCTIONS {
             template.deregister_udf(name)?;
@@ -66,10 +64,13 @@ impl Sessions {
         if let Some(name) = &defaults.schema {
             catalog.default_schema.clone_from(name);
         }
-        SessionStateBuilder::new_from_existing(self.template.clone())
+        let mut state = SessionStateBuilder::new_from_existing(self.template.clone())
             .with_catalog_list(snapshot.catalogs())
             .with_config(config)
-            .build()
+            .build();
+        // The moment of now() and current_date.
+        state.mark_start_execution();
+        state
     }
 }
 

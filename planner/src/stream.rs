@@ -19,6 +19,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, Sleep};
 
 use crate::error::{Error, Result};
+use crate::interruptible::{StopFlag, interruptible};
 use crate::query::Truth;
 
 /// Batches that wait for a reader that is slower than the query: with those in flight on either side, what
@@ -37,6 +38,7 @@ pub struct ResultStream {
     /// Whether the deadline has been told.
     stopped: bool,
     query: AbortHandle,
+    stop: StopFlag,
 }
 
 /// What a query needs to run.
@@ -54,8 +56,10 @@ impl ResultStream {
         let (sender, batches) = mpsc::channel(QUEUED_BATCHES);
         let truth = execution.truth.clone();
         let schema = SchemaRef::clone(&execution.schema);
+        let stop = StopFlag::default();
+        let flag = stop.clone();
         let query = runtime.spawn(async move {
-            let error = match AssertUnwindSafe(execution.run(&sender)).catch_unwind().await {
+            let error = match AssertUnwindSafe(execution.run(&sender, &flag)).catch_unwind().await {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => error,
                 Err(_) => Error::Internal("the query panicked".into()),
@@ -64,13 +68,19 @@ impl ResultStream {
             let _ = sender.send(Err(error)).await;
         });
         let deadline = Box::pin(tokio::time::sleep_until(deadline));
-        Self { schema, truth, batches, deadline, timeout, stopped: false, query: query.abort_handle() }
+        Self { schema, truth, batches, deadline, timeout, stopped: false, query: query.abort_handle(), stop }
     }
 
     /// The columns of every batch. Its decimals may have fewer digits than announced here, where a function
     /// decides on them from a constant.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
+    }
+
+    /// Ends the query where it gives way next, or where it looks at the flag.
+    fn end(&self) {
+        self.stop.stop();
+        self.query.abort();
     }
 
     /// What the result is true for.
@@ -89,7 +99,7 @@ impl Stream for ResultStream {
         if self.query.is_finished() || self.deadline.as_mut().poll(context).is_pending() {
             return self.batches.poll_recv(context);
         }
-        self.query.abort();
+        self.end();
         self.stopped = true;
         Poll::Ready(Some(Err(Error::Deadline { seconds: self.timeout.as_secs() })))
     }
@@ -97,13 +107,13 @@ impl Stream for ResultStream {
 
 impl Drop for ResultStream {
     fn drop(&mut self) {
-        self.query.abort();
+        self.end();
     }
 }
 
 impl Execution {
-    async fn run(self, sender: &mpsc::Sender<Result<RecordBatch>>) -> Result<()> {
-        let plan = self.state.create_physical_plan(&self.plan).await?;
+    async fn run(self, sender: &mpsc::Sender<Result<RecordBatch>>, stop: &StopFlag) -> Result<()> {
+        let plan = interruptible(self.state.create_physical_plan(&self.plan).await?, stop)?;
         let mut stream = execute_stream(plan, self.state.task_ctx())?;
         while let Some(batch) = stream.next().await {
             if sender.send(Ok(batch?)).await.is_err() {

@@ -7,9 +7,10 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import answer, refresh
+from conftest import NO_REFRESH, answer, refresh
 
 import rail_forge
+from rail_forge_testbed.server import RailForgeServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,7 @@ def test_unknown_tables_are_named_with_the_nearest(sql: str, text: str, client: 
 
 
 def test_an_unknown_source_is_not_called_empty(client: rail_forge.Client) -> None:
-    with pytest.raises(rail_forge.NotFoundError, match='"?nowhere"?') as raised:
+    with pytest.raises(rail_forge.NotFoundError, match="nowhere") as raised:
         client.sql("SELECT * FROM nowhere.public.orders")
     assert "has no tables yet" not in str(raised.value)
 
@@ -207,8 +208,9 @@ DEEP = {
     "is null": "SELECT 1 " + "IS NULL " * 10_000,
     "subscript": "SELECT ARRAY[1]" + "[1]" * 10_000,
     "union": "SELECT 1" + " UNION ALL SELECT 1" * 10_000,
-    "join": "SELECT 1 FROM t" + " CROSS JOIN t" * 10_000,
-    "comma": "SELECT 1 FROM t" + ", t" * 10_000,
+    "join": "SELECT 1 FROM t" + "".join(f" CROSS JOIN t AS t{number}" for number in range(10_000)),
+    "comma": "SELECT 1 FROM t" + "".join(f", t AS t{number}" for number in range(10_000)),
+    "columns": "SELECT " + ", ".join(f"id AS c{number}" for number in range(10_000)) + " FROM t",
     "parentheses": "SELECT " + "(" * 10_000 + "1" + ")" * 10_000,
     "functions": "SELECT " + "abs(" * 10_000 + "1" + ")" * 10_000,
     "subqueries": "SELECT * FROM " + "(SELECT * FROM " * 10_000 + "t" + ") AS x" * 10_000,
@@ -221,10 +223,6 @@ DEEP = {
 @pytest.fixture(scope="module")
 def sturdy(new_database: NewDatabase) -> Iterator[RailForgeServer]:
     """A server of its own, so that one that breaks or hangs does not take other tests with it."""
-    from conftest import NO_REFRESH
-
-    from rail_forge_testbed.server import RailForgeServer
-
     url = new_database("CREATE TABLE t AS SELECT generate_series(1, 10) AS id")
     with RailForgeServer({"shop": url}, arguments=[*NO_REFRESH, "--query-timeout", "5s"]) as server:
         refresh(server)

@@ -16,7 +16,7 @@ use crate::source::{CONNECT_TIMEOUT, Source};
 /// that position finds it in the snapshot. A standby knows what it has replayed.
 const POSITION: &str = "
     SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8,
-           CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END::text";
+           CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END::text";
 
 /// Timeouts of the role or the database must not end a pull half way.
 const WITHOUT_TIMEOUTS: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 
 const MANIFESTS: &str = "manifests";
 const DATA: &str = "data";
+const PARTIAL: &str = "partial";
 
 /// The paths of a data folder.
 #[derive(Debug, Clone)]
@@ -70,10 +71,20 @@ impl Layout {
         Ok(versions)
     }
 
+    /// Removes what a manifest's writing has left when it was ended half way.
+    pub(super) fn remove_partial_manifests(&self) -> Result<()> {
+        for path in list(&self.root.join(MANIFESTS))? {
+            if path.extension().is_some_and(|extension| extension == PARTIAL) {
+                fs::remove_file(&path).map_err(Error::storage("cannot remove", &path))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Writes a manifest so that it is there whole or not at all. Its last line is its checksum.
     pub(super) fn write_manifest(&self, manifest: &Manifest) -> Result<()> {
         let path = self.manifest(manifest.version);
-        let partial = path.with_extension("partial");
+        let partial = path.with_extension(PARTIAL);
         let failed = |cause| Error::Storage { action: "cannot write the manifest", path: path.clone(), cause };
         let mut text = serde_json::to_string_pretty(manifest).map_err(|error| failed(error.into()))?;
         let checksum = checksum::of_bytes(text.as_bytes());

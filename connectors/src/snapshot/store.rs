@@ -245,6 +245,7 @@ fn acquire_lock(layout: &Layout) -> Result<File> {
 
 /// Removes the files of refreshes that ended before their commit.
 fn remove_unfinished(layout: &Layout, newest: u64) -> Result<()> {
+    layout.remove_partial_manifests()?;
     for folder in layout.data_folders()? {
         let number = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
         if number.is_none_or(|number: u64| number > newest) {

@@ -1,0 +1,207 @@
+"""Queries that want more than there is: time, memory, plans without end. They end, and the server goes on."""
+
+from __future__ import annotations
+
+import resource
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from conftest import answer, refresh
+from waiting import until_idle
+
+import rail_forge
+
+if TYPE_CHECKING:
+    from conftest import NewDatabase, Serve
+
+    from rail_forge_testbed.server import RailForgeServer
+
+TIMEOUT_SECONDS = 2
+# From the deadline to the error at the client.
+GRACE_SECONDS = 1.5
+CLIENT_SECONDS = 20.0
+MIB = 1 << 20
+MEMORY_LIMIT_MIB = 64
+# What a server may take beside its queries: code, the pull's batches, results on their way.
+OWN_MIB = 400
+# Of address space: a server that forgets its limits dies, instead of the machine.
+RESERVE_BYTES = 8 << 30
+
+
+@pytest.fixture(scope="module")
+def numbers(new_database: NewDatabase) -> str:
+    """The URL of a database with a table of 60,000 numbers and texts."""
+    return new_database(
+        """CREATE TABLE n AS SELECT i AS id, md5(i::text) || repeat('x', 200) AS t
+           FROM generate_series(1, 60000) AS i"""
+    )
+
+
+@pytest.fixture
+def limited(numbers: str, serve: Serve) -> RailForgeServer:
+    limits = ("--query-timeout", f"{TIMEOUT_SECONDS}s", "--memory-limit", f"{MEMORY_LIMIT_MIB}MiB")
+    return guarded(serve({"shop": numbers}, *limits))
+
+
+@pytest.fixture
+def patient(numbers: str, serve: Serve) -> RailForgeServer:
+    return guarded(serve({"shop": numbers}))
+
+
+def guarded(server: RailForgeServer) -> RailForgeServer:
+    resource.prlimit(server.pid, resource.RLIMIT_AS, (RESERVE_BYTES, RESERVE_BYTES))
+    refresh(server)
+    return server
+
+
+def is_well(server: RailForgeServer) -> None:
+    """The server lives, computes nothing any more and answers at once."""
+    assert server.exit_code() is None, server.log[-2000:]
+    until_idle(server.pid)
+    started = time.monotonic()
+    assert answer(server, "SELECT count(*) FROM n") == [(60_000,)]
+    assert time.monotonic() - started < 1
+
+
+CTE_DOUBLING = "WITH c0 AS (SELECT 1 AS x)" + "".join(
+    f", c{level} AS (SELECT a.x FROM c{level - 1} a, c{level - 1} b)" for level in range(1, 17)
+)
+
+ENDLESS = {
+    "recursive aggregate": "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) SELECT count(*) FROM r",
+    "recursive rows": "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x FROM r) SELECT x FROM r WHERE x = 2",
+    "cross join, summed": "SELECT sum(a.id * b.id) FROM n a CROSS JOIN n b",
+    "cross join, nothing found": "SELECT count(*) FROM n a, n b, n c WHERE a.id + b.id + c.id = 7",
+    "cross join, sorted": "SELECT a.id FROM n a CROSS JOIN n b ORDER BY a.id + b.id",
+    "cross join, grouped": "SELECT a.id + b.id, count(*) FROM n a CROSS JOIN n b GROUP BY 1",
+    "range join": "SELECT count(*) FROM n a JOIN n b ON a.id < b.id JOIN n c ON b.id < c.id",
+    "skewed join": "SELECT count(*) FROM n a JOIN n b ON a.id % 2 = b.id % 2 JOIN n c ON c.id % 2 = a.id % 2",
+    "nested aggregates": "SELECT count(*) FROM n a WHERE (SELECT count(*) FROM n b WHERE b.id < a.id) = -1",
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_an_endless_query_ends_at_its_deadline(kind: str, limited: RailForgeServer) -> None:
+    started = time.monotonic()
+    with (
+        rail_forge.connect(limited.flight, timeout=CLIENT_SECONDS) as client,
+        pytest.raises((rail_forge.QueryTimeout, rail_forge.ServerError)) as raised,
+    ):
+        client.sql(ENDLESS[kind]).rows()
+    assert time.monotonic() - started < TIMEOUT_SECONDS + GRACE_SECONDS
+    if isinstance(raised.value, rail_forge.QueryTimeout):
+        assert "stopped after 2 s" in str(raised.value)
+        assert "query_timeout" in str(raised.value)
+    else:  # it ran out of memory first
+        assert "memory_limit" in str(raised.value)
+    is_well(limited)
+
+
+PLANS = {
+    "CTEs that double": f"{CTE_DOUBLING} SELECT count(*) FROM c16",
+    "a cube of twenty": f"SELECT count(*) FROM n GROUP BY CUBE ({', '.join(f'id + {i}' for i in range(20))})",
+    "nested coalesce": "SELECT " + "coalesce(" * 60 + "id" + ")" * 60 + " FROM n",
+    "many columns": "SELECT " + ", ".join(f"id AS c{i}" for i in range(5_000)) + " FROM n LIMIT 1",
+    "many tables": "SELECT count(*) FROM " + ", ".join(f"n AS n{i}" for i in range(300)) + " WHERE n1.id = 0",
+    "many joins": "SELECT count(*) FROM n "
+    + " ".join(f"JOIN n AS n{i} ON n.id = n{i}.id" for i in range(300)),
+}
+
+
+@pytest.mark.parametrize("kind", PLANS)
+def test_a_plan_without_end_is_refused_or_answered(kind: str, limited: RailForgeServer) -> None:
+    started = time.monotonic()
+    with rail_forge.connect(limited.flight, timeout=CLIENT_SECONDS) as client:
+        try:
+            client.sql(PLANS[kind]).rows()
+        except (rail_forge.ServerError, rail_forge.QueryTimeout) as error:
+            assert any(word in str(error) for word in ("at most", "query_timeout", "memory_limit"))  # noqa: PT017
+    assert time.monotonic() - started < TIMEOUT_SECONDS + GRACE_SECONDS
+    is_well(limited)
+
+
+LARGE = {
+    "repeat": "SELECT length(repeat('x', 300000000))",
+    "repeat, per row": "SELECT max(length(repeat(t, 5000))) FROM n",
+    "lpad": "SELECT length(lpad('x', 300000000, 'y'))",
+    "rpad": "SELECT length(rpad('x', 300000000, 'y'))",
+    "replace": "SELECT length(replace(repeat('x', 100000), 'x', repeat('y', 3000)))",
+    "string_agg": "SELECT length(string_agg(a.t, '')) FROM n a, (SELECT id FROM n WHERE id <= 100) b",
+    "array_agg": "SELECT cardinality(array_agg(a.t)) FROM n a, (SELECT id FROM n WHERE id <= 100) b",
+    "array_fill": "SELECT cardinality(array_fill(1, ARRAY[300000000]))",
+    "array_repeat": "SELECT cardinality(array_repeat(1, 300000000))",
+    "array_resize": "SELECT cardinality(array_resize(ARRAY[1], 300000000))",
+    "range": "SELECT cardinality(range(1, 300000000))",
+    "generate_series": "SELECT cardinality(generate_series(1, 300000000))",
+    "concatenation": "WITH RECURSIVE r(x) AS (SELECT 'x' UNION ALL SELECT x || x FROM r) SELECT max(length(x)) FROM r",
+    "sort": "SELECT t FROM n a, (SELECT id FROM n WHERE id <= 20) b ORDER BY t, a.id + b.id",
+    "distinct": "SELECT count(DISTINCT a.t || b.id) FROM n a, (SELECT id FROM n WHERE id <= 20) b",
+    "join": "SELECT count(*) FROM (SELECT t || id AS k FROM n) a JOIN (SELECT t || id AS k FROM n) b USING (k)",
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_memory_stays_within_its_limit(kind: str, limited: RailForgeServer) -> None:
+    with rail_forge.connect(limited.flight, timeout=CLIENT_SECONDS) as client:
+        try:
+            client.sql(LARGE[kind]).rows()
+        except rail_forge.Error as error:
+            assert not isinstance(error, rail_forge.ServerUnavailable), kind  # noqa: PT017
+    assert limited.exit_code() is None, limited.log[-2000:]
+    assert limited.peak_memory_bytes // MIB < MEMORY_LIMIT_MIB + OWN_MIB
+
+
+def test_a_query_over_the_memory_limit_says_so(numbers: str, serve: Serve) -> None:
+    server = guarded(serve({"shop": numbers}, "--memory-limit", "2MiB"))
+    with pytest.raises(rail_forge.ServerError, match=r"more memory.*memory_limit") as raised:
+        answer(server, "SELECT id, t FROM n ORDER BY t")
+    assert not str(raised.value).rstrip().endswith(":")
+    is_well(server)
+
+
+def test_a_query_over_the_spill_limit_says_so(numbers: str, serve: Serve) -> None:
+    limits = ("--memory-limit", "32MiB", "--spill-limit", "1MiB")
+    server = guarded(serve({"shop": numbers}, *limits))
+    with pytest.raises(rail_forge.ServerError, match="spill_limit"):
+        answer(server, "SELECT a.t FROM n a, (SELECT id FROM n WHERE id <= 20) b ORDER BY a.t, a.id + b.id")
+    is_well(server)
+
+
+def test_a_query_that_spills_answers_and_leaves_nothing(numbers: str, serve: Serve) -> None:
+    server = guarded(serve({"shop": numbers}, "--memory-limit", "32MiB"))
+    got = answer(
+        server,
+        """SELECT count(*), min(t) FROM (
+               SELECT a.t, row_number() OVER (ORDER BY a.t, a.id + b.id) AS place
+               FROM n a, (SELECT id FROM n WHERE id <= 5) b) AS numbered""",
+    )
+    assert got[0][0] == 300_000
+    spilled = [path for path in (server.data_dir / "spill").rglob("*") if path.is_file()]
+    assert spilled == []
+
+
+def test_a_client_that_goes_away_ends_its_query(patient: RailForgeServer) -> None:
+    with (
+        rail_forge.connect(patient.flight, timeout=0.5) as client,
+        pytest.raises(rail_forge.QueryTimeout),
+    ):
+        client.sql(ENDLESS["cross join, nothing found"]).rows()
+    is_well(patient)
+
+
+def test_others_are_answered_while_long_queries_run(patient: RailForgeServer) -> None:
+    def run() -> None:
+        with rail_forge.connect(patient.flight, timeout=6) as client, pytest.raises(rail_forge.QueryTimeout):
+            client.sql(ENDLESS["range join"]).rows()
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    with rail_forge.connect(patient.flight, timeout=5) as client:
+        for _ in range(10):
+            assert client.sql("SELECT count(*) FROM n WHERE id < 100").rows() == [(99,)]
+    for thread in threads:
+        thread.join()
+    is_well(patient)
