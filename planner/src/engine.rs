@@ -4,22 +4,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SQLOptions;
-use datafusion::sql::parser::{DFParserBuilder, Statement};
-use datafusion::sql::sqlparser::ast;
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use rail_forge_connectors::{PinnedSnapshot, SnapshotStore};
 use tokio::runtime::Runtime;
 
 use crate::error::{Error, Result};
-use crate::limits::{Limits, check_text};
+use crate::limits::Limits;
 use crate::origin::Origins;
 use crate::query::{Prepared, Query};
 use crate::session::Sessions;
 use crate::stream::{Execution, ResultStream};
-use crate::{names, parameters};
+use crate::{names, parameters, statement};
 
 /// Planning recurses over expressions and subqueries; the limits on text keep it within this.
 const STACK_BYTES: usize = 32 << 20;
@@ -119,8 +115,7 @@ impl Shared {
 
     /// The analysed plan: the one whose schema is that of the result.
     async fn plan(&self, query: &Query, snapshot: PinnedSnapshot) -> Result<Execution> {
-        check_text(&query.sql)?;
-        let statement = parse(&query.sql)?;
+        let statement = statement::parse(&query.sql)?;
         let state = self.sessions.open(&snapshot, &query.defaults);
         let truth = names::resolve(&state, &statement, &snapshot.manifest)?;
         let plan = state.statement_to_plan(statement).await?;
@@ -147,80 +142,6 @@ impl Drop for Shared {
             runtime.shutdown_background();
         }
     }
-}
-
-/// Parses one statement and refuses those that are no queries, before a plan could touch anything.
-fn parse(sql: &str) -> Result<Statement> {
-    let mut statements = DFParserBuilder::new(sql)
-        .with_dialect(&PostgreSqlDialect {})
-        .with_recursion_limit(crate::session::NESTING)
-        .build()
-        .and_then(|mut parser| parser.parse_statements())
-        .map_err(|error| locate_syntax_error(error, sql))?;
-    let Some(statement) = statements.pop_front() else {
-        return Err(Error::Syntax("the statement is empty".to_owned()));
-    };
-    if !statements.is_empty() {
-        return Err(Error::Unsupported("not supported: several statements at once; send them one by one".to_owned()));
-    }
-    match &statement {
-        Statement::Statement(inner) => refuse_changes(inner)?,
-        Statement::Explain(explain) => match explain.statement.as_ref() {
-            Statement::Statement(inner) => refuse_changes(inner)?,
-            other => return Err(Error::ReadOnly(first_word(&other.to_string()))),
-        },
-        other => return Err(Error::ReadOnly(first_word(&other.to_string()))),
-    }
-    Ok(statement)
-}
-
-/// The parser knows no place for what is missing at the end, and calls too deep a nesting a syntax error.
-fn locate_syntax_error(error: DataFusionError, sql: &str) -> Error {
-    match Error::from(error) {
-        Error::Syntax(message) if message.contains("recursion limit") => Error::TooLarge(format!(
-            "the statement nests deeper than {}; write inner queries as WITH",
-            crate::session::NESTING
-        )),
-        Error::Syntax(message) if !message.contains("Line: ") => {
-            let last = sql.lines().last().unwrap_or_default();
-            let (line, column) = (sql.lines().count().max(1), last.chars().count() + 1);
-            Error::Syntax(format!("{message} at Line: {line}, Column: {column}"))
-        }
-        other => other,
-    }
-}
-
-fn refuse_changes(statement: &ast::Statement) -> Result<()> {
-    match statement {
-        ast::Statement::Query(query) => refuse_changing_query(query),
-        ast::Statement::Explain { statement, .. } => refuse_changes(statement),
-        ast::Statement::ShowVariable { .. }
-        | ast::Statement::ShowTables { .. }
-        | ast::Statement::ShowColumns { .. }
-        | ast::Statement::ExplainTable { .. } => Ok(()),
-        other => Err(Error::ReadOnly(first_word(&other.to_string()))),
-    }
-}
-
-fn refuse_changing_query(query: &ast::Query) -> Result<()> {
-    for table in query.with.iter().flat_map(|with| &with.cte_tables) {
-        refuse_changing_query(&table.query)?;
-    }
-    if !query.locks.is_empty() {
-        return Err(Error::ReadOnly("SELECT ... FOR UPDATE".to_owned()));
-    }
-    match query.body.as_ref() {
-        ast::SetExpr::Insert(_) | ast::SetExpr::Update(_) | ast::SetExpr::Delete(_) | ast::SetExpr::Merge(_) => {
-            Err(Error::ReadOnly(first_word(&query.body.to_string())))
-        }
-        ast::SetExpr::Select(select) if select.into.is_some() => Err(Error::ReadOnly("SELECT INTO".to_owned())),
-        ast::SetExpr::Query(query) => refuse_changing_query(query),
-        _ => Ok(()),
-    }
-}
-
-fn first_word(statement: &str) -> String {
-    statement.split_whitespace().next().unwrap_or("the statement").to_uppercase()
 }
 
 fn refuse_unbound(plan: &LogicalPlan) -> Result<()> {

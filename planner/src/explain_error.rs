@@ -1,6 +1,8 @@
 //! Translates DataFusion's errors into ours: the kind that decides what a client is told, and a text in
 //! which names are written as in SQL. One exhaustive match, so that a new kind of error is a decision.
 
+use std::io::ErrorKind;
+
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 use rail_forge_connectors::nearest;
@@ -17,10 +19,14 @@ impl From<DataFusionError> for Error {
             }
             DataFusionError::Plan(message) | DataFusionError::Execution(message) => Self::Query(plain(&message)),
             DataFusionError::ArrowError(error, _) => explain_arrow_error(*error),
-            DataFusionError::ResourcesExhausted(message) => Self::TooLarge(format!(
-                "the query needs more memory or disk than it may have (settings memory_limit, spill_limit): {}",
-                first_line(&message)
-            )),
+            DataFusionError::ResourcesExhausted(message) => too_large(&message),
+            // The disk manager's own error, in which only the name of DataFusion's setting is certain.
+            DataFusionError::IoError(error) if error.to_string().contains("max_temp_directory_size") => {
+                too_large("what it spills is more than it may")
+            }
+            DataFusionError::IoError(error) if error.kind() == ErrorKind::StorageFull => {
+                too_large("the disk of the data folder is full")
+            }
             DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => Self::from(*inner),
             DataFusionError::Collection(errors) => match errors.into_iter().next() {
                 Some(first) => Self::from(first),
@@ -37,6 +43,14 @@ impl From<DataFusionError> for Error {
             | DataFusionError::Ffi(_)) => Self::Internal(Box::new(error)),
         }
     }
+}
+
+/// The list of the largest consumers that DataFusion appends is for the log.
+fn too_large(message: &str) -> Error {
+    let reason = first_line(message).split(" with top memory consumers").next().unwrap_or_default();
+    Error::TooLarge(format!(
+        "the query needs more memory or disk than it may have (settings memory_limit, spill_limit): {reason}"
+    ))
 }
 
 fn explain_arrow_error(error: arrow::error::ArrowError) -> Error {
@@ -68,9 +82,7 @@ fn explain_external(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
 /// An error that several readers share cannot be taken apart; its text and kind are enough.
 fn explain_shared(error: &DataFusionError) -> Error {
     match error.find_root() {
-        DataFusionError::ResourcesExhausted(message) => {
-            Error::from(DataFusionError::ResourcesExhausted(message.clone()))
-        }
+        DataFusionError::ResourcesExhausted(message) => too_large(message),
         DataFusionError::Execution(message) => Error::from(DataFusionError::Execution(message.clone())),
         DataFusionError::ArrowError(error, _) => Error::Query(error.to_string()),
         other => Error::Internal(other.to_string().into()),

@@ -10,6 +10,7 @@
 //! before: NestedLoopJoinExec: filter=a.x + b.x = 7
 //! after:  CooperativeExec
 //!           NestedLoopJoinExec: filter=unless_stopped(a.x + b.x = 7)
+//!             RunOnce                          (on the left; see run_once.rs)
 //! ```
 
 use std::fmt;
@@ -29,6 +30,8 @@ use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{
     CrossJoinExec, HashJoinExec, NestedLoopJoinExec, NestedLoopJoinExecBuilder, SortMergeJoinExec,
 };
+
+use crate::run_once::RunOnce;
 
 /// Whether a query shall go on; shared by the query and by whoever waits for it.
 #[derive(Debug, Clone, Default)]
@@ -66,7 +69,11 @@ fn with_guarded_filter(join: &NestedLoopJoinExec, stop: &StopFlag) -> Result<Nes
         let guard = UnlessStopped { inner: Arc::clone(filter.expression()), stop: stop.clone() };
         JoinFilter::new(Arc::new(guard), filter.column_indices().to_vec(), Arc::clone(filter.schema()))
     });
-    NestedLoopJoinExecBuilder::from(join).with_filter(guarded).build()
+    let left = Arc::new(RunOnce::new(Arc::clone(join.left())));
+    NestedLoopJoinExecBuilder::new(left, Arc::clone(join.right()), *join.join_type())
+        .with_projection_ref(join.projection().clone())
+        .with_filter(guarded)
+        .build()
 }
 
 /// An expression that fails once its query has been stopped.

@@ -11,7 +11,9 @@ mod numeric;
 mod origin;
 mod parameters;
 mod query;
+mod run_once;
 mod session;
+mod statement;
 mod stream;
 
 pub use engine::Engine;

@@ -25,8 +25,6 @@ const DEFAULT_SCHEMA: &str = "public";
 const BATCH_ROWS: usize = 8_192;
 /// How many of the largest consumers an out-of-memory error names.
 const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
-/// How deep expressions and subqueries may nest in the text.
-pub(crate) const NESTING: usize = 64;
 
 /// Functions of PostgreSQL's name that do something else: `to_char` reads its pattern as `strftime` does and
 /// returns PostgreSQL's patterns as they are. An unknown function is better than a wrong answer.

@@ -59,7 +59,7 @@ def test_as_of_is_the_moment_of_the_refresh(new_database: NewDatabase, serve: Se
     url = new_database("CREATE TABLE t (id integer)")
     server = serve({"shop": url})
     with connect_as_reference(url) as reference, rail_forge.connect(server.flight) as client:
-        moment = "SELECT clock_timestamp(), pg_current_wal_lsn()::text"
+        moment = "SELECT clock_timestamp(), pg_current_wal_insert_lsn()::text"
         [(before, lsn_before)] = reference_rows(reference, moment)
         [refreshed] = client.refresh()
         [(after, lsn_after)] = reference_rows(reference, moment)

@@ -92,13 +92,13 @@ pub(super) fn primary(query: &CommandGetPrimaryKeys, snapshot: &PinnedSnapshot) 
 /// The foreign keys that refer to a table.
 pub(super) fn exported(query: &CommandGetExportedKeys, snapshot: &PinnedSnapshot) -> Result<RecordBatch, Status> {
     let wanted = Wanted { catalog: query.catalog.as_deref(), schema: query.db_schema.as_deref(), table: &query.table };
-    foreign(snapshot, |_, key| wanted.matches(&key.referenced))
+    foreign(snapshot, Order::Referring, |_, key| wanted.matches(&key.referenced))
 }
 
 /// The foreign keys of a table.
 pub(super) fn imported(query: &CommandGetImportedKeys, snapshot: &PinnedSnapshot) -> Result<RecordBatch, Status> {
     let wanted = Wanted { catalog: query.catalog.as_deref(), schema: query.db_schema.as_deref(), table: &query.table };
-    foreign(snapshot, |table, _| wanted.matches(&table.name))
+    foreign(snapshot, Order::Referenced, |table, _| wanted.matches(&table.name))
 }
 
 /// The foreign keys of one table that refer to another.
@@ -110,7 +110,9 @@ pub(super) fn cross_reference(
         Wanted { catalog: query.pk_catalog.as_deref(), schema: query.pk_db_schema.as_deref(), table: &query.pk_table };
     let referring =
         Wanted { catalog: query.fk_catalog.as_deref(), schema: query.fk_db_schema.as_deref(), table: &query.fk_table };
-    foreign(snapshot, |table, key| referenced.matches(&key.referenced) && referring.matches(&table.name))
+    foreign(snapshot, Order::Referenced, |table, key| {
+        referenced.matches(&key.referenced) && referring.matches(&table.name)
+    })
 }
 
 /// One column of a foreign key.
@@ -120,8 +122,16 @@ struct ForeignColumn<'a> {
     index: usize,
 }
 
+/// In which order the specification wants the rows: by the tables and keys of which side.
+#[derive(Clone, Copy)]
+enum Order {
+    Referring,
+    Referenced,
+}
+
 fn foreign(
     snapshot: &PinnedSnapshot,
+    order: Order,
     wanted: impl Fn(&TableEntry, &ForeignKey) -> bool,
 ) -> Result<RecordBatch, Status> {
     let manifest = &snapshot.manifest;
@@ -137,10 +147,13 @@ fn foreign(
         let referenced: BTreeSet<&String> = row.key.referenced_columns.iter().collect();
         (referenced == key.columns.iter().collect()).then_some(key.name.as_str())
     };
-    // The specification's order: by the referenced table, its key, and the position in the key.
     rows.sort_by_cached_key(|row| {
-        let referenced = &row.key.referenced;
-        (referenced.clone(), referenced_key(row), row.table.name.clone(), row.key.name.clone(), row.index)
+        let referring = (row.table.name.clone(), Some(row.key.name.as_str()));
+        let referenced = (row.key.referenced.clone(), referenced_key(row));
+        match order {
+            Order::Referring => (referring, row.index, referenced),
+            Order::Referenced => (referenced, row.index, referring),
+        }
     });
     batch(
         &FOREIGN,

@@ -1,0 +1,154 @@
+//! From SQL text to one statement that may be planned: a query, or EXPLAIN or SHOW. What would change something
+//! is refused here, wherever in the text it stands, and so is what is too large to plan.
+
+use std::ops::ControlFlow;
+
+use datafusion::error::DataFusionError;
+use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::sqlparser::ast::{self, ObjectName, Query, Select, SetExpr, Visit, Visitor};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+
+use crate::error::{Error, Result};
+use crate::limits::check_text;
+
+/// How deep expressions and queries may nest.
+const NESTING: usize = 64;
+/// Columns of one SELECT; PostgreSQL's own limit.
+const MAX_COLUMNS: usize = 1_664;
+/// Tables that a statement may name, each time counted. Planning grows faster than their number.
+const MAX_TABLES: usize = 500;
+
+/// Parses one statement and refuses those that are no queries, before a plan could touch anything.
+pub(crate) fn parse(sql: &str) -> Result<Statement> {
+    check_text(sql)?;
+    let mut statements = DFParserBuilder::new(sql)
+        .with_dialect(&PostgreSqlDialect {})
+        .with_recursion_limit(NESTING)
+        .build()
+        .and_then(|mut parser| parser.parse_statements())
+        .map_err(|error| locate_syntax_error(error, sql))?;
+    let Some(statement) = statements.pop_front() else {
+        return Err(Error::Syntax("the statement is empty".to_owned()));
+    };
+    if !statements.is_empty() {
+        return Err(Error::Unsupported("not supported: several statements at once; send them one by one".to_owned()));
+    }
+    check(&statement)?;
+    Ok(statement)
+}
+
+fn check(statement: &Statement) -> Result<()> {
+    match statement {
+        Statement::Statement(inner) => check_statement(inner),
+        Statement::Explain(explain) => check(&explain.statement),
+        other => Err(Error::ReadOnly(first_word(&other.to_string()))),
+    }
+}
+
+fn check_statement(statement: &ast::Statement) -> Result<()> {
+    match statement {
+        ast::Statement::Query(_) => {}
+        ast::Statement::Explain { statement, .. } => return check_statement(statement),
+        ast::Statement::ShowVariable { .. }
+        | ast::Statement::ShowTables { .. }
+        | ast::Statement::ShowColumns { .. }
+        | ast::Statement::ExplainTable { .. } => return Ok(()),
+        other => return Err(Error::ReadOnly(first_word(&other.to_string()))),
+    }
+    match statement.visit(&mut QueryCheck::default()) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+/// Looks at every query of a statement, however deep.
+#[derive(Default)]
+struct QueryCheck {
+    tables: usize,
+}
+
+impl Visitor for QueryCheck {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Error> {
+        if !query.locks.is_empty() {
+            return ControlFlow::Break(Error::ReadOnly("SELECT ... FOR UPDATE".to_owned()));
+        }
+        match query.body.as_ref() {
+            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
+                ControlFlow::Break(Error::ReadOnly(first_word(&query.body.to_string())))
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Error> {
+        if select.into.is_some() {
+            return ControlFlow::Break(Error::ReadOnly("SELECT INTO".to_owned()));
+        }
+        let columns = select.projection.len();
+        if columns > MAX_COLUMNS {
+            return ControlFlow::Break(Error::TooLarge(format!(
+                "a SELECT has {columns} columns; at most {MAX_COLUMNS} are allowed"
+            )));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, _relation: &ObjectName) -> ControlFlow<Error> {
+        self.tables += 1;
+        if self.tables > MAX_TABLES {
+            return ControlFlow::Break(Error::TooLarge(format!(
+                "the statement names more tables than can be planned; at most {MAX_TABLES} are allowed"
+            )));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn first_word(statement: &str) -> String {
+    statement.split_whitespace().next().unwrap_or("the statement").to_uppercase()
+}
+
+/// The parser knows no place for what is missing at the end, and calls too deep a nesting a syntax error.
+fn locate_syntax_error(error: DataFusionError, sql: &str) -> Error {
+    match Error::from(error) {
+        Error::Syntax(message) if message.contains("recursion limit") => Error::TooLarge(format!(
+            "the statement nests too deep; at most {NESTING} levels are planned. Write inner queries as WITH"
+        )),
+        Error::Syntax(message) if !message.contains("Line: ") => {
+            let last = sql.lines().last().unwrap_or_default();
+            let (line, column) = (sql.lines().count().max(1), last.chars().count() + 1);
+            Error::Syntax(format!("{message} at Line: {line}, Column: {column}"))
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_refused_wherever_they_stand() {
+        for sql in [
+            "DELETE FROM t",
+            "EXPLAIN DELETE FROM t",
+            "COPY t TO '/tmp/x'",
+            "SET a = 1",
+            "SELECT 1 INTO x",
+            "WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x",
+            "SELECT * FROM (SELECT * FROM t FOR UPDATE) AS x",
+            "SELECT 1 WHERE EXISTS (SELECT 1 FROM t FOR SHARE)",
+        ] {
+            assert!(matches!(parse(sql), Err(Error::ReadOnly(_))), "{sql}: {:?}", parse(sql));
+        }
+        parse("EXPLAIN ANALYZE SELECT 1").unwrap();
+    }
+
+    #[test]
+    fn what_is_missing_at_the_end_has_a_place() {
+        let message = parse("SELECT *\nFROM t WHERE").unwrap_err().to_string();
+        assert!(message.contains("Line: 2, Column: 13"), "{message}");
+    }
+}
