@@ -20,13 +20,7 @@ impl From<DataFusionError> for Error {
             DataFusionError::Plan(message) | DataFusionError::Execution(message) => Self::Query(plain(&message)),
             DataFusionError::ArrowError(error, _) => explain_arrow_error(*error),
             DataFusionError::ResourcesExhausted(message) => too_large(&message),
-            // The disk manager's own error, in which only the name of DataFusion's setting is certain.
-            DataFusionError::IoError(error) if error.to_string().contains("max_temp_directory_size") => {
-                too_large("what it spills is more than it may")
-            }
-            DataFusionError::IoError(error) if error.kind() == ErrorKind::StorageFull => {
-                too_large("the disk of the data folder is full")
-            }
+            DataFusionError::IoError(error) => explain_io_error(error),
             DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => Self::from(*inner),
             DataFusionError::Collection(errors) => match errors.into_iter().next() {
                 Some(first) => Self::from(first),
@@ -36,13 +30,23 @@ impl From<DataFusionError> for Error {
             DataFusionError::External(error) => explain_external(error),
             error @ (DataFusionError::ParquetError(_)
             | DataFusionError::ObjectStore(_)
-            | DataFusionError::IoError(_)
             | DataFusionError::Internal(_)
             | DataFusionError::Configuration(_)
             | DataFusionError::ExecutionJoin(_)
             | DataFusionError::Ffi(_)) => Self::Internal(Box::new(error)),
         }
     }
+}
+
+fn explain_io_error(error: std::io::Error) -> Error {
+    if error.kind() == ErrorKind::StorageFull {
+        return too_large("the disk of the data folder is full");
+    }
+    // The disk manager's own error, in which only the name of DataFusion's setting is certain.
+    if error.to_string().contains("max_temp_directory_size") {
+        return too_large("what it spills is more than it may");
+    }
+    Error::Internal(Box::new(error))
 }
 
 /// The list of the largest consumers that DataFusion appends is for the log.
@@ -64,6 +68,7 @@ fn explain_arrow_error(error: arrow::error::ArrowError) -> Error {
         | ArrowError::InvalidArgumentError(message) => Error::Query(message),
         ArrowError::NotYetImplemented(message) => Error::Unsupported(format!("not supported: {message}")),
         ArrowError::ExternalError(error) => explain_external(error),
+        ArrowError::IoError(_, error) => explain_io_error(error),
         error => Error::Internal(Box::new(error)),
     }
 }

@@ -16,7 +16,7 @@ const NESTING: usize = 64;
 /// Columns of one SELECT; PostgreSQL's own limit.
 const MAX_COLUMNS: usize = 1_664;
 /// Tables that a statement may name, each time counted. Planning grows faster than their number.
-const MAX_TABLES: usize = 500;
+const MAX_TABLES: usize = 100;
 
 /// Parses one statement and refuses those that are no queries, before a plan could touch anything.
 pub(crate) fn parse(sql: &str) -> Result<Statement> {

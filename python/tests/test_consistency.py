@@ -1,4 +1,4 @@
-"""Every answer is of one moment: money that moves between two tables is never seen twice and never missing."""
+"""Every answer is of one moment: money that moves between two tables is never missing or seen twice."""
 
 from __future__ import annotations
 

@@ -105,7 +105,6 @@ def test_an_endless_query_ends_at_its_deadline(kind: str, limited: RailForgeServ
 PLANS = {
     "CTEs that double": f"{CTE_DOUBLING} SELECT count(*) FROM c16",
     "a cube of twenty": f"SELECT count(*) FROM n GROUP BY CUBE ({', '.join(f'id + {i}' for i in range(20))})",
-    "nested coalesce": "SELECT " + "coalesce(" * 60 + "id" + ")" * 60 + " FROM n",
     "many columns": "SELECT " + ", ".join(f"id AS c{i}" for i in range(5_000)) + " FROM n LIMIT 1",
     "many tables": "SELECT count(*) FROM " + ", ".join(f"n AS n{i}" for i in range(300)) + " WHERE n1.id = 0",
     "many joins": "SELECT count(*) FROM n "
@@ -120,25 +119,13 @@ def test_a_plan_without_end_is_refused_or_answered(kind: str, limited: RailForge
         try:
             client.sql(PLANS[kind]).rows()
         except (rail_forge.ServerError, rail_forge.QueryTimeout) as error:
-            assert any(word in str(error) for word in ("at most", "query_timeout", "memory_limit"))  # noqa: PT017
+            words = ("at most", "query_timeout", "memory_limit")
+            assert any(word in str(error) for word in words), error  # noqa: PT017
     assert time.monotonic() - started < TIMEOUT_SECONDS + GRACE_SECONDS
     is_well(limited)
 
 
 LARGE = {
-    "repeat": "SELECT length(repeat('x', 300000000))",
-    "repeat, per row": "SELECT max(length(repeat(t, 5000))) FROM n",
-    "lpad": "SELECT length(lpad('x', 300000000, 'y'))",
-    "rpad": "SELECT length(rpad('x', 300000000, 'y'))",
-    "replace": "SELECT length(replace(repeat('x', 100000), 'x', repeat('y', 3000)))",
-    "string_agg": "SELECT length(string_agg(a.t, '')) FROM n a, (SELECT id FROM n WHERE id <= 100) b",
-    "array_agg": "SELECT cardinality(array_agg(a.t)) FROM n a, (SELECT id FROM n WHERE id <= 100) b",
-    "array_fill": "SELECT cardinality(array_fill(1, ARRAY[300000000]))",
-    "array_repeat": "SELECT cardinality(array_repeat(1, 300000000))",
-    "array_resize": "SELECT cardinality(array_resize(ARRAY[1], 300000000))",
-    "range": "SELECT cardinality(range(1, 300000000))",
-    "generate_series": "SELECT cardinality(generate_series(1, 300000000))",
-    "concatenation": "WITH RECURSIVE r AS (SELECT 'x' x UNION ALL SELECT x || x FROM r) SELECT max(x) FROM r",
     "sort": "SELECT t FROM n a, (SELECT id FROM n WHERE id <= 20) b ORDER BY t, a.id + b.id",
     "distinct": "SELECT count(DISTINCT a.t || b.id) FROM n a, (SELECT id FROM n WHERE id <= 20) b",
     "join": "SELECT count(*) FROM n a JOIN n b ON a.t || a.id = b.t || b.id",
@@ -166,11 +153,9 @@ def test_a_query_over_the_memory_limit_says_so(numbers: str, serve: Serve) -> No
 
 JOINS = ["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"]
 UNDER_PRESSURE = [
-    *(f"SELECT count(*), count(a.id), count(b.id), sum(b.id) FROM a {join} b ON a.t < b.t" for join in JOINS),
-    *(
-        f"SELECT count(*), count(a.id), count(b.id), sum(b.id) FROM a {join} b ON a.t = b.t"
-        for join in JOINS[:3]
-    ),
+    # PostgreSQL has no FULL JOIN by an inequality.
+    *(f"SELECT count(*), count(a.id), count(b.id) FROM a {join} b ON a.t < b.t" for join in JOINS[:3]),
+    *(f"SELECT count(*), count(a.id), count(b.id) FROM a {join} b ON a.t = b.t" for join in JOINS),
     "SELECT count(*), sum(id) FROM a WHERE EXISTS (SELECT FROM b WHERE a.t < b.t)",
     "SELECT count(*), sum(id) FROM a WHERE NOT EXISTS (SELECT FROM b WHERE a.t < b.t)",
     "SELECT count(*), sum(x.id) FROM a x JOIN a y ON x.t < y.t JOIN a z ON y.t < z.t AND z.id < 20",
@@ -180,7 +165,7 @@ UNDER_PRESSURE = [
 ]
 
 
-@pytest.mark.parametrize("limit", ["256KiB", "2MiB"])
+@pytest.mark.parametrize("limit", ["64KiB", "256KiB", "1MiB"])
 def test_an_answer_with_little_memory_is_right_or_none(
     limit: str, new_database: NewDatabase, serve: Serve
 ) -> None:
@@ -189,14 +174,19 @@ def test_an_answer_with_little_memory_is_right_or_none(
         f"CREATE TABLE a AS {rows.format('1, 2000')}", f"CREATE TABLE b AS {rows.format('1000, 3000')}"
     )
     server = guarded(serve({"shop": url}, "--memory-limit", limit))
+    wrong = {}
     with rail_forge.connect(server.flight) as client, connect_as_reference(url) as reference:
         for sql in UNDER_PRESSURE:
+            wanted = reference_rows(reference, sql)
             try:
                 got = client.sql(sql).rows()
             except rail_forge.ServerError as error:
-                assert "memory_limit" in str(error), sql  # noqa: PT017
+                if "memory_limit" not in str(error):
+                    wrong[sql] = str(error)
             else:
-                assert got == reference_rows(reference, sql), sql
+                if got != wanted:
+                    wrong[sql] = f"{got[:3]} instead of {wanted[:3]}"
+    assert wrong == {}
 
 
 def test_a_query_over_the_spill_limit_says_so(numbers: str, serve: Serve) -> None:

@@ -1,7 +1,7 @@
 //! The commands that talk to a running server, as any Flight client would.
 
 use arrow::record_batch::RecordBatch;
-use arrow::util::pretty::pretty_format_batches;
+use arrow::util::pretty::pretty_format_batches_with_schema;
 use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::{Action, FlightClient, FlightDescriptor};
@@ -72,9 +72,12 @@ pub(super) async fn sql(server: ServerArgs, query: String) -> Result<(), Failure
         }
     }
     if !server.json {
-        let table = pretty_format_batches(&batches).map_err(|error| Failure::work(error.to_string()))?;
-        println!("{table}");
-        println!("{}", String::from_utf8_lossy(&info.app_metadata));
+        let truth = String::from_utf8_lossy(&info.app_metadata).into_owned();
+        let table = info
+            .try_decode_schema()
+            .and_then(|schema| pretty_format_batches_with_schema(schema.into(), &batches))
+            .map_err(|error| Failure::work(error.to_string()))?;
+        println!("{table}\n{truth}");
     }
     Ok(())
 }

@@ -81,7 +81,7 @@ pub(super) fn read(path: &Path) -> Result<File, SettingsError> {
 
 /// What is wrong and where, without the line itself: it may hold a password.
 fn describe(error: &toml::de::Error, text: &str) -> String {
-    let line = error.span().map(|span| text[..span.start.min(text.len())].lines().count().max(1));
+    let line = error.span().and_then(|span| Some(text.get(..span.start)?.matches('\n').count() + 1));
     match line {
         Some(line) => format!("line {line}: {}", error.message()),
         None => error.message().to_owned(),
