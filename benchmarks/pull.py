@@ -5,6 +5,8 @@ connection takes with its bytes thrown away, their ratio, and the server's peak 
 the two alternate, and the medians are compared.
 """
 
+# ruff: noqa: T201 - a benchmark prints
+
 from __future__ import annotations
 
 import argparse
@@ -52,7 +54,9 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--scale-factor", type=float, default=1.0)
     parser.add_argument("--runs", type=int, default=3)
     return parser.parse_args()
