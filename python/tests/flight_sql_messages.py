@@ -146,9 +146,14 @@ def run_bound(client: flight.FlightClient, handle: bytes, row: pa.RecordBatch) -
     )
 
 
-def put(client: flight.FlightClient, asked: flight.FlightDescriptor, batch: pa.RecordBatch) -> None:
+def put(
+    client: flight.FlightClient,
+    asked: flight.FlightDescriptor,
+    batch: pa.RecordBatch,
+    options: flight.FlightCallOptions = None,
+) -> None:
     """Send a batch to a command."""
-    writer, reader = client.do_put(asked, batch.schema)
+    writer, reader = client.do_put(asked, batch.schema, options)
     with writer:
         writer.write_batch(batch)
         writer.done_writing()
