@@ -22,7 +22,7 @@ pub(crate) struct TableDescription {
     pub(crate) foreign_keys: Vec<ForeignKey>,
     /// The planner's estimate; unknown (never analysed) is `None`.
     pub(crate) estimated_rows: Option<u64>,
-    /// The number of 8 KiB heap pages at the time of the snapshot or later.
+    /// The planner's estimate of the heap's 8 KiB pages; 0 for a table that was never analysed.
     pub(crate) pages: u64,
     /// Whether the role may read every column.
     pub(crate) readable: bool,
@@ -65,10 +65,11 @@ pub struct ForeignKey {
     pub on_delete: char,
 }
 
-/// Ordinary and partitioned tables of the chosen schemas; a partition is read through its parent.
+/// Ordinary and partitioned tables of the chosen schemas; a partition is read through its parent. Nothing here
+/// takes a lock on a table (`pg_relation_size` would), so that one that is being altered does not hold up all.
 const TABLES: &str = "
     SELECT c.oid::int8, n.nspname::text, c.relname::text, obj_description(c.oid, 'pg_class'),
-           c.reltuples::float8, pg_relation_size(c.oid) / current_setting('block_size')::int8,
+           c.reltuples::float8, c.relpages::int8,
            has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname = ANY($1)

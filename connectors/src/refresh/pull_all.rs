@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::{Observer, Outcome, RefreshEvent};
@@ -80,50 +80,43 @@ impl PullAll {
             .collect()
     }
 
+    /// Reads partitions until none is left. The end of a file is encoded and made durable while PostgreSQL
+    /// sends the first rows of the next partition.
     fn work(&self, shared: &Mutex<Shared>) {
-        let lock = || shared.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let unit = {
-                let mut shared = lock();
-                if shared.fatal.is_some() {
-                    return;
-                }
-                let Some(unit) = shared.queue.pop_front() else { return };
-                if shared.tables[unit.table].is_err() {
-                    continue;
-                }
-                unit
-            };
-            let result = self.pull(&unit, || {
-                let shared = lock();
-                self.cancelled.load(Ordering::Relaxed) || shared.fatal.is_some() || shared.tables[unit.table].is_err()
-            });
-            let mut shared = lock();
-            match result {
-                Ok(file) => {
-                    if let Ok(files) = &mut shared.tables[unit.table] {
-                        files.extend(file.map(|file| (unit.partition, file)));
-                    }
-                }
-                Err(error @ Error::Table { .. }) if shared.tables[unit.table].is_ok() => {
-                    shared.tables[unit.table] = Err(error);
-                }
-                // A reader that was stopped because its table had failed already.
-                Err(Error::Cancelled | Error::Table { .. }) if shared.tables[unit.table].is_err() => {}
-                Err(error) => {
-                    shared.fatal.get_or_insert(error);
-                }
+        let mut ending: Option<(Unit, Result<Option<PartitionWriter>>)> = None;
+        while let Some(unit) = self.next_unit(shared) {
+            let reader = PartitionReader::start(&self.source, &self.snapshot_id, &self.plans[unit.table], unit.range);
+            if let Some((unit, written)) = ending.take() {
+                finish(shared, &unit, written);
             }
+            let written = reader.and_then(|reader| self.write(&unit, reader, shared));
+            ending = Some((unit, written));
+        }
+        if let Some((unit, written)) = ending {
+            finish(shared, &unit, written);
         }
     }
 
-    /// One partition's file; an empty partition has none.
-    fn pull(&self, unit: &Unit, stopped: impl Fn() -> bool) -> Result<Option<FileEntry>> {
+    /// The next partition of a table that has not failed; none once the refresh has.
+    fn next_unit(&self, shared: &Mutex<Shared>) -> Option<Unit> {
+        let mut shared = lock(shared);
+        if shared.fatal.is_some() {
+            return None;
+        }
+        while let Some(unit) = shared.queue.pop_front() {
+            if shared.tables[unit.table].is_ok() {
+                return Some(unit);
+            }
+        }
+        None
+    }
+
+    /// Writes what the reader reads; an empty partition has no file.
+    fn write(&self, unit: &Unit, reader: PartitionReader, shared: &Mutex<Shared>) -> Result<Option<PartitionWriter>> {
         let plan = &self.plans[unit.table];
-        let reader = PartitionReader::start(&self.source, &self.snapshot_id, plan, unit.range)?;
         let mut writer: Option<PartitionWriter> = None;
         while let Some(batch) = reader.next_batch() {
-            if stopped() {
+            if self.is_stopped(unit, shared) {
                 return Err(Error::Cancelled);
             }
             let output = match &mut writer {
@@ -138,8 +131,33 @@ impl PullAll {
             });
         }
         reader.finish()?;
-        writer.map(PartitionWriter::finish).transpose()
+        Ok(writer)
     }
+
+    fn is_stopped(&self, unit: &Unit, shared: &Mutex<Shared>) -> bool {
+        let shared = lock(shared);
+        self.cancelled.load(Ordering::Relaxed) || shared.fatal.is_some() || shared.tables[unit.table].is_err()
+    }
+}
+
+/// Completes a partition's file, and notes it or what went wrong.
+fn finish(shared: &Mutex<Shared>, unit: &Unit, written: Result<Option<PartitionWriter>>) {
+    let file = written.and_then(|writer| writer.map(PartitionWriter::finish).transpose());
+    let Shared { tables, fatal, .. } = &mut *lock(shared);
+    match (file, &mut tables[unit.table]) {
+        (Ok(file), Ok(files)) => files.extend(file.map(|file| (unit.partition, file))),
+        // The table has failed in another partition, and this one was stopped or came too late.
+        (Ok(_) | Err(Error::Cancelled | Error::Table { .. }), Err(_)) => {}
+        (Err(error @ Error::Table { .. }), table) => *table = Err(error),
+        (Err(error), _) => {
+            fatal.get_or_insert(error);
+        }
+    }
+}
+
+/// What is shared is changed in single assignments, so a panic elsewhere cannot leave it half changed.
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn entry(plan: &TablePlan, mut files: Vec<(usize, FileEntry)>, as_of: AsOf) -> TableEntry {
