@@ -117,10 +117,10 @@ def test_a_locked_table_does_not_hold_the_others(new_database: NewDatabase, serv
 
 def test_the_server_stops_though_a_pull_waits_for_a_lock(new_database: NewDatabase, serve: Serve) -> None:
     url = new_database("CREATE TABLE t (id integer)")
-    server = serve({"shop": url}, "--initial-refresh", "always")
     with psycopg.connect(url) as connection:
         connection.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
-        until(lambda: sessions(url) > 0, "the refresh has begun")
+        server = serve({"shop": url}, "--initial-refresh", "always")
+        until(lambda: sessions(url) == 2, "the catalogue is read and the pull waits")
         os.kill(server.pid, signal.SIGTERM)
         until(lambda: server.exit_code() is not None, "the server has ended", seconds=15)
     until(lambda: sessions(url) == 0, "its connections are gone", seconds=10)

@@ -18,8 +18,10 @@ const POSITION: &str = "
     SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8,
            CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END::text";
 
-/// Timeouts of the role or the database must not end a pull half way.
-const WITHOUT_TIMEOUTS: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
+/// Timeouts of the role or the database must not end a pull half way. Which there are depends on the version.
+const WITHOUT_TIMEOUTS: &str = "
+    SELECT set_config(name, '0', false) FROM pg_catalog.pg_settings
+    WHERE name IN ('idle_in_transaction_session_timeout', 'statement_timeout', 'transaction_timeout')";
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
@@ -61,9 +63,9 @@ impl ExportedSnapshot {
 /// Statements with which a connection takes part in the snapshot.
 pub(super) fn import_statements(snapshot_id: &str) -> [String; 3] {
     [
+        WITHOUT_TIMEOUTS.to_owned(),
         BEGIN.to_owned(),
         format!("SET TRANSACTION SNAPSHOT '{}'", snapshot_id.replace('\'', "''")),
-        "SET LOCAL statement_timeout = 0".to_owned(),
     ]
 }
 
