@@ -43,7 +43,7 @@ test-rust: .venv/installed
 	cargo test $(CARGO_FLAGS) --workspace
 
 test-python: build .venv/installed
-	cd python && ../$(PYTHON) -m pytest
+	cd python && ../$(PYTHON) -m pytest --basetemp=../.venv/pytest
 
 check: .venv/installed
 	cargo fmt --all --check
