@@ -49,6 +49,11 @@ def reference_rows(connection: psycopg.Connection, sql: str, params: Sequence[ob
     return cursor.execute(sql.encode(), params).fetchall()
 
 
+def rows(table: pa.Table) -> list[Row]:
+    """An Arrow table's rows, as a database cursor gives them."""
+    return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+
 def first_difference(got: Sequence[Row], wanted: Sequence[Row]) -> str | None:
     """The first cell that differs in value or type, in words; None when all are the same."""
     if len(got) != len(wanted):

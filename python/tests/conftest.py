@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import psycopg
 import pytest
 from comparison import connect_as_reference
+from pyarrow import flight
 
 import rail_forge
 from rail_forge_testbed.postgres import EmbeddedPostgres, PostgresServer, postgres_server
@@ -101,6 +102,13 @@ def tpch(postgres: PostgresServer) -> Iterator[Served]:
 def client(shop: Served) -> Iterator[rail_forge.Client]:
     """A client of the shop's server."""
     with rail_forge.connect(shop.server.flight) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="session")
+def stock(shop: Served) -> Iterator[flight.FlightClient]:
+    """A client of the shop's server that knows nothing of RailForge."""
+    with flight.connect(shop.server.flight) as connected:
         yield connected
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
-from comparison import connect_as_reference, reference_rows
+from comparison import connect_as_reference, reference_rows, rows
 from conftest import NO_REFRESH, refresh
 from flight_sql_messages import command
 from pyarrow import flight
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import psycopg
-    from conftest import NewDatabase, Served
+    from conftest import NewDatabase
 
 # Keys of several columns, in another order than the table's; two keys to one table; every rule; a key to a
 # UNIQUE constraint instead of the primary key; a table that refers to itself; names that need quoting.
@@ -66,16 +66,6 @@ def library(new_database: NewDatabase) -> Iterator[tuple[flight.FlightClient, ps
         refresh(server)
         with flight.connect(server.flight) as client, connect_as_reference(url) as reference:
             yield client, reference
-
-
-@pytest.fixture(scope="module")
-def stock(shop: Served) -> Iterator[flight.FlightClient]:
-    with flight.connect(shop.server.flight) as client:
-        yield client
-
-
-def rows(table: pa.Table) -> list[tuple[object, ...]]:
-    return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
 @pytest.mark.parametrize("table", LIBRARY_TABLES)

@@ -9,28 +9,16 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
-from comparison import connect_as_reference, first_difference, reference_rows
+from comparison import connect_as_reference, first_difference, reference_rows, rows
 from conftest import refresh
 from flight_sql_messages import close, command, descriptor, packed, prepare, put, read, run_bound
 from pyarrow import flight
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import psycopg
     from conftest import NewDatabase, Serve, Served
 
 ORDERS = "SELECT id, total, placed_at, coupon FROM orders WHERE id <= 1000 ORDER BY id"
-
-
-@pytest.fixture(scope="module")
-def stock(shop: Served) -> Iterator[flight.FlightClient]:
-    with flight.connect(shop.server.flight) as client:
-        yield client
-
-
-def rows(table: pa.Table) -> list[tuple[object, ...]]:
-    return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
 def for_sql(sql: str) -> flight.FlightDescriptor:
