@@ -52,8 +52,9 @@ check: .venv/installed
 	cd python && ../.venv/bin/ruff check . ../examples ../benchmarks
 	cd python && ../.venv/bin/mypy
 
-bench: build .venv/installed
-	$(PYTHON) benchmarks/pull.py
+# make bench BENCH="--only pull,diff --json bench.json" measures a part; BENCH=--help lists the options.
+bench: build .venv/bench-installed
+	$(PYTHON) -m benchmarks $(BENCH)
 
 docs: build
 	$(BIN) settings > docs/configuration.md
@@ -66,6 +67,10 @@ print-bin:
 	$(PYTHON) -m pip install --quiet --requirement python/requirements.txt
 	# The package itself is used from its sources.
 	$(PYTHON) -c 'import site, pathlib; pathlib.Path(site.getsitepackages()[0], "rail_forge.pth").write_text("$(abspath python/src)\n")'
+	touch $@
+
+.venv/bench-installed: benchmarks/requirements.txt .venv/installed
+	$(PYTHON) -m pip install --quiet --requirement benchmarks/requirements.txt
 	touch $@
 
 clean:

@@ -1,94 +1,53 @@
-"""How fast a table becomes a committed snapshot, beside what PostgreSQL can send at most.
+"""How fast a table becomes a committed snapshot, beside what PostgreSQL can send and beside DuckDB.
 
-Pulls TPC-H `lineitem` and prints, from the same run, the time that `COPY ... (FORMAT binary)` over one
-connection takes with its bytes thrown away, their ratio, and the server's peak memory. Machines are noisy:
-the two alternate, and the medians are compared.
+TPC-H `lineitem`, from the request of a refresh to its answer: by then the snapshot is committed and queries
+see it.
 """
-
-# ruff: noqa: T201 - a benchmark prints
 
 from __future__ import annotations
 
-import argparse
-import statistics
-import time
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import psycopg
+import duckdb
 
-import rail_forge
-from rail_forge_testbed.postgres import postgres_server
-from rail_forge_testbed.server import RailForgeServer
 from rail_forge_testbed.tpch import load_tpch
 
-COPY = "COPY (SELECT * FROM lineitem) TO STDOUT (FORMAT binary)"
-MEBIBYTE = 1 << 20
+from .comparison import Comparison, Series, Wanted, interleaved, seconds_of
+from .copy_binary import over_one_connection, over_two_connections
+from .duckdb_parquet import to_parquet
+from .subject import database, progress, require_same, served, source
+
+if TYPE_CHECKING:
+    from rail_forge_testbed.postgres import PostgresServer
+
+    from .subject import Settings
+
+TABLE = "public.lineitem"
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """Seconds of every run, and the peak memory of the server's process in bytes."""
-
-    copy_s: list[float]
-    refresh_s: list[float]
-    peak_memory_bytes: int
-
-    @property
-    def ratio(self) -> float:
-        """Median refresh over median COPY."""
-        return statistics.median(self.refresh_s) / statistics.median(self.copy_s)
-
-
-def main() -> None:
-    """Loads the table, measures, prints."""
-    arguments = _arguments()
-    with postgres_server() as postgres:
-        url = postgres.create_database("tpch_pull")
-        rows = load_tpch(url, arguments.scale_factor, tables=["lineitem"])
-        measurement = _measure(url, arguments.runs)
-    print(f"lineitem at scale factor {arguments.scale_factor}: {rows['lineitem']:,} rows")
-    _print("COPY BINARY, one connection, thrown away", measurement.copy_s)
-    _print("refresh into a committed snapshot", measurement.refresh_s)
-    print(f"{'ratio of the medians':42} {measurement.ratio:6.2f}")
-    print(f"{'peak memory of the server':42} {measurement.peak_memory_bytes / MEBIBYTE:6.0f} MiB")
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--scale-factor", type=float, default=1.0)
-    parser.add_argument("--runs", type=int, default=3)
-    return parser.parse_args()
-
-
-def _measure(url: str, runs: int) -> Measurement:
-    copy_s, refresh_s = [], []
-    with (
-        RailForgeServer({"tpch": url}, arguments=["--initial-refresh", "never"]) as server,
-        rail_forge.connect(server.flight) as client,
-    ):
-        for _ in range(runs):
-            copy_s.append(_copy(url))
-            started = time.perf_counter()
-            client.refresh("lineitem")
-            refresh_s.append(time.perf_counter() - started)
-        return Measurement(copy_s, refresh_s, server.peak_memory_bytes)
-
-
-def _copy(url: str) -> float:
-    with psycopg.connect(url) as connection, connection.cursor() as cursor:
-        started = time.perf_counter()
-        with cursor.copy(COPY) as copy:
-            for _ in copy:
-                pass
-        return time.perf_counter() - started
-
-
-def _print(what: str, seconds: list[float]) -> None:
-    runs = ", ".join(f"{each:.2f}" for each in seconds)
-    print(f"{what:42} {statistics.median(seconds):6.2f} s   ({runs})")
-
-
-if __name__ == "__main__":
-    main()
+def measure(postgres: PostgresServer, settings: Settings) -> list[Comparison]:
+    """Load, pull, compare."""
+    with database(postgres, "benchmark_pull") as url:
+        progress(f"loading lineitem at scale factor {settings.scale:g}")
+        rows = load_tpch(url, settings.scale, tables=["lineitem"])["lineitem"]
+        with served(source("full", url)) as (_, client):
+            progress("pulling it, beside COPY and DuckDB")
+            measured = interleaved(
+                settings.runs,
+                {
+                    "two": lambda: over_two_connections(url, TABLE),
+                    "one": lambda: over_one_connection(url, TABLE),
+                    "duckdb": lambda: to_parquet(url, TABLE),
+                    "refresh": lambda: seconds_of(lambda: client.refresh(f"full.{TABLE}")),
+                },
+            )
+            require_same(url, client, "count(*), sum(l_orderkey), sum(l_extendedprice)", [f"full.{TABLE}"])
+    refresh = Series(f"refresh of lineitem, {rows:,} rows", measured["refresh"].values)
+    two = Series("COPY BINARY, two connections", measured["two"].values)
+    one = Series("COPY BINARY, one connection", measured["one"].values)
+    parquet = Series(f"DuckDB {duckdb.__version__} to Parquet", measured["duckdb"].values)
+    return [
+        Comparison(refresh, two, Wanted("<=", 1.3)),
+        Comparison(refresh, parquet, Wanted("<", 1.0)),
+        Comparison(refresh, one),
+    ]

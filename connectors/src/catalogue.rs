@@ -2,47 +2,102 @@
 //! inside the transaction whose snapshot a refresh exports, so that the description and the rows are of
 //! one moment.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgConnection;
 
 use crate::TableName;
+use crate::name::quote;
 use crate::source::Source;
 
 /// A table as PostgreSQL describes it.
 #[derive(Debug, Clone)]
 pub(crate) struct TableDescription {
     pub(crate) name: TableName,
+    pub(crate) kind: TableKind,
     pub(crate) comment: Option<String>,
-    /// In the table's own order.
+    /// The columns that the role may read, in the table's own order.
     pub(crate) columns: Vec<ColumnDescription>,
-    /// The columns of the primary key, in the key's order; empty where there is none.
     pub(crate) primary_key: Option<Key>,
     pub(crate) foreign_keys: Vec<ForeignKey>,
     /// The planner's estimate; unknown (never analysed) is `None`.
     pub(crate) estimated_rows: Option<u64>,
-    /// The planner's estimate of the heap's 8 KiB pages; 0 for a table that was never analysed.
-    pub(crate) pages: u64,
-    /// Whether the role may read every column.
+    /// Whether the role may read every column, and with them the rows' places (`ctid`).
     pub(crate) readable: bool,
+    /// What is read: the table itself, or the leaves of a partitioned table.
+    pub(crate) relations: Vec<Relation>,
+}
+
+/// What a table is, from `pg_class.relkind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TableKind {
+    Table,
+    Partitioned,
+    View,
+    MaterializedView,
+    Foreign,
+}
+
+impl TableKind {
+    fn from_letter(letter: char) -> Self {
+        match letter {
+            'p' => Self::Partitioned,
+            'v' => Self::View,
+            'm' => Self::MaterializedView,
+            'f' => Self::Foreign,
+            _ => Self::Table,
+        }
+    }
+
+    /// Whether its rows have places in a heap, by which it can be read in parts.
+    pub(crate) fn has_heap(self) -> bool {
+        matches!(self, Self::Table | Self::MaterializedView)
+    }
+}
+
+/// Something that rows are selected from.
+#[derive(Debug, Clone)]
+pub(crate) struct Relation {
+    pub(crate) oid: u32,
+    /// `"schema"."name"`.
+    pub(crate) quoted: String,
+    pub(crate) kind: TableKind,
+    /// Changes whenever PostgreSQL rewrites the heap: TRUNCATE, VACUUM FULL, CLUSTER, most of ALTER TABLE.
+    pub(crate) file_node: u32,
+    /// The planner's estimate of the heap's 8 KiB pages; 0 for one that was never analysed.
+    pub(crate) estimated_pages: u64,
+    /// Whether other tables inherit from it, whose rows it shows.
+    pub(crate) has_children: bool,
+    readable: bool,
 }
 
 /// A column as PostgreSQL describes it.
 #[derive(Debug, Clone)]
 pub(crate) struct ColumnDescription {
     pub(crate) name: String,
+    /// `pg_attribute.attnum`, which no other column of the table ever has.
+    pub(crate) number: i16,
     pub(crate) nullable: bool,
     pub(crate) comment: Option<String>,
     /// The type as PostgreSQL prints it: `numeric(12,2)`, `character(10)`, `text[]`.
     pub(crate) printed_type: String,
-    /// The name of the type in `pg_type`; of the element for an array.
-    pub(crate) base_type: String,
-    /// `pg_type.typtype`: `b` base, `e` enum, `d` domain, `c` composite, `r` range, `m` multirange.
+    pub(crate) column_type: ColumnType,
+    /// Dimensions that an array was declared with; PostgreSQL does not enforce them.
+    pub(crate) dimensions: i32,
+}
+
+/// A type without the domains around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ColumnType {
+    /// `pg_type.typname`, for types of `pg_catalog` and of extensions alike.
+    pub(crate) name: String,
+    /// `pg_type.typtype`: `b` base, `e` enum, `c` composite, `r` range, `m` multirange.
     pub(crate) kind: char,
-    pub(crate) is_array: bool,
-    /// `pg_attribute.atttypmod`, -1 where the type has no modifier.
+    /// `atttypmod` or a domain's `typtypmod`; -1 where the type has no modifier.
     pub(crate) modifier: i32,
+    /// What an array is made of.
+    pub(crate) element: Option<Box<ColumnType>>,
 }
 
 /// A primary key.
@@ -65,25 +120,62 @@ pub struct ForeignKey {
     pub on_delete: char,
 }
 
-/// Ordinary and partitioned tables of the chosen schemas; a partition is read through its parent. Nothing here
-/// takes a lock on a table (`pg_relation_size` would), so that one that is being altered does not hold up all.
+/// Whatever rows can be selected from, in the chosen schemas; a partition is read through its parent. Nothing
+/// here takes a lock on a table (`pg_relation_size` would), so that one that is being altered does not hold up
+/// all. Policies (row security) are applied to the table that a query names, so where they are active its
+/// leaves must not be read in its place.
 const TABLES: &str = "
-    SELECT c.oid::int8, n.nspname::text, c.relname::text, obj_description(c.oid, 'pg_class'),
-           c.reltuples::float8, c.relpages::int8,
-           has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+    SELECT c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text, obj_description(c.oid, 'pg_class'),
+           c.reltuples::float8, has_schema_privilege(n.oid, 'USAGE'), has_table_privilege(c.oid, 'SELECT'),
+           row_security_active(c.oid)
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname = ANY($1)
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND n.nspname = ANY($1)
     ORDER BY n.nspname, c.relname";
 
+/// Tables and all that inherits from partitioned ones. A partition that is being detached is not its parent's.
+const RELATIONS: &str = "
+    WITH RECURSIVE tree(root, oid) AS (
+        SELECT t, t FROM unnest($1::oid[]) t
+        UNION ALL
+        SELECT tree.root, i.inhrelid
+        FROM tree JOIN pg_catalog.pg_class p ON p.oid = tree.oid AND p.relkind = 'p'
+        JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.oid
+        WHERE (to_jsonb(i) ->> 'inhdetachpending')::bool IS NOT TRUE)
+    SELECT tree.root::int8, c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text,
+           c.relfilenode::int8, c.relpages::int8,
+           c.relkind = 'r' AND c.relhassubclass
+               AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid),
+           has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+    FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    ORDER BY tree.root, n.nspname, c.relname";
+
+/// The columns that the role may read. A NOT NULL that has not been validated promises nothing.
 const COLUMNS: &str = "
-    SELECT a.attrelid::int8, a.attname::text, NOT a.attnotnull, col_description(a.attrelid, a.attnum),
-           format_type(a.atttypid, a.atttypmod), coalesce(e.typname, t.typname)::text,
-           coalesce(e.typtype, t.typtype)::text, e.oid IS NOT NULL, a.atttypmod
+    SELECT a.attrelid::int8, a.attname::text, a.attnum,
+           NOT a.attnotnull OR EXISTS (
+               SELECT FROM pg_catalog.pg_constraint k
+               WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND NOT k.convalidated AND a.attnum = ANY(k.conkey)),
+           col_description(a.attrelid, a.attnum), format_type(a.atttypid, a.atttypmod), a.atttypid::int8, a.atttypmod,
+           a.attndims::int4
     FROM pg_catalog.pg_attribute a
-    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-    LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
     WHERE a.attrelid = ANY($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+      AND has_column_privilege(a.attrelid, a.attnum, 'SELECT')
     ORDER BY a.attrelid, a.attnum";
+
+/// The columns' types, and what domains and arrays among them are made of.
+const TYPES: &str = "
+    WITH RECURSIVE used(oid) AS (
+        SELECT DISTINCT a.atttypid FROM pg_catalog.pg_attribute a
+        WHERE a.attrelid = ANY($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+        UNION
+        SELECT CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END
+        FROM used JOIN pg_catalog.pg_type t ON t.oid = used.oid
+        WHERE t.typtype = 'd' OR t.typelem <> 0)
+    SELECT t.oid::int8, t.typname::text, t.typtype::text, t.typbasetype::int8, t.typtypmod,
+           CASE WHEN e.typarray = t.oid THEN e.oid::int8 END
+    FROM used JOIN pg_catalog.pg_type t ON t.oid = used.oid
+    LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem";
 
 const KEYS: &str = "
     SELECT k.conrelid::int8, k.conname::text, k.contype::text,
@@ -99,8 +191,10 @@ const KEYS: &str = "
     WHERE k.conrelid = ANY($1::oid[]) AND k.contype IN ('p', 'f')
     ORDER BY k.conrelid, k.conname";
 
-type TableRow = (i64, String, String, Option<String>, f64, i64, bool);
-type ColumnRow = (i64, String, bool, Option<String>, String, String, String, bool, i32);
+type TableRow = (i64, String, String, String, Option<String>, f64, bool, bool, bool);
+type RelationRow = (i64, i64, String, String, String, i64, i64, bool, bool);
+type ColumnRow = (i64, String, i16, bool, Option<String>, String, i64, i32, i32);
+type TypeRow = (i64, String, String, i64, i32, Option<i64>);
 type KeyRow = (i64, String, String, Vec<String>, Option<String>, Option<String>, Vec<String>, String, String);
 
 /// Describes the tables that the source's selection names, in the order of their names.
@@ -108,42 +202,59 @@ pub(crate) async fn describe(
     connection: &mut PgConnection,
     source: &Source,
 ) -> Result<Vec<TableDescription>, sqlx::Error> {
-    let selection = source.selection();
+    let selection = &source.settings().selection;
     let rows: Vec<TableRow> =
         sqlx::query_as(TABLES).bind(selection.schemas.clone()).fetch_all(&mut *connection).await?;
     let mut tables = Vec::new();
     let mut position = HashMap::new();
-    for (oid, schema, table, comment, tuples, pages, readable) in rows {
+    let mut through_parent = HashSet::new();
+    for (oid, schema, table, kind, comment, tuples, schema_usable, readable, has_policies) in rows {
         if selection.excludes(&table) {
             continue;
+        }
+        if has_policies {
+            through_parent.insert(oid);
         }
         position.insert(oid, tables.len());
         tables.push(TableDescription {
             name: TableName { catalog: source.name().to_owned(), schema, table },
+            kind: TableKind::from_letter(letter(&kind)),
             comment,
             columns: vec![],
             primary_key: None,
             foreign_keys: vec![],
             estimated_rows: (tuples >= 0.0).then_some(tuples as u64),
-            pages: pages.unsigned_abs(),
-            readable,
+            readable: schema_usable && readable,
+            relations: vec![],
         });
     }
     let oids: Vec<i64> = position.keys().copied().collect();
 
+    let relations: Vec<RelationRow> = sqlx::query_as(RELATIONS).bind(&oids).fetch_all(&mut *connection).await?;
+    for (root, oid, schema, name, kind, file_node, pages, has_children, readable) in relations {
+        if let Some(&index) = position.get(&root) {
+            tables[index].relations.push(Relation {
+                oid: oid as u32,
+                quoted: format!("{}.{}", quote(&schema), quote(&name)),
+                kind: TableKind::from_letter(letter(&kind)),
+                file_node: file_node as u32,
+                estimated_pages: pages.unsigned_abs(),
+                has_children,
+                readable,
+            });
+        }
+    }
+    for (root, &index) in &position {
+        choose_relations(&mut tables[index], through_parent.contains(root));
+    }
+
+    let types: Vec<TypeRow> = sqlx::query_as(TYPES).bind(&oids).fetch_all(&mut *connection).await?;
+    let types: HashMap<i64, TypeRow> = types.into_iter().map(|row| (row.0, row)).collect();
     let columns: Vec<ColumnRow> = sqlx::query_as(COLUMNS).bind(&oids).fetch_all(&mut *connection).await?;
-    for (oid, name, nullable, comment, printed_type, base_type, kind, is_array, modifier) in columns {
-        if let Some(&index) = position.get(&oid) {
-            let column = ColumnDescription {
-                name,
-                nullable,
-                comment,
-                printed_type,
-                base_type,
-                kind: letter(&kind),
-                is_array,
-                modifier,
-            };
+    for (table, name, number, nullable, comment, printed_type, type_oid, modifier, dimensions) in columns {
+        if let Some(&index) = position.get(&table) {
+            let column_type = resolve_type(&types, type_oid, modifier);
+            let column = ColumnDescription { name, number, nullable, comment, printed_type, column_type, dimensions };
             tables[index].columns.push(column);
         }
     }
@@ -165,6 +276,38 @@ pub(crate) async fn describe(
         }
     }
     Ok(tables)
+}
+
+/// A partitioned table is read by its leaves where the role may read all of them and no policy is in the way;
+/// otherwise, as anything else, through its own name.
+fn choose_relations(table: &mut TableDescription, has_policies: bool) {
+    if table.kind != TableKind::Partitioned {
+        return;
+    }
+    let is_leaf = |relation: &Relation| relation.kind != TableKind::Partitioned;
+    let by_leaf =
+        !has_policies && table.relations.iter().filter(|relation| is_leaf(relation)).all(|leaf| leaf.readable);
+    if by_leaf {
+        table.relations.retain(is_leaf);
+    } else {
+        let own_name = table.name.quoted();
+        table.relations.retain(|relation| relation.quoted == own_name);
+    }
+}
+
+/// Looks through domains, and into arrays.
+fn resolve_type(types: &HashMap<i64, TypeRow>, oid: i64, modifier: i32) -> ColumnType {
+    match types.get(&oid) {
+        Some((_, _, kind, base, base_modifier, _)) if kind == "d" => resolve_type(types, *base, *base_modifier),
+        Some((_, name, kind, _, _, element)) => ColumnType {
+            name: name.clone(),
+            kind: letter(kind),
+            modifier,
+            element: element.map(|element| Box::new(resolve_type(types, element, modifier))),
+        },
+        // A type that was dropped between two queries; as text it can be read all the same.
+        None => ColumnType { name: String::new(), kind: 'b', modifier, element: None },
+    }
 }
 
 /// PostgreSQL's `"char"` comes as a text of one letter, or of none.

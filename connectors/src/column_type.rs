@@ -1,15 +1,13 @@
-//! The one place that says which Arrow type a PostgreSQL type becomes, how it is selected, and as what
-//! ConnectorX reads its bytes so that nothing of the value is lost. What is not listed is
-//! refused by name: a type that slipped through would panic in the parser or lose digits.
+//! The one place that says which Arrow type a PostgreSQL type becomes, how it is selected, and what its
+//! bytes are. A type that has no exact place in Arrow comes as the text that PostgreSQL prints for it.
 
 use std::collections::HashMap;
 
-use arrow::datatypes::{DataType, Field, TimeUnit};
-use postgres::types::Type;
+use arrow::datatypes::{
+    DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType, Field, FieldRef, IntervalUnit, TimeUnit,
+};
 
-use crate::TableName;
-use crate::catalogue::ColumnDescription;
-use crate::error::{Error, Result};
+use crate::catalogue::{ColumnDescription, ColumnType};
 use crate::name::quote;
 
 /// Field metadata: the PostgreSQL type as PostgreSQL prints it, for example `character(10)` or `jsonb`.
@@ -19,20 +17,27 @@ pub const COMMENT: &str = "comment";
 
 /// PostgreSQL's varlena header, which type modifiers of `numeric` and `character` include (`VARHDRSZ`).
 const MODIFIER_OFFSET: i32 = 4;
-/// Digits that fit an Arrow Decimal128.
-const DECIMAL128_DIGITS: u8 = 38;
 
 /// How one column is selected, read and stored.
 #[derive(Debug, Clone)]
 pub(crate) struct ColumnPlan {
-    pub(crate) field: Field,
+    /// For a `numeric` without a precision the type is settled by its values.
+    pub(crate) field: FieldRef,
     /// The SQL expression that selects it.
     pub(crate) expression: String,
     pub(crate) cell: Cell,
 }
 
+impl ColumnPlan {
+    /// The same, for rows in which values may have become NULL.
+    pub(crate) fn nullable(mut self) -> Self {
+        self.field = self.field.as_ref().clone().with_nullable(true).into();
+        self
+    }
+}
+
 /// What a cell is in PostgreSQL's binary format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Cell {
     Bool,
     Int16,
@@ -41,9 +46,13 @@ pub(crate) enum Cell {
     UInt32,
     Float32,
     Float64,
+    /// `numeric` of a known precision and scale.
     Decimal {
+        precision: u8,
         scale: i8,
     },
+    /// `numeric` without a precision: as wide as its values are.
+    FreeDecimal,
     Text,
     /// `character(n)`: text whose padding is not part of the value.
     PaddedText,
@@ -56,78 +65,64 @@ pub(crate) enum Cell {
     Time,
     /// Microseconds since 2000-01-01, with or without a time zone.
     Timestamp,
+    /// Microseconds, days and months.
+    Interval,
     Uuid,
-    BoolList,
-    Int16List,
-    Int32List,
-    Int64List,
-    Float32List,
-    Float64List,
-    TextList,
+    /// `tid`: a page's number in 32 bits and a line in it in 16, together as one number.
+    Place,
+    /// A one-dimensional array that begins at 1.
+    List(Box<Cell>),
 }
 
 impl Cell {
-    /// The type as which ConnectorX's parser reads the bytes. Where its own choice would go through a type
-    /// that has less room than PostgreSQL's (chrono's dates, a decimal of 96 bits), or through a parser
-    /// (JSON), the bytes are read as what they are made of.
-    pub(crate) fn read_as(self) -> Type {
+    /// Whether the type follows the values.
+    pub(crate) fn is_free(&self) -> bool {
         match self {
-            Self::Bool => Type::BOOL,
-            Self::Int16 => Type::INT2,
-            Self::Int32 | Self::Date => Type::INT4,
-            Self::Int64 | Self::Time | Self::Timestamp => Type::INT8,
-            Self::UInt32 => Type::OID,
-            Self::Float32 => Type::FLOAT4,
-            Self::Float64 => Type::FLOAT8,
-            Self::Text | Self::PaddedText | Self::Jsonb => Type::TEXT,
-            Self::Decimal { .. } | Self::Binary | Self::Uuid => Type::BYTEA,
-            Self::BoolList => Type::BOOL_ARRAY,
-            Self::Int16List => Type::INT2_ARRAY,
-            Self::Int32List => Type::INT4_ARRAY,
-            Self::Int64List => Type::INT8_ARRAY,
-            Self::Float32List => Type::FLOAT4_ARRAY,
-            Self::Float64List => Type::FLOAT8_ARRAY,
-            Self::TextList => Type::TEXT_ARRAY,
+            Self::FreeDecimal => true,
+            Self::List(element) => element.is_free(),
+            _ => false,
         }
     }
 }
 
-/// Decides how a column is pulled.
-///
-/// # Errors
-/// [`Error::Table`] naming table, column and type, when the type is not handled.
-pub(crate) fn plan(table: &TableName, column: &ColumnDescription) -> Result<ColumnPlan> {
-    let (cell, data_type) = column_type(column).map_err(|advice| {
-        let message = format!("type {} is not handled yet{advice}; exclude the table", column.printed_type);
-        Error::column(table, &column.name, message)
-    })?;
-    let mut metadata = HashMap::from([(POSTGRES_TYPE.to_owned(), column.printed_type.clone())]);
+/// Decides how a column is pulled; `as_text` says to take what PostgreSQL prints, whatever the type.
+pub(crate) fn plan(column: &ColumnDescription, as_text: bool) -> ColumnPlan {
+    let native = if as_text || column.dimensions > 1 { None } else { native(&column.column_type) };
+    let name = quote(&column.name);
+    let (cell, data_type, expression) = match native {
+        Some((cell, data_type)) => (cell, data_type, name),
+        None => (Cell::Text, DataType::Utf8, format!("{name}::text")),
+    };
+    let printed_type = match cell {
+        // What pads the values must find the width, also where the column's type is a domain.
+        Cell::PaddedText => format!("character({})", column.column_type.modifier - MODIFIER_OFFSET),
+        _ => column.printed_type.clone(),
+    };
+    let mut metadata = HashMap::from([(POSTGRES_TYPE.to_owned(), printed_type)]);
     if let Some(comment) = &column.comment {
         metadata.insert(COMMENT.to_owned(), comment.clone());
     }
     let field = Field::new(&column.name, data_type, column.nullable).with_metadata(metadata);
-    Ok(ColumnPlan { field, expression: quote(&column.name), cell })
+    ColumnPlan { field: field.into(), expression, cell }
 }
 
-/// The cell and the Arrow type of a column, or advice that follows "is not handled yet".
-fn column_type(column: &ColumnDescription) -> Result<(Cell, DataType), &'static str> {
-    let list = |cell, element| Ok((cell, DataType::List(Field::new_list_field(element, true).into())));
-    if column.is_array {
-        return match column.base_type.as_str() {
-            "bool" => list(Cell::BoolList, DataType::Boolean),
-            "int2" => list(Cell::Int16List, DataType::Int16),
-            "int4" => list(Cell::Int32List, DataType::Int32),
-            "int8" => list(Cell::Int64List, DataType::Int64),
-            "float4" => list(Cell::Float32List, DataType::Float32),
-            "float8" => list(Cell::Float64List, DataType::Float64),
-            "text" | "varchar" => list(Cell::TextList, DataType::Utf8),
-            _ => Err(""),
+/// The cell and the Arrow type of a type that has an exact one.
+fn native(column_type: &ColumnType) -> Option<(Cell, DataType)> {
+    if let Some(element) = &column_type.element {
+        return match native(element)? {
+            // Parquet has no place for intervals; a column of them is stored as bytes, a list of them as text.
+            (Cell::Interval, _) => None,
+            // What is in a list is not padded again on its way out.
+            (Cell::PaddedText, data_type) => Some(list(Cell::Text, data_type)),
+            (cell, data_type) => Some(list(cell, data_type)),
         };
     }
-    if column.kind == 'e' {
-        return Ok((Cell::Text, DataType::Utf8));
+    match column_type.kind {
+        'e' => return Some((Cell::Text, DataType::Utf8)),
+        'b' => {}
+        _ => return None,
     }
-    Ok(match column.base_type.as_str() {
+    Some(match column_type.name.as_str() {
         "bool" => (Cell::Bool, DataType::Boolean),
         "int2" => (Cell::Int16, DataType::Int16),
         "int4" => (Cell::Int32, DataType::Int32),
@@ -135,93 +130,104 @@ fn column_type(column: &ColumnDescription) -> Result<(Cell, DataType), &'static 
         "oid" => (Cell::UInt32, DataType::UInt32),
         "float4" => (Cell::Float32, DataType::Float32),
         "float8" => (Cell::Float64, DataType::Float64),
-        "numeric" => decimal(column.modifier)?,
+        "numeric" => decimal(column_type.modifier)?,
         "text" | "varchar" | "name" | "citext" | "json" => (Cell::Text, DataType::Utf8),
         "jsonb" => (Cell::Jsonb, DataType::Utf8),
         // Without a length, blanks at the end are stored as they were written.
-        "bpchar" if column.modifier < MODIFIER_OFFSET => (Cell::Text, DataType::Utf8),
+        "bpchar" if column_type.modifier < MODIFIER_OFFSET => (Cell::Text, DataType::Utf8),
         "bpchar" => (Cell::PaddedText, DataType::Utf8),
         "bytea" => (Cell::Binary, DataType::Binary),
         "date" => (Cell::Date, DataType::Date32),
         "time" => (Cell::Time, DataType::Time64(TimeUnit::Microsecond)),
         "timestamp" => (Cell::Timestamp, DataType::Timestamp(TimeUnit::Microsecond, None)),
         "timestamptz" => (Cell::Timestamp, DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))),
+        "interval" => (Cell::Interval, DataType::Interval(IntervalUnit::MonthDayNano)),
         "uuid" => (Cell::Uuid, DataType::Utf8),
-        _ => return Err(""),
+        _ => return None,
     })
 }
 
-/// `numeric(p,s)`: the modifier is `((p << 16) | (s & 0x7ff)) + 4`, the scale an 11-bit signed number.
-fn decimal(modifier: i32) -> Result<(Cell, DataType), &'static str> {
+fn list(element: Cell, data_type: DataType) -> (Cell, DataType) {
+    (Cell::List(Box::new(element)), DataType::List(Field::new_list_field(data_type, true).into()))
+}
+
+/// `numeric(p,s)`: the modifier is `((p << 16) | (s & 0x7ff)) + 4`, the scale an 11-bit signed number. A
+/// negative scale is written out as zeros before the point, one beyond the precision as zeros behind it.
+fn decimal(modifier: i32) -> Option<(Cell, DataType)> {
     if modifier < MODIFIER_OFFSET {
-        return Err(" without a precision (give it one: numeric(p,s))");
+        return Some((Cell::FreeDecimal, DataType::Decimal128(DECIMAL128_MAX_PRECISION, 0)));
     }
     let packed = modifier - MODIFIER_OFFSET;
-    let precision = packed >> 16 & 0xffff;
     let scale = ((packed & 0x7ff) ^ 1024) - 1024;
-    let (Ok(precision), Ok(scale)) = (u8::try_from(precision), i8::try_from(scale)) else {
-        return Err(": it has more than 38 digits");
-    };
-    if precision > DECIMAL128_DIGITS {
-        return Err(": it has more than 38 digits");
+    let precision = ((packed >> 16 & 0xffff) - scale.min(0)).max(scale);
+    let (precision, scale) = (u8::try_from(precision).ok()?, i8::try_from(scale.max(0)).ok()?);
+    let data_type = decimal_type(precision, scale)?;
+    Some((Cell::Decimal { precision, scale }, data_type))
+}
+
+/// The Arrow type of decimals of this precision, up to 76 digits.
+pub(crate) fn decimal_type(precision: u8, scale: i8) -> Option<DataType> {
+    if precision <= DECIMAL128_MAX_PRECISION {
+        return Some(DataType::Decimal128(precision, scale));
     }
-    if scale < 0 || scale as u8 > precision {
-        return Err(": its scale is outside of its precision");
-    }
-    Ok((Cell::Decimal { scale }, DataType::Decimal128(precision, scale)))
+    (precision <= DECIMAL256_MAX_PRECISION).then_some(DataType::Decimal256(precision, scale))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn column(base_type: &str, printed_type: &str, modifier: i32) -> ColumnDescription {
+    fn column(name: &str, modifier: i32) -> ColumnDescription {
         ColumnDescription {
             name: "c".into(),
+            number: 1,
             nullable: true,
             comment: None,
-            printed_type: printed_type.into(),
-            base_type: base_type.into(),
-            kind: 'b',
-            is_array: false,
-            modifier,
+            printed_type: name.into(),
+            column_type: ColumnType { name: name.into(), kind: 'b', modifier, element: None },
+            dimensions: 0,
         }
     }
 
-    fn table() -> TableName {
-        TableName { catalog: "shop".into(), schema: "public".into(), table: "orders".into() }
+    fn numeric(precision: i32, scale: i32) -> DataType {
+        let column = column("numeric", (precision << 16 | (scale & 0x7ff)) + MODIFIER_OFFSET);
+        plan(&column, false).field.data_type().clone()
     }
 
     #[test]
     fn numeric_keeps_its_precision_and_scale() {
-        let plan = plan(&table(), &column("numeric", "numeric(12,2)", (12 << 16 | 2) + 4)).unwrap();
-        assert_eq!(plan.field.data_type(), &DataType::Decimal128(12, 2));
-        assert_eq!(plan.expression, "\"c\"");
+        assert_eq!(numeric(12, 2), DataType::Decimal128(12, 2));
+        assert_eq!(numeric(50, 10), DataType::Decimal256(50, 10));
+        assert_eq!(numeric(4, -2), DataType::Decimal128(6, 0));
+        assert_eq!(numeric(2, 4), DataType::Decimal128(4, 4));
+        assert_eq!(numeric(100, 2), DataType::Utf8);
     }
 
     #[test]
     fn characters_are_padded_only_to_a_length() {
-        let cell = |modifier| plan(&table(), &column("bpchar", "character", modifier)).unwrap().cell;
-        assert_eq!(cell(10 + 4), Cell::PaddedText);
+        let cell = |modifier| plan(&column("bpchar", modifier), false).cell;
+        assert_eq!(cell(10 + MODIFIER_OFFSET), Cell::PaddedText);
         assert_eq!(cell(-1), Cell::Text);
     }
 
     #[test]
-    fn what_is_not_handled_is_named() {
-        for (base_type, printed_type, modifier) in [
-            ("money", "money", -1),
-            ("numeric", "numeric", -1),
-            ("numeric", "numeric(50,2)", (50 << 16 | 2) + 4),
-            ("numeric", "numeric(4,-2)", (4 << 16 | (-2 & 0x7ff)) + 4),
-            ("interval", "interval", -1),
-        ] {
-            let message = plan(&table(), &column(base_type, printed_type, modifier)).unwrap_err().to_string();
-            assert!(
-                message.starts_with(&format!(
-                    "table shop.public.orders, column \"c\": type {printed_type} is not handled yet"
-                )),
-                "{message}"
-            );
+    fn what_has_no_exact_type_is_selected_as_text() {
+        for name in ["money", "inet", "timetz", "tsvector"] {
+            let plan = plan(&column(name, -1), false);
+            assert_eq!((plan.cell, plan.expression.as_str()), (Cell::Text, "\"c\"::text"), "{name}");
         }
+        assert_eq!(plan(&column("int4", -1), true).expression, "\"c\"::text");
+    }
+
+    #[test]
+    fn arrays_of_exact_types_are_lists() {
+        let mut array = column("_numeric", -1);
+        array.column_type.element = Some(Box::new(column("int4", -1).column_type));
+        assert_eq!(plan(&array, false).cell, Cell::List(Box::new(Cell::Int32)));
+        array.dimensions = 2;
+        assert_eq!(plan(&array, false).cell, Cell::Text);
+        array.dimensions = 1;
+        array.column_type.element = Some(Box::new(column("interval", -1).column_type));
+        assert_eq!(plan(&array, false).cell, Cell::Text);
     }
 }

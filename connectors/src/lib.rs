@@ -7,16 +7,25 @@ mod catalogue;
 mod column_type;
 mod error;
 mod name;
+mod pattern;
 mod pull;
 mod refresh;
 mod snapshot;
 mod source;
+mod source_settings;
 
 pub use as_of::{AsOf, Lsn};
 pub use catalogue::{ForeignKey, Key};
 pub use column_type::{COMMENT, POSTGRES_TYPE};
 pub use error::{Cause, Error, Result};
 pub use name::TableName;
-pub use refresh::{Observer, RefreshEvent, RefreshReport, TableReport, nearest, refresh};
-pub use snapshot::{FileEntry, Manifest, Opened, PinnedSnapshot, RefusedTable, SnapshotStore, TableEntry};
-pub use source::{Source, TableSelection};
+pub use pull::Digits;
+pub use refresh::{Observer, RefreshEvent, RefreshReport, Scope, TableReport, nearest, refresh};
+pub use snapshot::{
+    DeletesEntry, FileEntry, Manifest, Opened, PinnedSnapshot, RefusedTable, RelationEntry, SnapshotStore, TableEntry,
+};
+pub use source::Source;
+pub use source_settings::{
+    Overlap, Reader, RefreshMode, RefreshPolicy, Schedule, SourceSettings, TableSelection, TableSettings,
+    Unrepresentable,
+};

@@ -2,21 +2,38 @@
 //! and made current in one commit. A table that cannot be pulled keeps its last good rows and says why; a
 //! connection that breaks ends the whole refresh and changes nothing.
 
+mod compaction;
+mod compare;
+mod job;
 mod nearest;
+mod outcome;
+mod partition_files;
 mod pull_all;
+mod replaced;
+mod reservations;
+mod watermark;
+mod work_queue;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::runtime::Handle;
+
+use self::job::TableJob;
+use self::outcome::Assembly;
+use self::pull_all::{PullAll, Pulled};
 use crate::TableName;
 use crate::as_of::AsOf;
 use crate::catalogue::TableDescription;
 use crate::error::{Error, Result};
-use crate::pull::{ExportedSnapshot, TablePlan};
-use crate::snapshot::{Manifest, RefusedTable, SnapshotStore, TableEntry};
+use crate::pull::{ExportedSnapshot, PullFailure};
+use crate::snapshot::{Manifest, RefusedTable, SnapshotStore, Staging, TableEntry};
 use crate::source::Source;
+use crate::source_settings::Schedule;
 
 pub use self::nearest::nearest;
+pub(crate) use self::reservations::Reservations;
 
 /// What a refresh says while it runs.
 #[derive(Debug, Clone)]
@@ -53,8 +70,17 @@ pub struct RefreshReport {
 /// Receives events, on any thread.
 pub type Observer = dyn Fn(RefreshEvent) + Send + Sync;
 
-/// Refreshes the tables of `source` that `requested` names (see [`TableName::matches`]), or all of them
-/// when it is empty. A dropped future cancels the refresh.
+/// Which tables are refreshed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    All,
+    /// Those that these name; see [`TableName::matches`].
+    Tables(Vec<String>),
+    /// Those of a schedule.
+    Schedule(Schedule),
+}
+
+/// Refreshes tables of `source`. A dropped future cancels the refresh.
 ///
 /// # Errors
 /// [`Error::Source`] when the database cannot be read, [`Error::UnknownTable`] when it has no such table,
@@ -62,53 +88,148 @@ pub type Observer = dyn Fn(RefreshEvent) + Send + Sync;
 pub async fn refresh(
     source: Arc<Source>,
     store: Arc<SnapshotStore>,
-    requested: &[String],
+    scope: &Scope,
     observer: Arc<Observer>,
 ) -> Result<RefreshReport> {
-    let staging = store.begin().await?;
-    let mut exported = ExportedSnapshot::export(&source).await?;
-    let descriptions = exported.describe(&source).await?;
-    let existing: Vec<TableName> = descriptions.iter().map(|table| table.name.clone()).collect();
-    let selected = select(descriptions, requested, &source)?;
-    let (plans, mut refused) = plan(selected);
-    for plan in &plans {
-        observer(RefreshEvent::Started { table: plan.name().clone(), estimated_rows: plan.description.estimated_rows });
-    }
-
-    let cancelled = CancelOnDrop::default();
-    let pull = pull_all::PullAll {
-        source: Arc::clone(&source),
-        snapshot_id: exported.id.clone(),
-        as_of: exported.as_of,
-        staging,
-        plans,
-        observer: Arc::clone(&observer),
-        cancelled: Arc::clone(&cancelled.0),
+    let (_reserved, exported, existing, mut tables) = loop {
+        let mut exported = ExportedSnapshot::export(&source).await?;
+        let descriptions = exported.describe(&source).await?;
+        let existing: Vec<TableName> = descriptions.iter().map(|table| table.name.clone()).collect();
+        let tables = select(descriptions, scope, &source)?;
+        let names: Vec<TableName> = tables.iter().map(|table| table.name.clone()).collect();
+        if let Some(reserved) = source.reservations().take(&names) {
+            break (reserved, exported, existing, tables);
+        }
+        // The snapshot would be old by the time that the other refresh is done.
+        exported.close().await;
+        source.reservations().wait_for(&names).await;
     };
-    let (staging, outcomes) = blocking(move || pull.run()).await?;
     let as_of = exported.as_of;
-    exported.close().await;
-
-    let mut reports: Vec<TableReport> = refused.iter().map(refused_report).collect();
+    let staging = Arc::new(store.begin().await?);
+    for table in &tables {
+        observer(RefreshEvent::Started { table: table.name.clone(), estimated_rows: table.estimated_rows });
+    }
+    let cancelled = CancelOnDrop::default();
     let previous = store.pin();
-    let mut pulled = vec![];
-    for outcome in outcomes {
-        reports.push(outcome.report());
-        match outcome.result {
-            Ok(entry) => pulled.push(entry),
-            Err(error) => match previous.manifest.table(&outcome.table) {
-                Some(old) => pulled.push(TableEntry { stale: Some(error.to_string()), ..old.clone() }),
-                None => refused.push(RefusedTable { name: outcome.table, reason: error.to_string() }),
-            },
+    let mut needed_text = NeededText::new();
+    let mut outcomes: Vec<(TableName, Result<TableEntry>)> = vec![];
+    // Again for tables that have turned out to need a column as text; each time it is one column more.
+    for attempt in 0.. {
+        let (jobs, refused) = plan(&source, &previous.manifest, std::mem::take(&mut tables), &needed_text);
+        outcomes.extend(refused);
+        if jobs.is_empty() {
+            break;
+        }
+        let pull = PullAll {
+            source: Arc::clone(&source),
+            snapshot_id: exported.id.clone(),
+            store: Arc::clone(&store),
+            staging: Arc::clone(&staging),
+            jobs,
+            prefix: format!("{attempt}-"),
+            observer: Arc::clone(&observer),
+            cancelled: Arc::clone(&cancelled.0),
+            runtime: Handle::current(),
+        };
+        let previous = previous.clone();
+        let needed = needed_text.clone();
+        let done = blocking(move || {
+            let pulled = pull.run()?;
+            Ok(pull.runtime.clone().block_on(assemble(pull, pulled, as_of, &previous.manifest, &needed)))
+        });
+        for (name, outcome) in done.await? {
+            match outcome {
+                Assembled::Outcome(outcome) => outcomes.push((name, outcome)),
+                Assembled::Again { description, column } => {
+                    needed_text.entry(name).or_default().push(column);
+                    tables.push(description);
+                }
+            }
         }
     }
-    reports.sort_by(|left, right| left.table.cmp(&right.table));
-    let (tables, refused) = merge(&previous.manifest, source.name(), &existing, pulled, refused);
-    let version = blocking(move || staging.commit(tables, refused)).await?;
+    exported.close().await;
+    let reports = outcomes.iter().map(|(name, outcome)| report(name, outcome)).collect::<Vec<_>>();
+    let (version, reports) = commit(&source, staging, &store, existing, outcomes, reports).await?;
     for report in &reports {
         observer(RefreshEvent::Finished(report.clone()));
     }
     Ok(RefreshReport { version, as_of, tables: reports })
+}
+
+/// What became of a table that was pulled.
+enum Assembled {
+    Outcome(Result<TableEntry>),
+    /// It has to be pulled again with this column, of which the PostgreSQL type is given, as text.
+    Again {
+        description: TableDescription,
+        column: (String, String),
+    },
+}
+
+/// Makes the entries of the tables that were pulled.
+async fn assemble(
+    pull: PullAll,
+    pulled: Vec<Result<Pulled, PullFailure>>,
+    as_of: AsOf,
+    previous: &Manifest,
+    needed_text: &NeededText,
+) -> Vec<(TableName, Assembled)> {
+    let mut assembled = vec![];
+    for (index, (job, pulled)) in pull.jobs.into_iter().zip(pulled).enumerate() {
+        let name = job.plan.name().clone();
+        let outcome = match pulled {
+            Ok(pulled) => {
+                let assembly = Assembly {
+                    store: &pull.store,
+                    staging: &pull.staging,
+                    as_of,
+                    previous: previous.table(&name),
+                    prefix: &pull.prefix,
+                    needed_text: needed_text.get(&name).cloned().unwrap_or_default(),
+                };
+                Assembled::Outcome(assembly.entry(index, &job, pulled).await)
+            }
+            Err(PullFailure::NeedsText { column, reason }) => {
+                let column = &job.plan.description.columns[column];
+                tracing::info!(table = %name, column = column.name, "is read as text because of {reason}");
+                let column = (column.name.clone(), column.printed_type.clone());
+                Assembled::Again { description: job.plan.description, column }
+            }
+            Err(PullFailure::Error(error)) => Assembled::Outcome(Err(error)),
+        };
+        assembled.push((name, outcome));
+    }
+    assembled
+}
+
+/// Columns that have turned out to need text, each with its PostgreSQL type.
+type NeededText = HashMap<TableName, Vec<(String, String)>>;
+
+/// Makes what was pulled current. A table that failed keeps its last good rows and says why.
+async fn commit(
+    source: &Source,
+    staging: Arc<Staging>,
+    store: &SnapshotStore,
+    existing: Vec<TableName>,
+    outcomes: Vec<(TableName, Result<TableEntry>)>,
+    mut reports: Vec<TableReport>,
+) -> Result<(u64, Vec<TableReport>)> {
+    reports.sort_by(|left, right| left.table.cmp(&right.table));
+    let previous = store.pin();
+    let (mut pulled, mut refused) = (vec![], vec![]);
+    for (name, outcome) in outcomes {
+        match outcome {
+            Ok(entry) => pulled.push(entry),
+            Err(error) => match previous.manifest.table(&name) {
+                Some(old) => pulled.push(TableEntry { stale: Some(error.to_string()), ..old.clone() }),
+                None => refused.push(RefusedTable { name, reason: error.to_string() }),
+            },
+        }
+    }
+    let (tables, refused) = merge(&previous.manifest, source.name(), &existing, pulled, refused);
+    let staging = Arc::into_inner(staging).ok_or(Error::Cancelled)?;
+    let version = blocking(move || staging.commit(tables, refused)).await?;
+    Ok((version, reports))
 }
 
 /// Sets its flag when the refresh ends, however it ends.
@@ -127,36 +248,53 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Cancelled))
 }
 
-fn select(tables: Vec<TableDescription>, requested: &[String], source: &Source) -> Result<Vec<TableDescription>> {
-    for request in requested {
-        if !tables.iter().any(|table| table.name.matches(request)) {
-            let names: Vec<String> = tables.iter().map(|table| table.name.table.clone()).collect();
-            return Err(Error::UnknownTable {
-                requested: request.clone(),
-                searched: format!("source \"{}\"", source.name()),
-                suggestion: nearest(request, names.iter().map(String::as_str)).map(str::to_owned),
-            });
+fn select(tables: Vec<TableDescription>, scope: &Scope, source: &Source) -> Result<Vec<TableDescription>> {
+    let settings = source.settings();
+    match scope {
+        Scope::All => Ok(tables),
+        Scope::Schedule(schedule) => {
+            Ok(tables.into_iter().filter(|table| settings.refresh_policy(&table.name).schedule == *schedule).collect())
+        }
+        Scope::Tables(requested) => {
+            for request in requested {
+                if !tables.iter().any(|table| table.name.matches(request)) {
+                    let names: Vec<String> = tables.iter().map(|table| table.name.table.clone()).collect();
+                    return Err(Error::UnknownTable {
+                        requested: request.clone(),
+                        searched: format!("source \"{}\"", source.name()),
+                        suggestion: nearest(request, names.iter().map(String::as_str)).map(str::to_owned),
+                    });
+                }
+            }
+            let is_wanted = |table: &TableDescription| requested.iter().any(|request| table.name.matches(request));
+            Ok(tables.into_iter().filter(is_wanted).collect())
         }
     }
-    let wanted =
-        |table: &TableDescription| requested.is_empty() || requested.iter().any(|request| table.name.matches(request));
-    Ok(tables.into_iter().filter(wanted).collect())
 }
 
-fn plan(tables: Vec<TableDescription>) -> (Vec<Arc<TablePlan>>, Vec<RefusedTable>) {
-    let (mut plans, mut refused) = (vec![], vec![]);
+type Planned = (Vec<TableJob>, Vec<(TableName, Result<TableEntry>)>);
+
+/// What to do for each table; those that cannot be pulled at all come back with the reason.
+fn plan(source: &Source, previous: &Manifest, tables: Vec<TableDescription>, needed_text: &NeededText) -> Planned {
+    let (mut jobs, mut refused) = (vec![], vec![]);
     for table in tables {
         let name = table.name.clone();
-        match TablePlan::new(table) {
-            Ok(plan) => plans.push(Arc::new(plan)),
-            Err(error) => refused.push(RefusedTable { name, reason: error.to_string() }),
+        let needed = needed_text.get(&name).into_iter().flatten();
+        let as_text: Vec<String> = needed.map(|(column, _)| column.clone()).collect();
+        match TableJob::new(source, table, previous.table(&name), &as_text) {
+            Ok(job) => jobs.push(job),
+            Err(error) => refused.push((name, Err(error))),
         }
     }
-    (plans, refused)
+    (jobs, refused)
 }
 
-fn refused_report(refused: &RefusedTable) -> TableReport {
-    TableReport { table: refused.name.clone(), rows: 0, bytes: 0, error: Some(refused.reason.clone()) }
+fn report(table: &TableName, outcome: &Result<TableEntry>) -> TableReport {
+    let (rows, bytes, error) = match outcome {
+        Ok(entry) => (entry.rows(), entry.bytes(), None),
+        Err(error) => (0, 0, Some(error.to_string())),
+    };
+    TableReport { table: table.clone(), rows, bytes, error }
 }
 
 /// The next manifest's tables: what was pulled now, and of the rest what still exists.
@@ -173,20 +311,4 @@ fn merge(
     let tables = previous.tables.iter().filter(|table| stays(&table.name)).cloned().chain(pulled).collect();
     let refused = previous.refused.iter().filter(|table| stays(&table.name)).cloned().chain(refused).collect();
     (tables, refused)
-}
-
-/// One table's files, or why there are none.
-pub(crate) struct Outcome {
-    table: TableName,
-    result: Result<TableEntry>,
-}
-
-impl Outcome {
-    fn report(&self) -> TableReport {
-        let (rows, bytes, error) = match &self.result {
-            Ok(entry) => (entry.rows(), entry.bytes(), None),
-            Err(error) => (0, 0, Some(error.to_string())),
-        };
-        TableReport { table: self.table.clone(), rows, bytes, error }
-    }
 }

@@ -3,15 +3,20 @@
 
 mod catalog;
 mod checksum;
+mod deletes;
+mod file_reader;
 mod layout;
 mod manifest;
 mod retention;
 mod statistics;
 mod store;
+mod stored_form;
 mod table;
 mod writer;
 
-pub use manifest::{FileEntry, Manifest, RefusedTable, TableEntry};
+pub(crate) use deletes::Deletes;
+pub(crate) use file_reader::{Columns, StoredVersion};
+pub use manifest::{DeletesEntry, FileEntry, Manifest, RefusedTable, RelationEntry, TableEntry};
 pub(crate) use store::Staging;
 pub use store::{Opened, PinnedSnapshot, SnapshotStore};
 pub(crate) use writer::PartitionWriter;

@@ -3,45 +3,21 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
 use crate::error::{Error, Result};
-
-/// How long a connection may take. PostgreSQL answers in milliseconds; a host that drops packets never does.
-pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::refresh::Reservations;
+use crate::source_settings::SourceSettings;
 
 /// One PostgreSQL database whose tables are served as one catalogue.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Source {
     name: String,
     url: DatabaseUrl,
-    selection: TableSelection,
-    connections: usize,
-}
-
-/// Which tables of a source are pulled.
-#[derive(Debug, Clone)]
-pub struct TableSelection {
-    /// The schemas that are read, in the order in which unqualified names are looked up.
-    pub schemas: Vec<String>,
-    /// Patterns of table names to leave out; `*` stands for any characters.
-    pub exclude: Vec<String>,
-}
-
-impl Default for TableSelection {
-    fn default() -> Self {
-        Self { schemas: vec!["public".to_owned()], exclude: vec![] }
-    }
-}
-
-impl TableSelection {
-    /// Whether a pattern of `exclude` matches the table.
-    pub(crate) fn excludes(&self, table: &str) -> bool {
-        self.exclude.iter().any(|pattern| matches_pattern(pattern, table))
-    }
+    settings: SourceSettings,
+    reservations: Reservations,
 }
 
 /// A connection URL whose password never reaches a log.
@@ -63,13 +39,11 @@ impl DatabaseUrl {
 }
 
 impl Source {
-    /// Checks the settings of a source.
-    ///
-    /// `connections` is how many connections a refresh may use beside the one that holds its snapshot.
+    /// Checks where a source is.
     ///
     /// # Errors
     /// [`Error::Configuration`] when the name or the URL cannot be used.
-    pub fn new(name: &str, url: &str, selection: TableSelection, connections: usize) -> Result<Self> {
+    pub fn new(name: &str, url: &str, settings: SourceSettings) -> Result<Self> {
         let wrong = |message: String| Error::Configuration { source_name: name.to_owned(), message };
         if name.is_empty() || name.contains(['.', '"', '/']) {
             return Err(wrong("a source's name must not be empty or contain . \" or /".to_owned()));
@@ -91,7 +65,7 @@ impl Source {
         PgConnectOptions::from_str(url).map_err(|_| wrong("its URL has a part that cannot be read".to_owned()))?;
         postgres::Config::from_str(&without_tls_mode(&parsed))
             .map_err(|_| wrong("its URL has a part that cannot be read".to_owned()))?;
-        Ok(Self { name: name.to_owned(), url: DatabaseUrl(parsed), selection, connections: connections.max(1) })
+        Ok(Self { name: name.to_owned(), url: DatabaseUrl(parsed), settings, reservations: Reservations::default() })
     }
 
     /// The source's name, which is the name of its catalogue.
@@ -104,13 +78,14 @@ impl Source {
         self.url.location()
     }
 
-    /// Which tables are pulled.
-    pub fn selection(&self) -> &TableSelection {
-        &self.selection
+    /// What the operator has decided about it.
+    pub fn settings(&self) -> &SourceSettings {
+        &self.settings
     }
 
-    pub(crate) fn connections(&self) -> usize {
-        self.connections
+    /// Which of its tables are being refreshed.
+    pub(crate) fn reservations(&self) -> &Reservations {
+        &self.reservations
     }
 
     /// Options for the catalogue's connection.
@@ -131,7 +106,21 @@ impl Source {
             message: "its URL cannot be read".to_owned(),
             cause: Some(cause.into()),
         })?;
-        config.application_name("rail-forge pull").connect_timeout(CONNECT_TIMEOUT);
+        config.application_name("rail-forge pull").connect_timeout(self.settings.connect_timeout);
+        Ok(config)
+    }
+}
+
+impl Source {
+    /// The same for the reader that decodes COPY.
+    pub(crate) fn copy_options(&self) -> Result<tokio_postgres::Config> {
+        let mut config =
+            tokio_postgres::Config::from_str(&without_tls_mode(&self.url.0)).map_err(|cause| Error::Source {
+                source_name: self.name.clone(),
+                message: "its URL cannot be read".to_owned(),
+                cause: Some(cause.into()),
+            })?;
+        config.application_name("rail-forge pull").connect_timeout(self.settings.connect_timeout);
         Ok(config)
     }
 }
@@ -149,23 +138,12 @@ fn without_tls_mode(url: &Url) -> String {
     url.into()
 }
 
-/// Whether `text` matches `pattern`, in which `*` stands for any characters.
-fn matches_pattern(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((prefix, rest)) => text.strip_prefix(prefix).is_some_and(|tail| {
-            let mut starts = tail.char_indices().map(|(index, _)| index).chain([tail.len()]);
-            starts.any(|start| matches_pattern(rest, &tail[start..]))
-        }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn source(url: &str) -> Result<Source> {
-        Source::new("shop", url, TableSelection::default(), 2)
+        Source::new("shop", url, SourceSettings::default())
     }
 
     #[test]
@@ -186,15 +164,5 @@ mod tests {
             let message = source(url).unwrap_err().to_string();
             assert!(message.contains(expected), "{url}: {message}");
         }
-    }
-
-    #[test]
-    fn patterns_match_whole_names() {
-        let selection =
-            TableSelection { exclude: vec!["django_session".into(), "*_audit".into()], ..Default::default() };
-        assert!(selection.excludes("django_session"));
-        assert!(selection.excludes("orders_audit"));
-        assert!(!selection.excludes("orders_audit_log"));
-        assert!(!selection.excludes("django_session_2"));
     }
 }

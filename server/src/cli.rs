@@ -93,7 +93,7 @@ fn start_server(args: SettingsArgs) -> Result<(), Failure> {
 
 fn check(args: SettingsArgs, json: bool) -> Result<(), Failure> {
     let settings = args.resolve()?;
-    let sources = settings.sources.iter().map(|scheduled| &scheduled.source);
+    let sources = settings.sources.iter();
     if json {
         let sources: Vec<_> =
             sources.map(|source| json!({"name": source.name(), "location": source.location()})).collect();

@@ -6,8 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures::future::join_all;
 use rail_forge_connectors as connectors;
-use rail_forge_connectors::{Observer, PinnedSnapshot, RefreshEvent, RefreshReport, SnapshotStore, Source, TableEntry};
+use rail_forge_connectors::{
+    Observer, PinnedSnapshot, RefreshEvent, RefreshReport, Schedule, Scope, SnapshotStore, Source, TableEntry,
+};
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
@@ -17,17 +20,10 @@ use crate::settings::InitialRefresh;
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(60);
 
-/// A source and how often its tables are refreshed.
-#[derive(Debug, Clone)]
-pub struct ScheduledSource {
-    pub source: Arc<Source>,
-    pub every: Option<Duration>,
-}
-
 /// Refreshes the tables of all sources.
 #[derive(Debug)]
 pub struct Refresher {
-    sources: Vec<ScheduledSource>,
+    sources: Vec<Arc<Source>>,
     store: Arc<SnapshotStore>,
     states: Mutex<HashMap<String, SourceState>>,
 }
@@ -48,8 +44,36 @@ pub enum State {
 
 #[derive(Debug, Clone, Default)]
 struct SourceState {
-    state: State,
-    message: Option<String>,
+    /// Refreshes that are under way.
+    running: usize,
+    /// How the last one ended, if one has.
+    ended: Option<Ended>,
+}
+
+#[derive(Debug, Clone)]
+enum Ended {
+    Done,
+    Failed(String),
+    Cancelled,
+}
+
+impl SourceState {
+    fn state(&self) -> State {
+        match (&self.ended, self.running) {
+            (_, 1..) => State::Refreshing,
+            (None | Some(Ended::Cancelled), 0) => State::Waiting,
+            (Some(Ended::Done), 0) => State::Ready,
+            (Some(Ended::Failed(_)), 0) => State::Failing,
+        }
+    }
+
+    fn message(&self) -> Option<String> {
+        match &self.ended {
+            Some(Ended::Failed(message)) => Some(message.clone()),
+            Some(Ended::Cancelled) => Some("the last refresh was cancelled".to_owned()),
+            Some(Ended::Done) | None => None,
+        }
+    }
 }
 
 /// What `status` tells.
@@ -82,7 +106,7 @@ pub struct TableStatus {
 }
 
 impl Refresher {
-    pub fn new(sources: Vec<ScheduledSource>, store: Arc<SnapshotStore>) -> Self {
+    pub fn new(sources: Vec<Arc<Source>>, store: Arc<SnapshotStore>) -> Self {
         Self { sources, store, states: Mutex::default() }
     }
 
@@ -93,7 +117,7 @@ impl Refresher {
 
     /// The names of the sources.
     pub fn catalogs(&self) -> impl Iterator<Item = &str> {
-        self.sources.iter().map(|scheduled| scheduled.source.name())
+        self.sources.iter().map(|source| source.name())
     }
 
     /// Refreshes the named tables, or all; one report for each source that has some of them.
@@ -102,16 +126,16 @@ impl Refresher {
     /// The first source's error; sources before it have been refreshed.
     pub async fn refresh(&self, tables: &[String], observer: Arc<Observer>) -> connectors::Result<Vec<RefreshReport>> {
         let mut reports = vec![];
-        for (source, tables) in self.assign(tables) {
-            reports.push(self.refresh_source(source, &tables, Arc::clone(&observer)).await?);
+        for (source, scope) in self.assign(tables) {
+            reports.push(self.refresh_source(source, &scope, Arc::clone(&observer)).await?);
         }
         Ok(reports)
     }
 
     /// Which source each name belongs to: the one it names, the one that has such a table, or the first.
-    fn assign(&self, tables: &[String]) -> Vec<(&ScheduledSource, Vec<String>)> {
+    fn assign(&self, tables: &[String]) -> Vec<(&Arc<Source>, Scope)> {
         if tables.is_empty() {
-            return self.sources.iter().map(|scheduled| (scheduled, vec![])).collect();
+            return self.sources.iter().map(|source| (source, Scope::All)).collect();
         }
         let snapshot = self.pin();
         let catalog_of = |requested: &str| {
@@ -119,35 +143,32 @@ impl Refresher {
             let refused = snapshot.manifest.refused.iter().map(|table| &table.name);
             known.chain(refused).find(|name| name.matches(requested)).map(|name| name.catalog.clone())
         };
-        let mut assigned: Vec<(&ScheduledSource, Vec<String>)> = vec![];
+        let mut assigned: Vec<(&Arc<Source>, Vec<String>)> = vec![];
         for requested in tables {
             let catalog = catalog_of(requested);
-            let owner = self.sources.iter().find(|scheduled| {
-                let name = scheduled.source.name();
+            let owner = self.sources.iter().find(|source| {
+                let name = source.name();
                 catalog.as_deref() == Some(name) || requested.starts_with(&format!("{name}."))
             });
             let Some(owner) = owner.or(self.sources.first()) else { continue };
-            match assigned.iter_mut().find(|(source, _)| source.source.name() == owner.source.name()) {
+            match assigned.iter_mut().find(|(source, _)| source.name() == owner.name()) {
                 Some((_, names)) => names.push(requested.clone()),
                 None => assigned.push((owner, vec![requested.clone()])),
             }
         }
-        assigned
+        assigned.into_iter().map(|(source, names)| (source, Scope::Tables(names))).collect()
     }
 
     async fn refresh_source(
         &self,
-        scheduled: &ScheduledSource,
-        tables: &[String],
+        source: &Arc<Source>,
+        scope: &Scope,
         observer: Arc<Observer>,
     ) -> connectors::Result<RefreshReport> {
-        let source = &scheduled.source;
         let name = source.name();
         let started = std::time::Instant::now();
-        self.set_state(name, State::Refreshing, None);
-        let guard = ResetOnDrop { refresher: self, name };
-        let result = connectors::refresh(Arc::clone(source), Arc::clone(&self.store), tables, observer).await;
-        guard.disarm();
+        let running = Running::start(self, name);
+        let result = connectors::refresh(Arc::clone(source), Arc::clone(&self.store), scope, observer).await;
         match &result {
             Ok(report) => {
                 for table in &report.tables {
@@ -163,12 +184,12 @@ impl Refresher {
                     source = name, version = report.version, tables = report.tables.len(), rows,
                     lsn = %report.as_of.lsn, seconds = started.elapsed().as_secs_f64(), "refreshed"
                 );
-                self.set_state(name, State::Ready, None);
+                running.end(Ended::Done);
             }
             // A wrong name says nothing about the source.
             Err(error @ connectors::Error::UnknownTable { .. }) => {
                 tracing::info!(source = name, "{error}");
-                self.set_state(name, State::Ready, None);
+                running.end(Ended::Done);
             }
             Err(error) => {
                 let cause = std::error::Error::source(error);
@@ -177,7 +198,7 @@ impl Refresher {
                     error = cause,
                     "the refresh failed, the last snapshot is served: {error}"
                 );
-                self.set_state(name, State::Failing, Some(error.to_string()));
+                running.end(Ended::Failed(error.to_string()));
             }
         }
         result
@@ -185,35 +206,38 @@ impl Refresher {
 
     /// Runs the first refreshes and the schedules, for as long as the future is polled.
     pub async fn run(&self, initial: InitialRefresh) {
-        let schedules = self.sources.iter().map(|scheduled| self.run_source(scheduled, initial));
-        futures::future::join_all(schedules).await;
+        join_all(self.sources.iter().map(|source| self.run_source(source, initial))).await;
     }
 
-    async fn run_source(&self, scheduled: &ScheduledSource, initial: InitialRefresh) {
-        let name = scheduled.source.name();
-        let has_tables = self.pin().manifest.tables.iter().any(|table| table.name.catalog == name);
-        let mut wanted = match initial {
+    async fn run_source(&self, source: &Arc<Source>, initial: InitialRefresh) {
+        let has_tables = self.pin().manifest.tables.iter().any(|table| table.name.catalog == source.name());
+        let wanted = match initial {
             InitialRefresh::Always => true,
             InitialRefresh::Missing => !has_tables,
             InitialRefresh::Never => false,
         };
+        if wanted {
+            self.refresh_until_done(source, &Scope::All).await;
+        }
+        let schedules = source.settings().schedules();
+        join_all(schedules.into_iter().map(|schedule| self.run_schedule(source, schedule))).await;
+    }
+
+    async fn run_schedule(&self, source: &Arc<Source>, schedule: Schedule) {
+        let Some(every) = schedule.every else { return };
         loop {
-            if wanted {
-                self.refresh_until_done(scheduled).await;
-            }
-            let Some(every) = scheduled.every else { return };
-            sleep(every).await;
-            wanted = true;
+            sleep(every + schedule.jitter.mul_f64(fastrand::f64())).await;
+            self.refresh_until_done(source, &Scope::Schedule(schedule)).await;
         }
     }
 
-    async fn refresh_until_done(&self, scheduled: &ScheduledSource) {
+    async fn refresh_until_done(&self, source: &Arc<Source>, scope: &Scope) {
         let mut wait = FIRST_RETRY;
-        while let Err(error) = self.refresh_source(scheduled, &[], Arc::new(|_: RefreshEvent| {})).await {
+        while let Err(error) = self.refresh_source(source, scope, Arc::new(|_: RefreshEvent| {})).await {
             if matches!(error, connectors::Error::Configuration { .. }) {
                 return;
             }
-            tracing::info!(source = scheduled.source.name(), seconds = wait.as_secs(), "trying again later");
+            tracing::info!(source = source.name(), seconds = wait.as_secs(), "trying again later");
             sleep(wait).await;
             wait = (wait * 2).min(LAST_RETRY);
         }
@@ -226,8 +250,8 @@ impl Refresher {
         let sources = self
             .catalogs()
             .map(|catalog| {
-                let SourceState { state, message } = states.get(catalog).cloned().unwrap_or_default();
-                SourceStatus { catalog: catalog.to_owned(), state, message }
+                let known = states.get(catalog).cloned().unwrap_or_default();
+                SourceStatus { catalog: catalog.to_owned(), state: known.state(), message: known.message() }
             })
             .collect();
         let now = Utc::now();
@@ -244,10 +268,6 @@ impl Refresher {
         });
         let tables = snapshot.manifest.tables.iter().map(|table| table_status(table, now)).chain(refused).collect();
         ServerStatus { version: env!("CARGO_PKG_VERSION").to_owned(), sources, tables }
-    }
-
-    fn set_state(&self, source: &str, state: State, message: Option<String>) {
-        self.states().insert(source.to_owned(), SourceState { state, message });
     }
 
     fn states(&self) -> MutexGuard<'_, HashMap<String, SourceState>> {
@@ -270,20 +290,29 @@ fn table_status(table: &TableEntry, now: DateTime<Utc>) -> TableStatus {
     }
 }
 
-/// A refresh whose future is dropped, because its client went away, is no longer under way.
-struct ResetOnDrop<'a> {
+/// A refresh under way. One whose future is dropped, because its client went away, was cancelled.
+struct Running<'a> {
     refresher: &'a Refresher,
-    name: &'a str,
+    source: &'a str,
+    ended: Ended,
 }
 
-impl ResetOnDrop<'_> {
-    fn disarm(self) {
-        std::mem::forget(self);
+impl<'a> Running<'a> {
+    fn start(refresher: &'a Refresher, source: &'a str) -> Self {
+        refresher.states().entry(source.to_owned()).or_default().running += 1;
+        Self { refresher, source, ended: Ended::Cancelled }
+    }
+
+    fn end(mut self, ended: Ended) {
+        self.ended = ended;
     }
 }
 
-impl Drop for ResetOnDrop<'_> {
+impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.refresher.set_state(self.name, State::Waiting, Some("the last refresh was cancelled".to_owned()));
+        let mut states = self.refresher.states();
+        let state = states.entry(self.source.to_owned()).or_default();
+        state.running -= 1;
+        state.ended = Some(self.ended.clone());
     }
 }

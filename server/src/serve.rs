@@ -36,11 +36,11 @@ pub async fn serve(settings: Settings) -> Result<(), Failure> {
     }
     let store = Arc::new(store);
     clear_spill(&settings.limits.spill_dir)?;
-    let default_catalog = settings.sources.first().map(|scheduled| scheduled.source.name()).unwrap_or_default();
+    let default_catalog = settings.sources.first().map(|source| source.name()).unwrap_or_default();
     let engine = Engine::new(Arc::clone(&store), &settings.limits, default_catalog)
         .map_err(|error| Failure::work(error.to_string()))?;
-    for scheduled in &settings.sources {
-        tracing::info!(source = scheduled.source.name(), location = scheduled.source.location(), "serving");
+    for source in &settings.sources {
+        tracing::info!(source = source.name(), location = source.location(), "serving");
     }
     let refresher = Arc::new(Refresher::new(settings.sources, store));
 

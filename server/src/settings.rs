@@ -3,6 +3,7 @@
 
 mod file;
 mod reference;
+mod source;
 mod units;
 
 use std::net::SocketAddr;
@@ -11,11 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use rail_forge_connectors::{Source, TableSelection};
+use rail_forge_connectors::{Source, SourceSettings};
 use rail_forge_planner::Limits;
 use serde::Deserialize;
 
-use crate::refresher::ScheduledSource;
 pub use reference::print as print_reference;
 use units::{Bytes, Period};
 
@@ -23,7 +23,6 @@ use units::{Bytes, Period};
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:32010";
 const DEFAULT_HTTP_LISTEN: &str = "127.0.0.1:0";
 const DEFAULT_DATA_DIR: &str = "data";
-const DEFAULT_CONNECTIONS: usize = 2;
 const DEFAULT_SPILL_LIMIT: u64 = 20 << 30;
 const DEFAULT_QUERY_TIMEOUT: Duration = Duration::from_secs(300);
 /// The share of the machine's memory that queries may use together; the rest is for pulls, for results on
@@ -151,7 +150,7 @@ pub struct Settings {
     pub limits: Limits,
     pub log_format: LogFormat,
     pub log_level: String,
-    pub sources: Vec<ScheduledSource>,
+    pub sources: Vec<Arc<Source>>,
 }
 
 impl SettingsArgs {
@@ -172,10 +171,11 @@ impl SettingsArgs {
         };
         let mut sources = file.sources;
         for SourceArg { name, url } in self.sources {
-            let source = Source::new(&name, &url, TableSelection::default(), DEFAULT_CONNECTIONS)
+            let source = Source::new(&name, &url, SourceSettings::default())
                 .map_err(|error| SettingsError(error.to_string()))?;
-            sources.push(ScheduledSource { source: Arc::new(source), every: None });
+            sources.push(source);
         }
+        let sources: Vec<_> = sources.into_iter().map(Arc::new).collect();
         check_sources(&sources)?;
         Ok(Settings {
             listen: given.listen.or(filed.listen).map_or_else(|| address(DEFAULT_LISTEN), Ok)?,
@@ -191,15 +191,15 @@ impl SettingsArgs {
     }
 }
 
-fn check_sources(sources: &[ScheduledSource]) -> Result<(), SettingsError> {
+fn check_sources(sources: &[Arc<Source>]) -> Result<(), SettingsError> {
     if sources.is_empty() {
         return Err(SettingsError(
             "no source is given; use --source NAME=postgres://..., or [[source]] in the configuration file".to_owned(),
         ));
     }
-    for (index, scheduled) in sources.iter().enumerate() {
-        let name = scheduled.source.name();
-        if sources[..index].iter().any(|other| other.source.name() == name) {
+    for (index, source) in sources.iter().enumerate() {
+        let name = source.name();
+        if sources[..index].iter().any(|other| other.name() == name) {
             return Err(SettingsError(format!("two sources are named \"{name}\"; give one of them another name")));
         }
     }

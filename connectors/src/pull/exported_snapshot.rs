@@ -10,7 +10,7 @@ use sqlx::{ConnectOptions, Connection};
 use crate::as_of::{AsOf, Lsn};
 use crate::catalogue::{self, TableDescription};
 use crate::error::{Error, Result};
-use crate::source::{CONNECT_TIMEOUT, Source};
+use crate::source::Source;
 
 /// The time and WAL position *before* the snapshot is taken, so that whoever has seen a commit at or below
 /// that position finds it in the snapshot. A standby knows what it has replayed.
@@ -19,8 +19,9 @@ const POSITION: &str = "
            CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END::text";
 
 /// Timeouts of the role or the database must not end a pull half way. Which there are depends on the version.
+/// They hold for the transaction alone, because behind a pooler the session is somebody else's next.
 const WITHOUT_TIMEOUTS: &str = "
-    SELECT set_config(name, '0', false) FROM pg_catalog.pg_settings
+    SELECT set_config(name, '0', true) FROM pg_catalog.pg_settings
     WHERE name IN ('idle_in_transaction_session_timeout', 'statement_timeout', 'transaction_timeout')";
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -60,30 +61,37 @@ impl ExportedSnapshot {
     }
 }
 
-/// Statements with which a connection takes part in the snapshot.
-pub(super) fn import_statements(snapshot_id: &str) -> [String; 3] {
-    [
-        WITHOUT_TIMEOUTS.to_owned(),
-        BEGIN.to_owned(),
-        format!("SET TRANSACTION SNAPSHOT '{}'", snapshot_id.replace('\'', "''")),
-    ]
+/// Statements with which a connection takes part in the snapshot. Scans go from the first page to the last, by
+/// one process, so that rows come in the order of their places.
+pub(super) fn import_statements(snapshot_id: &str, lock_timeout: Duration) -> String {
+    format!(
+        "{BEGIN}; SET TRANSACTION SNAPSHOT '{}'; SET LOCAL lock_timeout = {}; SET LOCAL synchronize_seqscans = off; \
+         SET LOCAL max_parallel_workers_per_gather = 0; \
+         {WITHOUT_TIMEOUTS}",
+        snapshot_id.replace('\'', "''"),
+        lock_timeout.as_millis(),
+    )
 }
 
 async fn connect(source: &Source, options: &PgConnectOptions) -> Result<PgConnection> {
-    match tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await {
+    match tokio::time::timeout(source.settings().connect_timeout, options.connect()).await {
         Ok(connected) => connected.map_err(|cause| unreachable(source, cause)),
         Err(_) => Err(Error::Source {
             source_name: source.name().to_owned(),
-            message: format!("{} did not answer within {} s", source.location(), CONNECT_TIMEOUT.as_secs()),
+            message: format!(
+                "{} did not answer within {} s",
+                source.location(),
+                source.settings().connect_timeout.as_secs()
+            ),
             cause: None,
         }),
     }
 }
 
 async fn begin(connection: &mut PgConnection) -> Result<(AsOf, String), sqlx::Error> {
-    sqlx::raw_sql(WITHOUT_TIMEOUTS).execute(&mut *connection).await?;
     let (micros, lsn): (i64, Option<String>) = sqlx::query_as(POSITION).fetch_one(&mut *connection).await?;
     sqlx::raw_sql(BEGIN).execute(&mut *connection).await?;
+    sqlx::raw_sql(WITHOUT_TIMEOUTS).execute(&mut *connection).await?;
     let (id,): (String,) = sqlx::query_as("SELECT pg_export_snapshot()").fetch_one(&mut *connection).await?;
     let time = DateTime::<Utc>::from_timestamp_micros(micros).unwrap_or_default();
     let lsn = lsn.and_then(|lsn| lsn.parse().ok()).unwrap_or(Lsn::UNKNOWN);

@@ -1,75 +1,114 @@
 //! `numeric` in PostgreSQL's binary format: four 16-bit numbers (how many digits, the weight of the first, the
 //! sign, the display scale), then the digits in base 10,000 (`numeric_send` in PostgreSQL's numeric.c).
 
-use super::builder::CellError;
+use arrow::datatypes::i256;
+
+use super::cell_error::CellError;
 
 const HEADER_BYTES: usize = 8;
 const DIGIT_BYTES: usize = 2;
-const BASE: i128 = 10_000;
+const BASE: i64 = 10_000;
 /// Decimal digits of a digit in base 10,000.
 const DIGITS_IN_BASE: i32 = 4;
+/// As many digits in base 10,000 fit into 64 bits, with room for two more.
+const FAST_DIGITS: usize = 4;
+/// Powers of ten by which 64 bits of [`FAST_DIGITS`] may be multiplied within 128 bits.
+const FAST_EXPONENT: i32 = 18;
 const POSITIVE: u16 = 0x0000;
 const NEGATIVE: u16 = 0x4000;
 const NAN: u16 = 0xC000;
 
-/// The value as a whole number of units of `10^-scale`.
-///
-/// # Errors
-/// When it is NaN or infinite, or has more decimals or digits than the type allows.
-pub(super) fn unscaled(bytes: &[u8], scale: i8) -> Result<i128, CellError> {
-    let (header, digits) = bytes.split_at_checked(HEADER_BYTES).ok_or_else(malformed)?;
-    let word = |index: usize| u16::from_be_bytes([header[index * 2], header[index * 2 + 1]]);
-    let (count, weight, sign) = (usize::from(word(0)), i32::from(word(1) as i16), word(2));
-    if digits.len() != count * DIGIT_BYTES {
-        return Err(malformed());
-    }
-    let magnitude = magnitude(digits, weight, i32::from(scale))?;
-    match sign {
-        POSITIVE => Ok(magnitude),
-        NEGATIVE => Ok(-magnitude),
-        NAN => Err(CellError::Value("NaN has no place in an Arrow decimal".to_owned())),
-        _ => Err(CellError::Value("infinity has no place in an Arrow decimal".to_owned())),
-    }
+/// A value as it was sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Numeric<'a> {
+    digits: &'a [[u8; DIGIT_BYTES]],
+    /// The first digit counts `10000^weight`.
+    weight: i32,
+    negative: bool,
+    /// Decimals that PostgreSQL prints; no digit is beyond them.
+    pub(super) display_scale: i32,
 }
 
-fn magnitude(digits: &[u8], weight: i32, scale: i32) -> Result<i128, CellError> {
-    let digit = |pair: &[u8]| i128::from(u16::from_be_bytes([pair[0], pair[1]]));
-    let Some((whole, last)) = digits.len().checked_sub(DIGIT_BYTES).map(|end| digits.split_at(end)) else {
-        return Ok(0);
-    };
-    let mut value = 0_i128;
-    for pair in whole.chunks_exact(DIGIT_BYTES) {
-        value = value * BASE + digit(pair);
-    }
-    // The decimal exponent of the last digit, once the scale's decimals are part of the whole number.
-    let count = (digits.len() / DIGIT_BYTES) as i32;
-    let exponent = DIGITS_IN_BASE * (weight - count + 1) + scale;
-    let (shift, last) = if exponent >= 0 {
-        (DIGITS_IN_BASE, digit(last))
-    } else {
-        let cut = power_of_ten(-exponent)?;
-        if digit(last) % cut != 0 {
-            return Err(CellError::Value("a numeric has more decimals than its column".to_owned()));
+impl<'a> Numeric<'a> {
+    /// # Errors
+    /// When it is NaN or infinite, which no decimal is.
+    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, CellError> {
+        let (header, digits) = bytes.split_at_checked(HEADER_BYTES).ok_or(CellError::Malformed)?;
+        let word = |index: usize| u16::from_be_bytes([header[index * 2], header[index * 2 + 1]]);
+        let (digits, rest) = digits.as_chunks();
+        let negative = match word(2) {
+            POSITIVE => false,
+            NEGATIVE => true,
+            NAN => return Err(CellError::Unrepresentable("NaN has no place in a decimal")),
+            _ => return Err(CellError::Unrepresentable("infinity has no place in a decimal")),
+        };
+        if digits.len() != usize::from(word(0)) || !rest.is_empty() {
+            return Err(CellError::Malformed);
         }
-        (DIGITS_IN_BASE + exponent, digit(last) / cut)
-    };
-    value
-        .checked_mul(power_of_ten(shift)?)
-        .and_then(|value| value.checked_add(last))
-        .and_then(|value| value.checked_mul(10_i128.checked_pow(exponent.max(0) as u32)?))
-        .ok_or_else(|| CellError::Value("a numeric has more than 38 digits".to_owned()))
-}
+        Ok(Self { digits, weight: i32::from(word(1) as i16), negative, display_scale: i32::from(word(3)) })
+    }
 
-/// Powers that cut a digit in base 10,000; a digit that is cut off whole is not of the column's scale.
-fn power_of_ten(exponent: i32) -> Result<i128, CellError> {
-    match exponent {
-        0..=DIGITS_IN_BASE => Ok(10_i128.pow(exponent as u32)),
-        _ => Err(malformed()),
+    /// Decimal digits before the point.
+    pub(super) fn integer_digits(&self) -> i32 {
+        match self.digits.first() {
+            Some(first) if self.weight >= 0 => {
+                let first = i32::from(u16::from_be_bytes(*first)).checked_ilog10().map_or(0, |log| log as i32 + 1);
+                self.weight * DIGITS_IN_BASE + first
+            }
+            _ => 0,
+        }
+    }
+
+    /// The value in units of `10^-scale`, within 38 digits.
+    pub(super) fn unscaled(&self, scale: i32) -> Result<i128, CellError> {
+        let exponent = self.exponent(scale);
+        if self.digits.len() <= FAST_DIGITS && (-DIGITS_IN_BASE..=FAST_EXPONENT).contains(&exponent) {
+            let value = self.digits.iter().fold(0_i64, |value, digit| value * BASE + i64::from(base_digit(digit)));
+            let value = match exponent {
+                0.. => i128::from(value) * 10_i128.pow(exponent as u32),
+                _ => i128::from(without_zeros(value, -exponent)?),
+            };
+            return Ok(if self.negative { -value } else { value });
+        }
+        self.unscaled_wide(scale)?.to_i128().ok_or(CellError::Malformed)
+    }
+
+    /// The value in units of `10^-scale`, within 76 digits.
+    pub(super) fn unscaled_wide(&self, scale: i32) -> Result<i256, CellError> {
+        let Some((last, whole)) = self.digits.split_last() else { return Ok(i256::ZERO) };
+        let whole = whole.iter().try_fold(i256::ZERO, |value, digit| {
+            shifted(value, DIGITS_IN_BASE)?.checked_add(i256::from_i128(i128::from(base_digit(digit))))
+        });
+        let exponent = self.exponent(scale);
+        // Of the last digit, only as much as the scale has room for: the rest is zeros.
+        let cut = (-exponent).clamp(0, DIGITS_IN_BASE);
+        let kept = without_zeros(i64::from(base_digit(last)), cut)?;
+        let value = whole
+            .and_then(|whole| shifted(whole, DIGITS_IN_BASE - cut)?.checked_add(i256::from_i128(i128::from(kept))))
+            .and_then(|value| shifted(value, exponent.max(0)))
+            .ok_or(CellError::Malformed)?;
+        Ok(if self.negative { value.wrapping_neg() } else { value })
+    }
+
+    /// The power of ten that the last digit counts, in units of `10^-scale`.
+    fn exponent(&self, scale: i32) -> i32 {
+        DIGITS_IN_BASE * (self.weight - self.digits.len() as i32 + 1) + scale
     }
 }
 
-fn malformed() -> CellError {
-    CellError::Value("a numeric that is not in PostgreSQL's binary format".to_owned())
+fn base_digit(bytes: &[u8; DIGIT_BYTES]) -> u16 {
+    u16::from_be_bytes(*bytes)
+}
+
+/// `value / 10^count`, which must leave nothing: a numeric has no more decimals than its column.
+fn without_zeros(value: i64, count: i32) -> Result<i64, CellError> {
+    let power = 10_i64.pow(count as u32);
+    if value % power == 0 { Ok(value / power) } else { Err(CellError::Malformed) }
+}
+
+/// `value * 10^exponent`.
+pub(super) fn shifted(value: i256, exponent: i32) -> Option<i256> {
+    i256::from_i128(10).checked_pow(exponent as u32).and_then(|power| value.checked_mul(power))
 }
 
 #[cfg(test)]
@@ -79,6 +118,12 @@ mod tests {
     fn numeric(weight: i16, sign: u16, digits: &[u16]) -> Vec<u8> {
         let header = [digits.len() as u16, weight as u16, sign, 0];
         header.iter().chain(digits).flat_map(|word| word.to_be_bytes()).collect()
+    }
+
+    fn unscaled(bytes: &[u8], scale: i32) -> Result<i128, CellError> {
+        let numeric = Numeric::parse(bytes)?;
+        assert_eq!(numeric.unscaled_wide(scale)?.to_i128(), Some(numeric.unscaled(scale)?));
+        numeric.unscaled(scale)
     }
 
     #[test]
@@ -107,15 +152,21 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
-        for bytes in [
-            numeric(0, NAN, &[]),
-            numeric(0, 0xD000, &[]),
-            numeric(-1, POSITIVE, &[1]),
-            numeric(12, POSITIVE, &[1]),
-            vec![0, 1, 2],
-        ] {
-            assert!(unscaled(&bytes, 2).is_err(), "{bytes:?}");
+    fn digits_before_the_point_are_counted() {
+        for (weight, digits, expected) in [(0, vec![7], 1), (1, vec![12, 3456], 6), (-1, vec![5], 0), (0, vec![], 0)] {
+            let bytes = numeric(weight, POSITIVE, &digits);
+            assert_eq!(Numeric::parse(&bytes).unwrap().integer_digits(), expected);
         }
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused() {
+        for bytes in [numeric(0, NAN, &[]), numeric(0, 0xD000, &[])] {
+            assert!(matches!(Numeric::parse(&bytes), Err(CellError::Unrepresentable(_))), "{bytes:?}");
+        }
+        for bytes in [vec![0, 1, 2], numeric(0, POSITIVE, &[1])[..9].to_vec()] {
+            assert!(matches!(Numeric::parse(&bytes), Err(CellError::Malformed)), "{bytes:?}");
+        }
+        assert_eq!(unscaled(&numeric(-1, POSITIVE, &[1]), 2), Err(CellError::Malformed));
     }
 }

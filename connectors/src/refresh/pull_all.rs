@@ -1,176 +1,366 @@
-//! The part of a refresh that blocks: partitions of all tables in one queue, the largest table first, and
-//! as many workers as the source may have connections. Each worker writes what its reader reads.
+//! The part of a refresh that blocks: as many connections as the source may have take units of work, each
+//! with a thread that reads and decodes and one that encodes and writes, so that PostgreSQL never waits for
+//! a disk.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::{Observer, Outcome, RefreshEvent};
-use crate::as_of::AsOf;
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+use tokio::runtime::Handle;
+
+use super::compare::{Comparison, Difference};
+use super::job::{RelationJob, Strategy, TableJob};
+use super::partition_files::PartitionFiles;
+use super::watermark::Watermark;
+use super::work_queue::{Unit, Work, WorkQueue};
+use super::{Observer, RefreshEvent};
 use crate::error::{Error, Result};
-use crate::pull::{PageRange, PartitionReader, TablePlan};
-use crate::snapshot::{FileEntry, PartitionWriter, Staging, TableEntry};
+use crate::pull::{PLACE_PAGE_SHIFT, PageRange, PullFailure, PulledBatch, Selection, Session};
+use crate::snapshot::{FileEntry, SnapshotStore, Staging};
 use crate::source::Source;
+
+/// Batches that wait between the reader and the writer of a connection.
+const QUEUED_BATCHES: usize = 2;
+/// Rows that one query asks for by their places.
+const PLACES_PER_QUERY: usize = 20_000;
+/// When more than one row of so many has changed, all are read: one scan is faster than that many look-ups.
+const CHANGED_SHARE: u64 = 4;
 
 pub(super) struct PullAll {
     pub(super) source: Arc<Source>,
     pub(super) snapshot_id: String,
-    pub(super) as_of: AsOf,
-    pub(super) staging: Staging,
-    pub(super) plans: Vec<Arc<TablePlan>>,
+    pub(super) store: Arc<SnapshotStore>,
+    pub(super) staging: Arc<Staging>,
+    pub(super) jobs: Vec<TableJob>,
+    /// The beginning of the names of its files.
+    pub(super) prefix: String,
     pub(super) observer: Arc<Observer>,
     pub(super) cancelled: Arc<AtomicBool>,
+    pub(super) runtime: Handle,
 }
 
-/// A partition that waits for a worker; the indices are those of the table and of the partition in it.
-struct Unit {
-    table: usize,
-    partition: usize,
-    range: PageRange,
+/// What was read of a table.
+#[derive(Debug, Default)]
+pub(super) struct Pulled {
+    pub(super) relations: Vec<PulledRelation>,
+    /// The largest value of the watermark column among the rows that were read.
+    pub(super) watermark: Option<i128>,
 }
 
-/// What the workers share.
-struct Shared {
-    queue: VecDeque<Unit>,
-    /// For every table its files, or the first error.
-    tables: Vec<Result<Vec<(usize, FileEntry)>>>,
-    /// What ends the refresh as a whole.
-    fatal: Option<Error>,
+/// What was read of a relation.
+#[derive(Debug, Default)]
+pub(super) struct PulledRelation {
+    /// New files, by the number of the partition.
+    pub(super) files: Vec<(usize, Vec<FileEntry>)>,
+    pub(super) difference: Difference,
+    /// It was read whole after all, because too much had changed.
+    pub(super) whole: bool,
+    comparisons: usize,
+}
+
+/// How far a table is, or why it failed.
+type Progress = Mutex<Result<Pulled, PullFailure>>;
+
+/// From the thread that reads to the one that writes.
+enum Message {
+    Begin { table: usize, relation: usize, partition: usize },
+    Batch(PulledBatch),
+    End,
+}
+
+/// What all threads share.
+struct Shared<'a> {
+    pull: &'a PullAll,
+    queue: WorkQueue,
+    tables: Vec<Progress>,
+    fatal: Mutex<Option<Error>>,
 }
 
 impl PullAll {
-    /// Pulls every plan's table. The outcomes are in the plans' order.
-    pub(super) fn run(self) -> Result<(Staging, Vec<Outcome>)> {
-        let shared = Mutex::new(Shared {
-            queue: self.units(),
-            tables: self.plans.iter().map(|_| Ok(vec![])).collect(),
-            fatal: None,
-        });
+    /// Pulls every job's table. The outcomes are in the jobs' order.
+    pub(super) fn run(&self) -> Result<Vec<Result<Pulled, PullFailure>>> {
+        let shared = Shared {
+            pull: self,
+            queue: WorkQueue::new(self.first_units()),
+            tables: self.jobs.iter().map(|job| Mutex::new(Ok(Pulled::of(job)))).collect(),
+            fatal: Mutex::default(),
+        };
         thread::scope(|scope| {
-            for _ in 0..self.source.connections() {
-                scope.spawn(|| self.work(&shared));
+            for _ in 0..self.source.settings().connections.max(1) {
+                let (sender, receiver) = sync_channel(QUEUED_BATCHES);
+                scope.spawn(|| Shared::read_units(&shared, sender));
+                scope.spawn(|| Shared::write_files(&shared, receiver));
             }
         });
-        let shared = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Some(error) = shared.fatal {
+        if let Some(error) = shared.fatal.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(error);
         }
-        let outcomes = self
-            .plans
-            .iter()
-            .zip(shared.tables)
-            .map(|(plan, files)| Outcome {
-                table: plan.name().clone(),
-                result: files.map(|files| entry(plan, files, self.as_of)),
-            })
-            .collect();
-        Ok((self.staging, outcomes))
+        Ok(shared.tables.into_iter().map(|table| table.into_inner().unwrap_or_else(PoisonError::into_inner)).collect())
     }
 
-    fn units(&self) -> VecDeque<Unit> {
-        let mut order: Vec<usize> = (0..self.plans.len()).collect();
-        order.sort_by_key(|&table| std::cmp::Reverse(self.plans[table].description.pages));
-        order
-            .into_iter()
-            .flat_map(|table| {
-                let partitions = self.plans[table].partitions().into_iter().enumerate();
-                partitions.map(move |(partition, range)| Unit { table, partition, range })
-            })
-            .collect()
-    }
-
-    /// Reads partitions until none is left. The end of a file is encoded and made durable while PostgreSQL
-    /// sends the first rows of the next partition.
-    fn work(&self, shared: &Mutex<Shared>) {
-        let mut ending: Option<(Unit, Result<Option<PartitionWriter>>)> = None;
-        while let Some(unit) = self.next_unit(shared) {
-            let reader = PartitionReader::start(&self.source, &self.snapshot_id, &self.plans[unit.table], unit.range);
-            if let Some((unit, written)) = ending.take() {
-                finish(shared, &unit, written);
-            }
-            let written = reader.and_then(|reader| self.write(&unit, reader, shared));
-            ending = Some((unit, written));
-        }
-        if let Some((unit, written)) = ending {
-            finish(shared, &unit, written);
-        }
-    }
-
-    /// The next partition of a table that has not failed; none once the refresh has.
-    fn next_unit(&self, shared: &Mutex<Shared>) -> Option<Unit> {
-        let mut shared = lock(shared);
-        if shared.fatal.is_some() {
-            return None;
-        }
-        while let Some(unit) = shared.queue.pop_front() {
-            if shared.tables[unit.table].is_ok() {
-                return Some(unit);
+    /// The largest relations come first, so that the last units are small ones.
+    fn first_units(&self) -> Vec<Unit> {
+        let mut units: Vec<(u64, Unit)> = vec![];
+        for (table, job) in self.jobs.iter().enumerate() {
+            for (relation, RelationJob { relation: known, strategy, .. }) in job.relations.iter().enumerate() {
+                let in_parts = known.kind.has_heap() && job.plan.description.readable;
+                let work = match strategy {
+                    Strategy::Newer(condition) => Work::Read { condition: condition.clone(), partition: 0 },
+                    Strategy::Whole | Strategy::Changed if in_parts => Work::Measure,
+                    Strategy::Whole | Strategy::Changed => Work::Read { condition: String::new(), partition: 0 },
+                };
+                units.push((known.estimated_pages, Unit { table, relation, work }));
             }
         }
-        None
+        units.sort_by_key(|(pages, _)| std::cmp::Reverse(*pages));
+        units.into_iter().map(|(_, unit)| unit).collect()
+    }
+}
+
+impl Pulled {
+    fn of(job: &TableJob) -> Self {
+        Self { relations: job.relations.iter().map(|_| PulledRelation::default()).collect(), watermark: None }
+    }
+}
+
+impl Shared<'_> {
+    /// Takes units until none is left, with one connection for all of them.
+    fn read_units(&self, output: SyncSender<Message>) {
+        let _runtime = self.pull.runtime.enter();
+        let mut session = None;
+        while let Some(unit) = self.queue.next() {
+            let following = if self.is_stopped(unit.table) {
+                Err(Error::Cancelled.into())
+            } else {
+                self.read_unit(&unit, &mut session, &output)
+            };
+            let following = following.unwrap_or_else(|failure| {
+                self.fail(unit.table, failure);
+                vec![]
+            });
+            self.queue.done(following);
+        }
     }
 
-    /// Writes what the reader reads; an empty partition has no file.
-    fn write(&self, unit: &Unit, reader: PartitionReader, shared: &Mutex<Shared>) -> Result<Option<PartitionWriter>> {
-        let plan = &self.plans[unit.table];
-        let mut writer: Option<PartitionWriter> = None;
-        while let Some(batch) = reader.next_batch() {
-            if self.is_stopped(unit, shared) {
+    /// Does one unit, and says which come of it.
+    fn read_unit(
+        &self,
+        unit: &Unit,
+        session: &mut Option<Session>,
+        output: &SyncSender<Message>,
+    ) -> Result<Vec<Unit>, PullFailure> {
+        let session = match session {
+            Some(session) => session,
+            None => session.insert(Session::open(&self.pull.source, &self.pull.snapshot_id)?),
+        };
+        match &unit.work {
+            Work::Measure => self.measure(unit, session),
+            Work::Compare(range) => self.compare(unit, *range, session),
+            Work::Read { condition, partition } => {
+                self.read(unit, condition, *partition, session, output)?;
+                Ok(vec![])
+            }
+        }
+    }
+
+    fn measure(&self, unit: &Unit, session: &mut Session) -> Result<Vec<Unit>, PullFailure> {
+        let job = &self.pull.jobs[unit.table];
+        let relation = &job.relations[unit.relation];
+        let ranges = PageRange::split(pages(session, job, relation.relation.oid)?);
+        if relation.strategy == Strategy::Changed {
+            self.with_relation(unit, |pulled| pulled.comparisons = ranges.len());
+            return Ok(ranges.into_iter().map(|range| unit.followed_by(Work::Compare(range))).collect());
+        }
+        Ok(whole(unit, ranges))
+    }
+
+    fn compare(&self, unit: &Unit, range: PageRange, session: &mut Session) -> Result<Vec<Unit>, PullFailure> {
+        let job = &self.pull.jobs[unit.table];
+        let relation = &job.relations[unit.relation];
+        let mut stored = vec![];
+        for (index, file) in relation.files.iter().enumerate() {
+            let reader = self.pull.store.read_file(file)?;
+            stored.push((index, self.pull.runtime.block_on(reader.versions(&range.places()))?));
+        }
+        let mut comparison = Comparison::new(stored);
+        let selection = Selection::row_versions(job.plan.name());
+        let query = selection.query(&relation.relation, &range.to_string());
+        session.read(&selection, &query, &mut |pulled: PulledBatch| {
+            if self.is_stopped(unit.table) {
                 return Err(Error::Cancelled);
             }
-            let output = match &mut writer {
-                Some(output) => output,
-                None => writer.insert(self.staging.create_file(unit.table, unit.partition, plan.schema.clone())?),
-            };
-            output.write(&batch)?;
-            (self.observer)(RefreshEvent::Advanced {
-                table: plan.name().clone(),
-                rows: batch.num_rows() as u64,
-                bytes: batch.get_array_memory_size() as u64,
-            });
+            if comparison.compare(&pulled.batch) {
+                return Ok(());
+            }
+            Err(Error::table(
+                job.plan.name(),
+                "its rows did not come in the order of their places; use mode = \"full\"",
+            ))
+        })?;
+        let difference = comparison.finish();
+        let is_last = self.with_relation(unit, |pulled| {
+            pulled.difference.merge(difference);
+            pulled.comparisons -= 1;
+            pulled.comparisons == 0
+        });
+        if is_last != Some(true) {
+            return Ok(vec![]);
         }
-        reader.finish()?;
-        Ok(writer)
+        self.fetch_changed(unit, session)
     }
 
-    fn is_stopped(&self, unit: &Unit, shared: &Mutex<Shared>) -> bool {
-        let shared = lock(shared);
-        self.cancelled.load(Ordering::Relaxed) || shared.fatal.is_some() || shared.tables[unit.table].is_err()
+    /// Once all ranges have been compared: the rows that have to be read.
+    fn fetch_changed(&self, unit: &Unit, session: &mut Session) -> Result<Vec<Unit>, PullFailure> {
+        let job = &self.pull.jobs[unit.table];
+        let relation = &job.relations[unit.relation];
+        let known: u64 = relation.files.iter().map(FileEntry::live_rows).sum();
+        let changed = self.with_relation(unit, |pulled| {
+            let changed = std::mem::take(&mut pulled.difference.changed);
+            pulled.whole = changed.len() as u64 > known / CHANGED_SHARE;
+            (changed, pulled.whole)
+        });
+        match changed {
+            Some((_, true)) => Ok(whole(unit, PageRange::split(pages(session, job, relation.relation.oid)?))),
+            Some((changed, false)) => {
+                let chunks = changed.chunks(PLACES_PER_QUERY).enumerate();
+                Ok(chunks
+                    .map(|(partition, places)| {
+                        unit.followed_by(Work::Read { condition: places_condition(places), partition })
+                    })
+                    .collect())
+            }
+            None => Ok(vec![]),
+        }
+    }
+
+    fn read(
+        &self,
+        unit: &Unit,
+        condition: &str,
+        partition: usize,
+        session: &mut Session,
+        output: &SyncSender<Message>,
+    ) -> Result<(), PullFailure> {
+        let job = &self.pull.jobs[unit.table];
+        let selection = &job.plan.selection;
+        let send = |message| output.send(message).map_err(|_| Error::Cancelled);
+        send(Message::Begin { table: unit.table, relation: unit.relation, partition })?;
+        let query = selection.query(&job.relations[unit.relation].relation, condition);
+        session.read(selection, &query, &mut |batch| {
+            if self.is_stopped(unit.table) { Err(Error::Cancelled) } else { send(Message::Batch(batch)) }
+        })?;
+        Ok(send(Message::End)?)
+    }
+
+    /// Writes what one connection's thread reads.
+    fn write_files(&self, input: Receiver<Message>) {
+        let mut open: Option<(usize, usize, usize, PartitionFiles<'_>)> = None;
+        for message in input {
+            match message {
+                // What was open and never ended was of a table that has failed.
+                Message::Begin { table, relation, partition } => {
+                    let name = format!("{}{table}-{relation}-{partition}", self.pull.prefix);
+                    let oid = self.pull.jobs[table].relations[relation].relation.oid;
+                    open = Some((table, relation, partition, PartitionFiles::new(&self.pull.staging, name, oid)));
+                }
+                Message::Batch(batch) => {
+                    let Some((table, _, _, files)) = &mut open else { continue };
+                    let table = *table;
+                    if let Err(error) = self.write(table, files, batch) {
+                        self.fail(table, error.into());
+                        open = None;
+                    }
+                }
+                Message::End => {
+                    let Some((table, relation, partition, files)) = open.take() else { continue };
+                    match files.finish() {
+                        Ok(files) => {
+                            if let Ok(pulled) = &mut *lock(&self.tables[table]) {
+                                pulled.relations[relation].files.push((partition, files));
+                            }
+                        }
+                        Err(error) => self.fail(table, error.into()),
+                    }
+                }
+            }
+        }
+    }
+
+    fn write(&self, table: usize, files: &mut PartitionFiles<'_>, pulled: PulledBatch) -> Result<()> {
+        let job = &self.pull.jobs[table];
+        let largest = job.watermark.as_ref().and_then(|known| Watermark::largest(pulled.batch.column(known.index)));
+        if largest.is_some()
+            && let Ok(pulled) = &mut *lock(&self.tables[table])
+        {
+            pulled.watermark = pulled.watermark.max(largest);
+        }
+        let (rows, bytes) = (pulled.batch.num_rows() as u64, pulled.batch.get_array_memory_size() as u64);
+        files.write(pulled)?;
+        (self.pull.observer)(RefreshEvent::Advanced { table: job.plan.name().clone(), rows, bytes });
+        Ok(())
+    }
+
+    /// Whether nothing more need be done for a table.
+    fn is_stopped(&self, table: usize) -> bool {
+        self.pull.cancelled.load(Ordering::Relaxed) || lock(&self.fatal).is_some() || lock(&self.tables[table]).is_err()
+    }
+
+    /// Notes the first failure of a table, or of the refresh.
+    fn fail(&self, table: usize, failure: PullFailure) {
+        match failure {
+            failure @ (PullFailure::NeedsText { .. } | PullFailure::Error(Error::Table { .. })) => {
+                let mut progress = lock(&self.tables[table]);
+                if progress.is_ok() {
+                    *progress = Err(failure);
+                }
+            }
+            // The table has failed elsewhere, and this part of it was stopped.
+            PullFailure::Error(Error::Cancelled) if lock(&self.tables[table]).is_err() => {}
+            PullFailure::Error(error) => {
+                lock(&self.fatal).get_or_insert(error);
+                self.queue.close();
+            }
+        }
+    }
+
+    fn with_relation<T>(&self, unit: &Unit, change: impl FnOnce(&mut PulledRelation) -> T) -> Option<T> {
+        match &mut *lock(&self.tables[unit.table]) {
+            Ok(pulled) => Some(change(&mut pulled.relations[unit.relation])),
+            Err(_) => None,
+        }
     }
 }
 
-/// Completes a partition's file, and notes it or what went wrong.
-fn finish(shared: &Mutex<Shared>, unit: &Unit, written: Result<Option<PartitionWriter>>) {
-    let file = written.and_then(|writer| writer.map(PartitionWriter::finish).transpose());
-    let Shared { tables, fatal, .. } = &mut *lock(shared);
-    match (file, &mut tables[unit.table]) {
-        (Ok(file), Ok(files)) => files.extend(file.map(|file| (unit.partition, file))),
-        // The table has failed in another partition, and this one was stopped or came too late.
-        (Ok(_) | Err(Error::Cancelled | Error::Table { .. }), Err(_)) => {}
-        (Err(error @ Error::Table { .. }), table) => *table = Err(error),
-        (Err(error), _) => {
-            fatal.get_or_insert(error);
-        }
-    }
+/// The pages of a heap as they are now. It waits for a lock, as the reading of the rows would.
+fn pages(session: &mut Session, job: &TableJob, oid: u32) -> Result<u64, PullFailure> {
+    let expression = format!("pg_catalog.pg_relation_size({oid}) / current_setting('block_size')::int8");
+    let selection = Selection::number(job.plan.name(), &expression);
+    let mut pages = 0;
+    session.read(&selection, &selection.select(), &mut |pulled: PulledBatch| {
+        pages = pulled.batch.column(0).as_primitive::<Int64Type>().values().first().copied().unwrap_or(0);
+        Ok(())
+    })?;
+    Ok(pages.unsigned_abs())
 }
 
-/// What is shared is changed in single assignments, so a panic elsewhere cannot leave it half changed.
-fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+fn whole(unit: &Unit, ranges: Vec<PageRange>) -> Vec<Unit> {
+    let ranges = ranges.into_iter().enumerate();
+    ranges.map(|(partition, range)| unit.followed_by(Work::Read { condition: range.to_string(), partition })).collect()
+}
+
+/// Rows by their places.
+fn places_condition(places: &[i64]) -> String {
+    let places: Vec<String> = places
+        .iter()
+        .map(|place| format!("\"({},{})\"", place >> PLACE_PAGE_SHIFT, place & ((1 << PLACE_PAGE_SHIFT) - 1)))
+        .collect();
+    format!("ctid = ANY ('{{{}}}'::tid[])", places.join(","))
+}
+
+/// What is shared is changed in single steps, so a panic elsewhere cannot leave it half changed.
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn entry(plan: &TablePlan, mut files: Vec<(usize, FileEntry)>, as_of: AsOf) -> TableEntry {
-    files.sort_by_key(|(partition, _)| *partition);
-    let description = &plan.description;
-    TableEntry {
-        name: description.name.clone(),
-        comment: description.comment.clone(),
-        schema: plan.schema.clone(),
-        primary_key: description.primary_key.clone(),
-        foreign_keys: description.foreign_keys.clone(),
-        as_of,
-        files: files.into_iter().map(|(_, file)| file).collect(),
-        stale: None,
-    }
 }

@@ -10,18 +10,20 @@ use datafusion::common::Result;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use object_store::ObjectStore;
 
-use super::manifest::Manifest;
+use super::deletes::Deletes;
+use super::manifest::{DeletesEntry, Manifest};
 use super::table::SnapshotTable;
 
 /// Builds the table providers of a manifest.
 pub(super) fn build(
     manifest: &Manifest,
+    deletes: impl Fn(&DeletesEntry) -> crate::Result<Deletes>,
     store: &Arc<dyn ObjectStore>,
     store_url: &ObjectStoreUrl,
 ) -> Result<Arc<dyn CatalogProviderList>> {
     let catalogs = MemoryCatalogProviderList::new();
     for entry in &manifest.tables {
-        let table = SnapshotTable::new(entry, Arc::clone(store), store_url.clone())?;
+        let table = SnapshotTable::new(entry, &deletes, Arc::clone(store), store_url.clone())?;
         let catalog = catalogs.catalog(&entry.name.catalog).unwrap_or_else(|| {
             let catalog: Arc<dyn CatalogProvider> = Arc::new(MemoryCatalogProvider::new());
             catalogs.register_catalog(entry.name.catalog.clone(), Arc::clone(&catalog));

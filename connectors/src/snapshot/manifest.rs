@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::statistics::ColumnRange;
 use crate::TableName;
 use crate::as_of::AsOf;
-use crate::catalogue::{ForeignKey, Key};
+use crate::catalogue::{ForeignKey, Key, Relation};
+use crate::pull::Digits;
 
 /// The version of this format; a manifest of another version is not read.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// All tables at one moment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -35,21 +36,47 @@ pub struct TableEntry {
     pub primary_key: Option<Key>,
     pub foreign_keys: Vec<ForeignKey>,
     pub as_of: AsOf,
+    /// The version of the manifest in which its rows last changed.
+    pub version: u64,
     pub files: Vec<FileEntry>,
+    /// What was read; a relation that is not among these is read whole.
+    pub relations: Vec<RelationEntry>,
+    /// What the columns were; files of another layout cannot be added to.
+    pub layout: String,
+    /// The largest value of the watermark column, for tables in that mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<String>,
+    /// Columns that come as text because of a value that they held, each with its PostgreSQL type.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needed_text: Vec<(String, String)>,
     /// Why the last refresh of this table failed, where the files are older than that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale: Option<String>,
 }
 
 impl TableEntry {
-    /// Rows of all files.
+    /// Rows of all files that have not been deleted.
     pub fn rows(&self) -> u64 {
-        self.files.iter().map(|file| file.rows).sum()
+        self.files.iter().map(FileEntry::live_rows).sum()
     }
 
     /// Bytes on disk of all files.
     pub fn bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.bytes).sum()
+        self.files.iter().map(|file| file.bytes + file.deletes.as_ref().map_or(0, |deletes| deletes.bytes)).sum()
+    }
+}
+
+/// A relation that a table's rows were read from: the table itself, or a leaf of a partitioned one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelationEntry {
+    pub oid: u32,
+    /// `pg_class.relfilenode`, which changes whenever places of rows do.
+    pub file_node: u32,
+}
+
+impl From<&Relation> for RelationEntry {
+    fn from(relation: &Relation) -> Self {
+        Self { oid: relation.oid, file_node: relation.file_node }
     }
 }
 
@@ -64,9 +91,38 @@ pub struct FileEntry {
     pub checksum: String,
     /// One for every column of the table's schema.
     pub columns: Vec<ColumnRange>,
-    /// The bitmap of rows that were deleted since the file was written. None is written yet.
+    /// The `oid` of the relation that its rows are of.
+    pub relation: u32,
+    /// For every column, the digits that its values need where the column's type follows them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub digits: Vec<Option<Digits>>,
+    /// The rows that were deleted or replaced since the file was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deletes: Option<String>,
+    pub deletes: Option<DeletesEntry>,
+}
+
+impl FileEntry {
+    /// What of it is in the data folder, relative to that.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.path.as_str()).chain(self.deletes.as_ref().map(|deletes| deletes.path.as_str()))
+    }
+
+    /// Rows that have not been deleted.
+    pub fn live_rows(&self) -> u64 {
+        self.rows - self.deletes.as_ref().map_or(0, |deletes| deletes.rows)
+    }
+}
+
+/// A bitmap of the positions of deleted rows in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletesEntry {
+    /// Relative to the data folder, with `/`.
+    pub path: String,
+    /// How many rows are deleted.
+    pub rows: u64,
+    pub bytes: u64,
+    /// xxHash64 of the bitmap's file, in hexadecimal.
+    pub checksum: String,
 }
 
 /// A table that a source has and that is not served, and why.

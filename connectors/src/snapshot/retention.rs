@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::layout::Layout;
+use super::manifest::FileEntry;
 use super::store::Snapshot;
 
 /// The newest versions that are always kept: the current one, and one to fall back on if it is damaged.
@@ -72,7 +73,7 @@ impl Retained {
             .versions
             .values()
             .flat_map(|version| &version.snapshot.manifest.tables)
-            .flat_map(|table| table.files.iter().map(|file| layout.file(&file.path)))
+            .flat_map(|table| table.files.iter().flat_map(FileEntry::paths).map(|path| layout.file(path)))
             .collect();
         for folder in layout.data_folders()? {
             let number = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());

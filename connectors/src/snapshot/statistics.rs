@@ -8,6 +8,8 @@ use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use parquet::file::metadata::ParquetMetaData;
 use serde::{Deserialize, Serialize};
 
+use super::manifest::FileEntry;
+
 /// NULLs and bounds of one column in one file. A bound is in Arrow's text form and exact, or absent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnRange {
@@ -31,16 +33,20 @@ pub(super) fn of_parquet(metadata: &ParquetMetaData, schema: &SchemaRef) -> Resu
         .collect())
 }
 
-/// What DataFusion is told about a file of `rows` rows.
-pub(super) fn for_planning(rows: u64, columns: &[ColumnRange], schema: &SchemaRef) -> Statistics {
-    let mut statistics = Statistics::new_unknown(schema).with_num_rows(Precision::Exact(rows as usize));
-    for ((known, range), field) in statistics.column_statistics.iter_mut().zip(columns).zip(schema.fields()) {
-        *known = ColumnStatistics {
+/// What DataFusion is told about a file, of which some rows may be deleted.
+pub(super) fn for_planning(file: &FileEntry, schema: &SchemaRef) -> Statistics {
+    let mut statistics = Statistics::new_unknown(schema).with_num_rows(Precision::Exact(file.live_rows() as usize));
+    // A deleted row may have been the smallest, or one of the NULLs.
+    let certainty =
+        |statistics: ColumnStatistics| if file.deletes.is_some() { statistics.to_inexact() } else { statistics };
+    let columns = file.columns.iter().zip(schema.fields());
+    for (known, (range, field)) in statistics.column_statistics.iter_mut().zip(columns) {
+        *known = certainty(ColumnStatistics {
             null_count: range.nulls.map_or(Precision::Absent, |nulls| Precision::Exact(nulls as usize)),
             min_value: scalar(range.min.as_deref(), field.data_type()),
             max_value: scalar(range.max.as_deref(), field.data_type()),
             ..ColumnStatistics::new_unknown()
-        };
+        });
     }
     statistics
 }

@@ -19,8 +19,10 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::catalog;
 use super::checksum;
+use super::deletes::Deletes;
+use super::file_reader::FileReader;
 use super::layout::{self, Layout};
-use super::manifest::{FORMAT, Manifest, RefusedTable, TableEntry};
+use super::manifest::{DeletesEntry, FORMAT, FileEntry, Manifest, RefusedTable, TableEntry};
 use super::retention::Retained;
 use super::writer::PartitionWriter;
 use crate::error::{Error, Result};
@@ -109,7 +111,7 @@ impl SnapshotStore {
             let wanted_whole = current.is_none();
             match load(&layout, version, wanted_whole) {
                 Ok(manifest) => {
-                    let snapshot = Arc::new(with_tables(manifest, &files, &url, layout.root())?);
+                    let snapshot = Arc::new(with_tables(manifest, &files, &url, &layout)?);
                     if wanted_whole {
                         retained.push(Arc::clone(&snapshot));
                         current = Some(snapshot);
@@ -125,7 +127,7 @@ impl SnapshotStore {
         retained.collect_garbage(&layout);
         let current = match current {
             Some(current) => current,
-            None => Arc::new(with_tables(Manifest::empty(), &files, &url, layout.root())?),
+            None => Arc::new(with_tables(Manifest::empty(), &files, &url, &layout)?),
         };
         let state = Mutex::new(State { current, retained });
         let store = Self { layout, files, url, state, committing: Arc::default(), _lock: lock };
@@ -152,6 +154,21 @@ impl SnapshotStore {
     /// Where the tables' files are: a URL, and the store that DataFusion is to use for it.
     pub fn object_store(&self) -> (&ObjectStoreUrl, Arc<dyn ObjectStore>) {
         (&self.url, Arc::clone(&self.files))
+    }
+
+    /// A reader of a file of a snapshot that the caller has pinned, or has written.
+    pub(crate) fn read_file(&self, file: &FileEntry) -> Result<FileReader> {
+        let deletes = file.deletes.as_ref().map(|entry| self.load_deletes(entry)).transpose()?;
+        Ok(FileReader { store: Arc::clone(&self.files), file: file.clone(), deletes })
+    }
+
+    /// The rows of a file that are deleted, if any are.
+    pub(crate) fn read_deletes(&self, file: &FileEntry) -> Result<Option<Arc<Deletes>>> {
+        file.deletes.as_ref().map(|entry| self.load_deletes(entry)).transpose()
+    }
+
+    fn load_deletes(&self, entry: &DeletesEntry) -> Result<Arc<Deletes>> {
+        load_deletes(&self.layout, entry).map(Arc::new)
     }
 
     /// Prepares the next version; waits for another refresh that is under way.
@@ -181,22 +198,41 @@ pub(crate) struct Staging {
 }
 
 impl Staging {
-    /// Starts the file of a partition of the `table`th table of this refresh.
-    pub(crate) fn create_file(&self, table: usize, partition: usize, schema: SchemaRef) -> Result<PartitionWriter> {
-        let relative = format!("{}/{table}-{partition}.parquet", self.folder);
-        PartitionWriter::create(self.store.layout.file(&relative), relative, schema)
+    /// Starts a file of this refresh; `name` must be its own. Its rows are of the relation of this oid.
+    pub(crate) fn create_file(&self, name: &str, relation: u32, schema: SchemaRef) -> Result<PartitionWriter> {
+        let relative = format!("{}/{name}.parquet", self.folder);
+        PartitionWriter::create(self.store.layout.file(&relative), relative, relation, schema)
+    }
+
+    /// Writes a bitmap of deleted rows; `name` must be its own.
+    pub(crate) fn write_deletes(&self, name: &str, deletes: &Deletes) -> Result<DeletesEntry> {
+        let relative = format!("{}/{name}.deletes", self.folder);
+        let path = self.store.layout.file(&relative);
+        let failed = |cause| Error::Storage { action: "cannot write", path: path.clone(), cause };
+        let bytes = deletes.to_bytes().map_err(failed)?;
+        let mut file = File::create_new(&path).map_err(failed)?;
+        file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(failed)?;
+        Ok(DeletesEntry {
+            path: relative,
+            rows: deletes.rows(),
+            bytes: bytes.len() as u64,
+            checksum: checksum::of_bytes(&bytes),
+        })
     }
 
     /// Makes the new tables current, all at once.
     pub(crate) fn commit(mut self, mut tables: Vec<TableEntry>, mut refused: Vec<RefusedTable>) -> Result<u64> {
         let store = &self.store;
         tables.sort_by(|left, right| left.name.cmp(&right.name));
+        for table in tables.iter_mut().filter(|table| table.version == 0) {
+            table.version = self.version;
+        }
         refused.sort_by(|left, right| left.name.cmp(&right.name));
         let manifest = Manifest { format: FORMAT, version: self.version, committed_at: Utc::now(), tables, refused };
         let data = store.layout.file(&self.folder);
         layout::sync_folder(&data)?;
         data.parent().map_or(Ok(()), layout::sync_folder)?;
-        let snapshot = with_tables(manifest, &store.files, &store.url, store.layout.root())?;
+        let snapshot = with_tables(manifest, &store.files, &store.url, &store.layout)?;
         store.layout.write_manifest(&snapshot.manifest)?;
 
         let snapshot = Arc::new(snapshot);
@@ -216,6 +252,15 @@ impl Drop for Staging {
             self.store.layout.remove_folder(&self.store.layout.file(&self.folder));
         }
     }
+}
+
+fn load_deletes(layout: &Layout, entry: &DeletesEntry) -> Result<Deletes> {
+    let path = layout.file(&entry.path);
+    let bytes = fs::read(&path).map_err(Error::storage("cannot read", &path))?;
+    if checksum::of_bytes(&bytes) != entry.checksum {
+        return Err(Error::Damaged { path, message: "its checksum does not match".to_owned() });
+    }
+    Deletes::from_bytes(&bytes).map_err(Error::storage("cannot read", &path))
 }
 
 /// Takes the folder's lock, which the operating system releases however the process ends.
@@ -279,10 +324,11 @@ fn with_tables(
     manifest: Manifest,
     files: &Arc<dyn ObjectStore>,
     url: &ObjectStoreUrl,
-    root: &Path,
+    layout: &Layout,
 ) -> Result<Snapshot> {
-    let catalogs =
-        catalog::build(&manifest, files, url).map_err(|cause| storage("cannot describe the tables of", root, cause))?;
+    let deletes = |entry: &DeletesEntry| load_deletes(layout, entry);
+    let catalogs = catalog::build(&manifest, deletes, files, url)
+        .map_err(|cause| storage("cannot describe the tables of", layout.root(), cause))?;
     Ok(Snapshot { manifest, catalogs })
 }
 

@@ -11,21 +11,26 @@ use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::memory::DataSourceExec;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion_datasource::compute_all_files_statistics;
-use datafusion_datasource_parquet::CachedParquetFileReaderFactory;
+use datafusion_datasource_parquet::{CachedParquetFileReaderFactory, ParquetRowSelection};
 use object_store::ObjectStore;
 
-use super::manifest::TableEntry;
+use super::deletes::Deletes;
+use super::manifest::{DeletesEntry, TableEntry};
 use super::statistics;
+use super::stored_form::{from_stored, stored_schema};
 
 /// A table whose rows never change.
 #[derive(Debug)]
 pub(super) struct SnapshotTable {
     schema: SchemaRef,
+    /// The columns as the files have them.
+    stored_schema: SchemaRef,
     constraints: Constraints,
     statistics: Statistics,
     files: FileGroup,
@@ -34,19 +39,34 @@ pub(super) struct SnapshotTable {
 }
 
 impl SnapshotTable {
-    pub(super) fn new(entry: &TableEntry, store: Arc<dyn ObjectStore>, store_url: ObjectStoreUrl) -> Result<Self> {
+    /// The table of an entry; `deletes` gives the deleted rows of a file that has some.
+    pub(super) fn new(
+        entry: &TableEntry,
+        deletes: impl Fn(&DeletesEntry) -> crate::Result<Deletes>,
+        store: Arc<dyn ObjectStore>,
+        store_url: ObjectStoreUrl,
+    ) -> Result<Self> {
         let schema = in_memory_schema(&entry.schema);
-        let files = entry.files.iter().map(|file| {
-            let known = statistics::for_planning(file.rows, &file.columns, &schema);
-            PartitionedFile::new(file.path.clone(), file.bytes).with_statistics(Arc::new(known))
-        });
+        let stored_schema = stored_schema(&schema);
+        let mut files = vec![];
+        for file in &entry.files {
+            let known = statistics::for_planning(file, &stored_schema);
+            let mut partitioned = PartitionedFile::new(file.path.clone(), file.bytes).with_statistics(Arc::new(known));
+            if let Some(deleted) = &file.deletes {
+                let deleted = deletes(deleted).map_err(|error| DataFusionError::External(error.into()))?;
+                let selection = ParquetRowSelection::new(deleted.selection(file.rows));
+                partitioned = partitioned.with_extension(selection);
+            }
+            files.push(partitioned);
+        }
         let (mut groups, statistics) =
-            compute_all_files_statistics(vec![FileGroup::new(files.collect())], schema.clone(), true, false)?;
+            compute_all_files_statistics(vec![FileGroup::new(files)], stored_schema.clone(), true, false)?;
         Ok(Self {
             constraints: primary_key(entry),
             statistics,
             files: groups.pop().unwrap_or_default(),
             schema,
+            stored_schema,
             store,
             store_url,
         })
@@ -88,7 +108,7 @@ impl TableProvider for SnapshotTable {
         }
         let metadata_cache = state.runtime_env().cache_manager.get_file_metadata_cache();
         let readers = CachedParquetFileReaderFactory::new(Arc::clone(&self.store), metadata_cache);
-        let source = ParquetSource::new(self.schema.clone())
+        let source = ParquetSource::new(self.stored_schema.clone())
             .with_table_parquet_options(state.table_options().parquet.clone())
             .with_parquet_file_reader_factory(Arc::new(readers));
         let config = FileScanConfigBuilder::new(self.store_url.clone(), Arc::new(source))
@@ -98,7 +118,7 @@ impl TableProvider for SnapshotTable {
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();
-        Ok(DataSourceExec::from_data_source(config))
+        from_stored(DataSourceExec::from_data_source(config), &project_schema(&self.schema, projection)?)
     }
 }
 

@@ -13,6 +13,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use super::checksum::ChecksumWriter;
 use super::manifest::FileEntry;
 use super::statistics;
+use super::stored_form::{stored_schema, to_stored};
 use crate::error::{Error, Result};
 
 /// Rows of a row group: the unit that a scan skips or reads. A multiple of the reader's batch.
@@ -26,36 +27,55 @@ const BUFFER_BYTES: usize = 1 << 20;
 pub(crate) struct PartitionWriter {
     path: PathBuf,
     relative: String,
+    relation: u32,
     schema: SchemaRef,
+    stored_schema: SchemaRef,
     rows: u64,
     writer: ArrowWriter<ChecksumWriter<BufWriter<File>>>,
 }
 
 impl PartitionWriter {
-    /// Creates the file `path`, which the manifest will know as `relative`.
-    pub(super) fn create(path: PathBuf, relative: String, schema: SchemaRef) -> Result<Self> {
+    /// Creates the file `path`, which the manifest will know as `relative`, for rows of the relation of this oid.
+    pub(super) fn create(path: PathBuf, relative: String, relation: u32, schema: SchemaRef) -> Result<Self> {
         let file = File::create_new(&path).map_err(Error::storage("cannot create", &path))?;
         let output = ChecksumWriter::new(BufWriter::with_capacity(BUFFER_BYTES, file));
-        let writer = ArrowWriter::try_new(output, schema.clone(), Some(properties()))
+        let stored_schema = stored_schema(&schema);
+        let writer = ArrowWriter::try_new(output, stored_schema.clone(), Some(properties()))
             .map_err(|error| failed(&path, error.into()))?;
-        Ok(Self { path, relative, schema, rows: 0, writer })
+        Ok(Self { path, relative, relation, schema, stored_schema, rows: 0, writer })
+    }
+
+    /// The schema that its batches have.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
     }
 
     /// Appends a batch.
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.rows += batch.num_rows() as u64;
-        self.writer.write(batch).map_err(|error| failed(&self.path, error.into()))
+        let batch =
+            to_stored(batch, &self.stored_schema).map_err(|error| failed(&self.path, std::io::Error::other(error)))?;
+        self.writer.write(&batch).map_err(|error| failed(&self.path, error.into()))
     }
 
     /// Completes the file and makes it durable.
     pub(crate) fn finish(mut self) -> Result<FileEntry> {
         let metadata = self.writer.finish().map_err(|error| failed(&self.path, error.into()))?;
-        let columns = statistics::of_parquet(&metadata, &self.schema)
+        let columns = statistics::of_parquet(&metadata, &self.stored_schema)
             .map_err(|error| failed(&self.path, std::io::Error::other(error)))?;
         let output = self.writer.inner_mut();
         output.flush().and_then(|()| output.inner().get_ref().sync_all()).map_err(|cause| failed(&self.path, cause))?;
         let (bytes, checksum) = (output.bytes(), output.checksum());
-        Ok(FileEntry { path: self.relative, rows: self.rows, bytes, checksum, columns, deletes: None })
+        Ok(FileEntry {
+            path: self.relative,
+            rows: self.rows,
+            bytes,
+            checksum,
+            columns,
+            relation: self.relation,
+            digits: vec![],
+            deletes: None,
+        })
     }
 }
 

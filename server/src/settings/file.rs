@@ -1,21 +1,19 @@
 //! The configuration file: TOML, a `[server]` table and one `[[source]]` for each database. A key that is
 //! not known is an error, because a setting that is silently ignored is worse than none.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
-use rail_forge_connectors::{Source, TableSelection};
+use rail_forge_connectors::Source;
 use serde::Deserialize;
 
-use super::units::Period;
-use super::{DEFAULT_CONNECTIONS, ServerSettings, SettingsError};
-use crate::refresher::ScheduledSource;
+use super::source::SourceTable;
+use super::{ServerSettings, SettingsError};
 
 /// What a file says.
 #[derive(Debug, Default)]
 pub(super) struct File {
     pub(super) server: ServerSettings,
-    pub(super) sources: Vec<ScheduledSource>,
+    pub(super) sources: Vec<Source>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -23,43 +21,6 @@ pub(super) struct File {
 struct Document {
     server: ServerSettings,
     source: Vec<SourceTable>,
-}
-
-/// One `[[source]]`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SourceTable {
-    name: String,
-    url: Option<String>,
-    url_file: Option<PathBuf>,
-    url_env: Option<String>,
-    schemas: Option<Vec<String>>,
-    #[serde(default)]
-    exclude: Vec<String>,
-    connections: Option<usize>,
-    refresh: Option<RefreshTable>,
-}
-
-impl std::fmt::Debug for SourceTable {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("SourceTable").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RefreshTable {
-    #[serde(default)]
-    mode: Mode,
-    every: Option<Period>,
-}
-
-/// How tables are refreshed: each time whole.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Mode {
-    #[default]
-    Full,
 }
 
 /// Reads a file.
@@ -73,7 +34,7 @@ pub(super) fn read(path: &Path) -> Result<File, SettingsError> {
     let sources = document
         .source
         .into_iter()
-        .map(|table| source(table, path.parent().unwrap_or(Path::new("."))))
+        .map(|table| table.resolve(path.parent().unwrap_or(Path::new("."))))
         .collect::<Result<_, _>>()
         .map_err(wrong)?;
     Ok(File { server: document.server, sources })
@@ -85,34 +46,5 @@ fn describe(error: &toml::de::Error, text: &str) -> String {
     match line {
         Some(line) => format!("line {line}: {}", error.message()),
         None => error.message().to_owned(),
-    }
-}
-
-fn source(table: SourceTable, folder: &Path) -> Result<ScheduledSource, String> {
-    let url = url(&table, folder)?;
-    let mut selection = TableSelection { exclude: table.exclude, ..TableSelection::default() };
-    if let Some(schemas) = table.schemas {
-        selection.schemas = schemas;
-    }
-    let connections = table.connections.unwrap_or(DEFAULT_CONNECTIONS);
-    let source = Source::new(&table.name, &url, selection, connections).map_err(|error| error.to_string())?;
-    let every = table.refresh.and_then(|RefreshTable { mode: Mode::Full, every }| every);
-    Ok(ScheduledSource { source: Arc::new(source), every: every.map(|Period(every)| every) })
-}
-
-/// The URL, from the one place that is given.
-fn url(table: &SourceTable, folder: &Path) -> Result<String, String> {
-    let name = &table.name;
-    match (&table.url, &table.url_file, &table.url_env) {
-        (Some(url), None, None) => Ok(url.clone()),
-        (None, Some(file), None) => {
-            let path = folder.join(file);
-            std::fs::read_to_string(&path)
-                .map(|url| url.trim().to_owned())
-                .map_err(|error| format!("source \"{name}\": url_file {}: {error}", path.display()))
-        }
-        (None, None, Some(variable)) => std::env::var(variable)
-            .map_err(|_| format!("source \"{name}\": url_env: the environment has no variable {variable}")),
-        _ => Err(format!("source \"{name}\": give exactly one of url, url_file and url_env")),
     }
 }

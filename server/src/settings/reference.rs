@@ -33,8 +33,34 @@ One `[[source]]` for each database. `--source NAME=URL` and `RAIL_FORGE_SOURCE` 
 | `url`, `url_file`, `url_env` | Where the database is: a URL, a file that holds it, or the name of an environment variable that does. Exactly one. |
 | `schemas` | The schemas that are served. Default: `[\"public\"]`. |
 | `exclude` | Names of tables to leave out; `*` stands for any characters. Default: none. |
-| `connections` | Connections that a refresh may use beside the one that holds its snapshot. Default: 2. |
-| `refresh` | `{ mode = \"full\", every = \"5m\" }`: how tables are refreshed, and how often. Without `every`, when asked. |
+| `connections` | Connections that read rows for refreshes, beside the one of each refresh that holds its snapshot. Default: 2. |
+| `reader` | Who reads rows: `auto`, `copy` (COPY in binary, the fastest) or `connectorx`. Default: `auto`, which is `copy`. |
+| `unrepresentable` | What becomes of values that have no place in Arrow (NaN and infinity as a decimal, infinite dates, timestamps and intervals, those beyond Arrow's range, 24:00:00): `error` refuses the table and names the row, `null` makes them NULL. Default: `error`. |
+| `connect_timeout` | How long a connection may take. Default: 10s. |
+| `lock_timeout` | How long a refresh waits for a table that somebody has locked. Default: 10s. |
+| `refresh` | How tables are refreshed, and how often; see below. Default: `{ mode = \"full\" }`. |
+| `tables` | Settings of single tables, by `schema.table` or a pattern with `*`; see below. |
+
+### Tables
+
+Keys of `[source.tables.\"schema.table\"]`. A name comes before a pattern, a longer pattern before a shorter one.
+
+| key | what it does |
+|---|---|
+| `refresh` | As that of the source. What it leaves out is as the source says. |
+| `text_columns` | Columns that come as the text that PostgreSQL prints. Default: those of types that Arrow has no place for. |
+
+### Refresh
+
+Keys of `refresh`. Tables of the same `every` and `jitter` are refreshed together, as one snapshot sees them.
+
+| key | what it does |
+|---|---|
+| `mode` | `full` reads every row; `watermark` the rows above the largest value of a column; `diff` the rows that have changed, and removes those that are gone; `live` keeps none and asks PostgreSQL at each query. Default: `full`. |
+| `every` | How often, for example `5m`. Without it, when asked. |
+| `jitter` | Up to so much is added to `every`, by chance. Default: none. |
+| `column` | For `watermark`: a number, date or timestamp that grows with every insert and update. |
+| `overlap` | For `watermark`: how far below the largest value rows are read again, for transactions that committed late: a time for dates and timestamps, a number for numbers. Default: 1m or 1000 with a primary key, none without. |
 
 ```toml
 [server]
@@ -46,6 +72,9 @@ name = \"shop\"
 url_env = \"SHOP_URL\"
 exclude = [\"django_session\", \"*_audit\"]
 refresh = { mode = \"full\", every = \"5m\" }
+
+[source.tables.\"public.orders\"]
+refresh = { mode = \"watermark\", column = \"updated_at\", every = \"10s\" }
 ```
 ";
 

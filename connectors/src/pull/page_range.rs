@@ -11,6 +11,9 @@ const PAGE_BYTES: u64 = 8192;
 /// More partitions than this would make more files than a scan profits from.
 const MAX_PARTITIONS: u64 = 256;
 
+/// A row's place is its page's number followed by 16 bits for its line in the page.
+pub(crate) const PLACE_PAGE_SHIFT: u32 = 16;
+
 /// A half-open range of heap pages; `None` is open, so that a first and a last range together see every row,
 /// also those on pages that were added after the pages were counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +23,12 @@ pub(crate) struct PageRange {
 }
 
 impl PageRange {
+    /// The places in it, as [`Cell::Place`](crate::column_type::Cell::Place) counts them.
+    pub(crate) fn places(self) -> std::ops::Range<i64> {
+        let place = |page: u64| (page << PLACE_PAGE_SHIFT) as i64;
+        self.from.map_or(0, place)..self.to.map_or(i64::MAX, place)
+    }
+
     /// The ranges that together cover a table of `pages` pages.
     pub(crate) fn split(pages: u64) -> Vec<Self> {
         let partitions = (pages * PAGE_BYTES).div_ceil(PARTITION_BYTES).clamp(1, MAX_PARTITIONS);
@@ -28,13 +37,13 @@ impl PageRange {
     }
 }
 
-/// The range as a `WHERE` clause, or as nothing where it is the whole table.
+/// The range as an SQL condition, or as nothing where it is the whole table.
 impl fmt::Display for PageRange {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let from = self.from.map(|page| format!("ctid >= '({page},0)'::tid"));
         let to = self.to.map(|page| format!("ctid < '({page},0)'::tid"));
         let bounds: Vec<String> = from.into_iter().chain(to).collect();
-        if bounds.is_empty() { Ok(()) } else { write!(formatter, " WHERE {}", bounds.join(" AND ")) }
+        formatter.write_str(&bounds.join(" AND "))
     }
 }
 
@@ -58,9 +67,9 @@ mod tests {
         assert_eq!(
             clauses,
             [
-                " WHERE ctid < '(8192,0)'::tid",
-                " WHERE ctid >= '(8192,0)'::tid AND ctid < '(16384,0)'::tid",
-                " WHERE ctid >= '(16384,0)'::tid",
+                "ctid < '(8192,0)'::tid",
+                "ctid >= '(8192,0)'::tid AND ctid < '(16384,0)'::tid",
+                "ctid >= '(16384,0)'::tid",
             ]
         );
     }

@@ -1,0 +1,427 @@
+//! Builds one column of a batch from cells in PostgreSQL's binary format, straight into Arrow's buffers.
+//! Refuses values that Arrow has no place for (infinite dates, NaN as a decimal) instead of rounding or
+//! clamping them; whether that is an error or a NULL is the source's choice.
+
+use std::sync::Arc;
+
+use arrow::array::builder::NullBufferBuilder;
+use arrow::array::{
+    ArrayRef, BinaryArray, BooleanArray, BooleanBufferBuilder, Date32Array, Decimal128Array, Decimal256Array,
+    Float32Array, Float64Array, Int16Array, Int32Array, Int64Array, IntervalMonthDayNanoArray, ListArray, StringArray,
+    Time64MicrosecondArray, TimestampMicrosecondArray, UInt32Array,
+};
+use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, IntervalMonthDayNano, i256};
+use arrow::error::ArrowError;
+use uuid::Uuid;
+
+use super::cell_error::CellError;
+use super::free_decimal::{Digits, FreeDecimal};
+use super::numeric::Numeric;
+use super::page_range::PLACE_PAGE_SHIFT;
+use crate::column_type::{Cell, ColumnPlan};
+use crate::source_settings::Unrepresentable;
+
+/// Microseconds of a day: `24:00:00`, which PostgreSQL allows and Arrow's time of day does not.
+const DAY_MICROS: i64 = 86_400_000_000;
+/// From PostgreSQL's epoch, 2000-01-01, to Arrow's, 1970-01-01.
+const EPOCH_DAYS: i32 = 10_957;
+const EPOCH_MICROS: i64 = EPOCH_DAYS as i64 * DAY_MICROS;
+const NANOS_IN_MICRO: i64 = 1_000;
+/// The only version of jsonb's binary format.
+const JSONB_VERSION: u8 = 1;
+const UUID_BYTES: usize = 16;
+/// An array's header: dimensions, flags and element type, then size and lower bound of one dimension.
+const ARRAY_HEADER_BYTES: usize = 12;
+
+/// Builds one column.
+#[derive(Debug)]
+pub(super) struct ColumnBuilder {
+    values: Values,
+    nulls: NullBufferBuilder,
+    data_type: DataType,
+    unrepresentable: Unrepresentable,
+}
+
+#[derive(Debug)]
+enum Values {
+    Bool(BooleanBufferBuilder),
+    Int16(Vec<i16>),
+    Int32(Vec<i32>),
+    Int64(Vec<i64>),
+    Place(Vec<i64>),
+    UInt32(Vec<u32>),
+    Float32(Vec<f32>),
+    Float64(Vec<f64>),
+    Decimal(Vec<i128>, i32),
+    WideDecimal(Vec<i256>, i32),
+    FreeDecimal(FreeDecimal),
+    Text(Bytes),
+    PaddedText(Bytes),
+    Jsonb(Bytes),
+    Uuid(Bytes),
+    Binary(Bytes),
+    Date(Vec<i32>),
+    Time(Vec<i64>),
+    Timestamp(Vec<i64>),
+    Interval(Vec<IntervalMonthDayNano>),
+    List(Box<ColumnBuilder>, Vec<i32>),
+}
+
+/// Values of any length, one behind the other.
+#[derive(Debug)]
+struct Bytes {
+    data: Vec<u8>,
+    ends: Vec<i32>,
+}
+
+impl Bytes {
+    fn with_capacity(rows: usize) -> Self {
+        Self { data: vec![], ends: Vec::with_capacity(rows) }
+    }
+
+    fn push(&mut self, value: &[u8]) {
+        self.data.extend_from_slice(value);
+        self.end();
+    }
+
+    /// Ends the value. A batch is sent long before it has as many bytes as a 32-bit offset can count.
+    fn end(&mut self) {
+        self.ends.push(self.data.len() as i32);
+    }
+
+    fn take(&mut self) -> (OffsetBuffer<i32>, arrow::buffer::Buffer) {
+        (offsets(&mut self.ends), std::mem::take(&mut self.data).into())
+    }
+}
+
+fn offsets(ends: &mut Vec<i32>) -> OffsetBuffer<i32> {
+    let mut all = Vec::with_capacity(ends.len() + 1);
+    all.push(0);
+    all.append(ends);
+    OffsetBuffer::new(all.into())
+}
+
+impl ColumnBuilder {
+    /// A builder for the column, with room for `rows` cells.
+    pub(super) fn new(plan: &ColumnPlan, unrepresentable: Unrepresentable, rows: usize) -> Self {
+        Self::of_cell(&plan.cell, plan.field.data_type(), unrepresentable, rows)
+    }
+
+    fn of_cell(cell: &Cell, data_type: &DataType, unrepresentable: Unrepresentable, rows: usize) -> Self {
+        let values = match cell {
+            Cell::Bool => Values::Bool(BooleanBufferBuilder::new(rows)),
+            Cell::Int16 => Values::Int16(Vec::with_capacity(rows)),
+            Cell::Int32 => Values::Int32(Vec::with_capacity(rows)),
+            Cell::Int64 => Values::Int64(Vec::with_capacity(rows)),
+            Cell::Place => Values::Place(Vec::with_capacity(rows)),
+            Cell::UInt32 => Values::UInt32(Vec::with_capacity(rows)),
+            Cell::Float32 => Values::Float32(Vec::with_capacity(rows)),
+            Cell::Float64 => Values::Float64(Vec::with_capacity(rows)),
+            Cell::Decimal { precision: ..=DECIMAL128_MAX_PRECISION, scale } => {
+                Values::Decimal(Vec::with_capacity(rows), i32::from(*scale))
+            }
+            Cell::Decimal { scale, .. } => Values::WideDecimal(Vec::with_capacity(rows), i32::from(*scale)),
+            Cell::FreeDecimal => Values::FreeDecimal(FreeDecimal::default()),
+            Cell::Text => Values::Text(Bytes::with_capacity(rows)),
+            Cell::PaddedText => Values::PaddedText(Bytes::with_capacity(rows)),
+            Cell::Jsonb => Values::Jsonb(Bytes::with_capacity(rows)),
+            Cell::Uuid => Values::Uuid(Bytes::with_capacity(rows)),
+            Cell::Binary => Values::Binary(Bytes::with_capacity(rows)),
+            Cell::Date => Values::Date(Vec::with_capacity(rows)),
+            Cell::Time => Values::Time(Vec::with_capacity(rows)),
+            Cell::Timestamp => Values::Timestamp(Vec::with_capacity(rows)),
+            Cell::Interval => Values::Interval(Vec::with_capacity(rows)),
+            Cell::List(element) => {
+                let element_type = match data_type {
+                    DataType::List(field) => field.data_type(),
+                    other => other,
+                };
+                let elements = Self::of_cell(element, element_type, unrepresentable, 0);
+                Values::List(Box::new(elements), Vec::with_capacity(rows))
+            }
+        };
+        Self { values, nulls: NullBufferBuilder::new(rows), data_type: data_type.clone(), unrepresentable }
+    }
+
+    /// Takes the next cell. After an error the builder is of no use.
+    pub(super) fn append(&mut self, cell: &[u8]) -> Result<(), CellError> {
+        match self.append_value(cell) {
+            Ok(()) => {
+                self.nulls.append_non_null();
+                Ok(())
+            }
+            Err(CellError::Unrepresentable(_)) if self.unrepresentable == Unrepresentable::Null => {
+                self.append_null();
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn append_value(&mut self, cell: &[u8]) -> Result<(), CellError> {
+        match &mut self.values {
+            Values::Bool(values) => values.append(cell == [1]),
+            Values::Int16(values) => values.push(i16::from_be_bytes(fixed(cell)?)),
+            Values::Int32(values) => values.push(i32::from_be_bytes(fixed(cell)?)),
+            Values::Int64(values) => values.push(i64::from_be_bytes(fixed(cell)?)),
+            Values::Place(values) => values.push(place(cell)?),
+            Values::UInt32(values) => values.push(u32::from_be_bytes(fixed(cell)?)),
+            Values::Float32(values) => values.push(f32::from_be_bytes(fixed(cell)?)),
+            Values::Float64(values) => values.push(f64::from_be_bytes(fixed(cell)?)),
+            Values::Decimal(values, scale) => values.push(Numeric::parse(cell)?.unscaled(*scale)?),
+            Values::WideDecimal(values, scale) => values.push(Numeric::parse(cell)?.unscaled_wide(*scale)?),
+            Values::FreeDecimal(values) => values.append(cell)?,
+            Values::Text(values) | Values::Binary(values) => values.push(cell),
+            Values::PaddedText(values) => values.push(without_padding(cell)),
+            Values::Jsonb(values) => match cell.split_first() {
+                Some((&JSONB_VERSION, text)) => values.push(text),
+                _ => return Err(CellError::Malformed),
+            },
+            Values::Uuid(values) => {
+                let uuid = Uuid::from_bytes(fixed::<UUID_BYTES>(cell)?);
+                let mut buffer = Uuid::encode_buffer();
+                values.push(uuid.hyphenated().encode_lower(&mut buffer).as_bytes());
+            }
+            Values::Date(values) => values.push(date(i32::from_be_bytes(fixed(cell)?))?),
+            Values::Time(values) => match i64::from_be_bytes(fixed(cell)?) {
+                DAY_MICROS => return Err(CellError::Unrepresentable("24:00:00 is not a time of day in Arrow")),
+                micros => values.push(micros),
+            },
+            Values::Timestamp(values) => values.push(timestamp(i64::from_be_bytes(fixed(cell)?))?),
+            Values::Interval(values) => values.push(interval(cell)?),
+            Values::List(elements, ends) => {
+                append_elements(elements, cell)?;
+                ends.push(elements.len() as i32);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn append_null(&mut self) {
+        match &mut self.values {
+            Values::Bool(values) => values.append(false),
+            Values::Int16(values) => values.push(0),
+            Values::Int32(values) | Values::Date(values) => values.push(0),
+            Values::Int64(values) | Values::Place(values) | Values::Time(values) | Values::Timestamp(values) => {
+                values.push(0);
+            }
+            Values::UInt32(values) => values.push(0),
+            Values::Float32(values) => values.push(0.0),
+            Values::Float64(values) => values.push(0.0),
+            Values::Decimal(values, _) => values.push(0),
+            Values::WideDecimal(values, _) => values.push(i256::ZERO),
+            Values::FreeDecimal(values) => values.append_null(),
+            Values::Text(values)
+            | Values::PaddedText(values)
+            | Values::Jsonb(values)
+            | Values::Uuid(values)
+            | Values::Binary(values) => values.end(),
+            Values::Interval(values) => values.push(IntervalMonthDayNano::ZERO),
+            Values::List(elements, ends) => ends.push(elements.len() as i32),
+        }
+        self.nulls.append_null();
+    }
+
+    /// Cells since the last batch.
+    pub(super) fn len(&self) -> usize {
+        self.nulls.len()
+    }
+
+    /// How many digits the values of a `numeric` without a precision have needed so far.
+    pub(super) fn digits(&self) -> Option<Digits> {
+        match &self.values {
+            Values::FreeDecimal(values) => Some(values.digits()),
+            Values::List(elements, _) => elements.digits(),
+            _ => None,
+        }
+    }
+
+    /// The column's array; the builder is empty afterwards.
+    ///
+    /// # Errors
+    /// When text is not UTF-8.
+    pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        let nulls = self.nulls.finish();
+        Ok(match &mut self.values {
+            Values::Bool(values) => Arc::new(BooleanArray::new(values.finish(), nulls)),
+            Values::Int16(values) => Arc::new(Int16Array::try_new(take(values), nulls)?),
+            Values::Int32(values) => Arc::new(Int32Array::try_new(take(values), nulls)?),
+            Values::Int64(values) | Values::Place(values) => Arc::new(Int64Array::try_new(take(values), nulls)?),
+            Values::UInt32(values) => Arc::new(UInt32Array::try_new(take(values), nulls)?),
+            Values::Float32(values) => Arc::new(Float32Array::try_new(take(values), nulls)?),
+            Values::Float64(values) => Arc::new(Float64Array::try_new(take(values), nulls)?),
+            Values::Decimal(values, _) => {
+                Arc::new(Decimal128Array::try_new(take(values), nulls)?.with_data_type(self.data_type.clone()))
+            }
+            Values::WideDecimal(values, _) => {
+                Arc::new(Decimal256Array::try_new(take(values), nulls)?.with_data_type(self.data_type.clone()))
+            }
+            Values::FreeDecimal(values) => values.finish(nulls)?,
+            Values::Text(values) | Values::PaddedText(values) | Values::Jsonb(values) | Values::Uuid(values) => {
+                let (offsets, data) = values.take();
+                Arc::new(StringArray::try_new(offsets, data, nulls)?)
+            }
+            Values::Binary(values) => {
+                let (offsets, data) = values.take();
+                Arc::new(BinaryArray::try_new(offsets, data, nulls)?)
+            }
+            Values::Date(values) => Arc::new(Date32Array::try_new(take(values), nulls)?),
+            Values::Time(values) => Arc::new(Time64MicrosecondArray::try_new(take(values), nulls)?),
+            Values::Timestamp(values) => Arc::new(
+                TimestampMicrosecondArray::try_new(take(values), nulls)?.with_data_type(self.data_type.clone()),
+            ),
+            Values::Interval(values) => Arc::new(IntervalMonthDayNanoArray::try_new(take(values), nulls)?),
+            Values::List(elements, ends) => list(elements, ends, nulls)?,
+        })
+    }
+}
+
+fn take<T: arrow::datatypes::ArrowNativeType>(values: &mut Vec<T>) -> ScalarBuffer<T> {
+    let capacity = values.len();
+    std::mem::replace(values, Vec::with_capacity(capacity)).into()
+}
+
+fn list(elements: &mut ColumnBuilder, ends: &mut Vec<i32>, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
+    let elements = elements.finish()?;
+    let field = Field::new_list_field(elements.data_type().clone(), true);
+    Ok(Arc::new(ListArray::try_new(field.into(), offsets(ends), elements, nulls)?))
+}
+
+/// A cell of a fixed length.
+fn fixed<const N: usize>(cell: &[u8]) -> Result<[u8; N], CellError> {
+    cell.try_into().map_err(|_| CellError::Malformed)
+}
+
+/// A row's place: 32 bits of page and 16 bits of line, as [`PLACE_PAGE_SHIFT`] packs them.
+fn place(cell: &[u8]) -> Result<i64, CellError> {
+    let (page, line) = cell.split_first_chunk().ok_or(CellError::Malformed)?;
+    Ok(i64::from(u32::from_be_bytes(*page)) << PLACE_PAGE_SHIFT | i64::from(u16::from_be_bytes(fixed(line)?)))
+}
+
+/// An array: dimensions, flags, the element's type, then for each dimension its size and lower bound, then the
+/// elements, each with its length (`array_send` in PostgreSQL's arrayfuncs.c).
+fn append_elements(elements: &mut ColumnBuilder, cell: &[u8]) -> Result<(), CellError> {
+    let (header, rest) = cell.split_at_checked(ARRAY_HEADER_BYTES).ok_or(CellError::Malformed)?;
+    let dimensions = i32::from_be_bytes(fixed(&header[..4])?);
+    if dimensions == 0 {
+        return Ok(());
+    }
+    if dimensions > 1 {
+        return Err(CellError::NeedsText("an array of several dimensions"));
+    }
+    let (size, rest) = rest.split_first_chunk().ok_or(CellError::Malformed)?;
+    let (lower_bound, mut rest) = rest.split_first_chunk().ok_or(CellError::Malformed)?;
+    if i32::from_be_bytes(*lower_bound) != 1 {
+        return Err(CellError::NeedsText("an array that does not begin at 1"));
+    }
+    for _ in 0..i32::from_be_bytes(*size) {
+        let (length, tail) = rest.split_first_chunk().ok_or(CellError::Malformed)?;
+        match usize::try_from(i32::from_be_bytes(*length)) {
+            Err(_) => {
+                elements.append_null();
+                rest = tail;
+            }
+            Ok(length) => {
+                let (element, tail) = tail.split_at_checked(length).ok_or(CellError::Malformed)?;
+                elements.append(element)?;
+                rest = tail;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn without_padding(text: &[u8]) -> &[u8] {
+    let end = text.iter().rposition(|&byte| byte != b' ').map_or(0, |last| last + 1);
+    &text[..end]
+}
+
+/// Days since 1970-01-01. PostgreSQL's infinities are the smallest and the largest number.
+fn date(days: i32) -> Result<i32, CellError> {
+    if days == i32::MAX || days == i32::MIN {
+        return Err(INFINITE);
+    }
+    days.checked_add(EPOCH_DAYS).ok_or(CellError::Unrepresentable("a date beyond Arrow's range"))
+}
+
+/// Microseconds since 1970-01-01, likewise.
+fn timestamp(micros: i64) -> Result<i64, CellError> {
+    if micros == i64::MAX || micros == i64::MIN {
+        return Err(INFINITE);
+    }
+    micros.checked_add(EPOCH_MICROS).ok_or(CellError::Unrepresentable("a timestamp beyond Arrow's range"))
+}
+
+/// Microseconds, days and months; infinite ones have the largest or the smallest of all three.
+fn interval(cell: &[u8]) -> Result<IntervalMonthDayNano, CellError> {
+    let (micros, rest) = cell.split_first_chunk().ok_or(CellError::Malformed)?;
+    let (days, months) = rest.split_first_chunk().ok_or(CellError::Malformed)?;
+    let (micros, days) = (i64::from_be_bytes(*micros), i32::from_be_bytes(*days));
+    let months = i32::from_be_bytes(fixed(months)?);
+    if [(i64::MAX, i32::MAX, i32::MAX), (i64::MIN, i32::MIN, i32::MIN)].contains(&(micros, days, months)) {
+        return Err(CellError::Unrepresentable("infinity has no place in an Arrow interval"));
+    }
+    let nanos = micros.checked_mul(NANOS_IN_MICRO).ok_or(CellError::Unrepresentable(
+        "an interval of more than 292 years in hours, which Arrow has no place for",
+    ))?;
+    Ok(IntervalMonthDayNano::new(months, days, nanos))
+}
+
+const INFINITE: CellError = CellError::Unrepresentable("infinity has no place in an Arrow date or timestamp");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn infinity_is_refused_and_the_epochs_meet() {
+        assert!(date(i32::MAX).is_err());
+        assert!(timestamp(i64::MIN).is_err());
+        assert_eq!(date(-EPOCH_DAYS).unwrap(), 0);
+        assert_eq!(timestamp(0).unwrap(), 946_684_800_000_000);
+    }
+
+    #[test]
+    fn intervals_keep_their_three_parts() {
+        let cell = |micros: i64, days: i32, months: i32| {
+            [micros.to_be_bytes().as_slice(), &days.to_be_bytes(), &months.to_be_bytes()].concat()
+        };
+        assert_eq!(interval(&cell(1, -2, 14)).unwrap(), IntervalMonthDayNano::new(14, -2, 1_000));
+        assert!(interval(&cell(i64::MAX, i32::MAX, i32::MAX)).is_err());
+        assert!(interval(&cell(i64::MAX / 1_000 + 1, 0, 0)).is_err());
+        assert_eq!(interval(&[0; 15]), Err(CellError::Malformed));
+    }
+
+    #[test]
+    fn padding_is_blanks_at_the_end() {
+        assert_eq!(without_padding(b" a b  "), b" a b");
+        assert_eq!(without_padding(b"   "), b"");
+    }
+
+    #[test]
+    fn arrays_are_lists_unless_their_shape_says_more() {
+        let array = |dimensions: &[(i32, i32)], elements: &[Option<i32>]| {
+            let mut bytes = [dimensions.len() as i32, 0, 23].map(i32::to_be_bytes).concat();
+            bytes
+                .extend(dimensions.iter().flat_map(|(size, bound)| [size.to_be_bytes(), bound.to_be_bytes()].concat()));
+            bytes.extend(elements.iter().flat_map(|element| match element {
+                Some(value) => [4_i32.to_be_bytes(), value.to_be_bytes()].concat(),
+                None => (-1_i32).to_be_bytes().to_vec(),
+            }));
+            bytes
+        };
+        let data_type = DataType::List(Field::new_list_field(DataType::Int32, true).into());
+        let mut column =
+            ColumnBuilder::of_cell(&Cell::List(Box::new(Cell::Int32)), &data_type, Unrepresentable::Error, 4);
+        column.append(&array(&[(2, 1)], &[Some(7), None])).unwrap();
+        column.append(&array(&[], &[])).unwrap();
+        column.append_null();
+        for shape in [&[(1, 1), (2, 1)][..], &[(2, 0)]] {
+            assert!(matches!(column.append(&array(shape, &[Some(1), Some(2)])), Err(CellError::NeedsText(_))));
+        }
+        assert_eq!(column.append(&array(&[(2, 1)], &[Some(1)])), Err(CellError::Malformed));
+        let lists = column.finish().unwrap();
+        assert_eq!(lists.len(), 3);
+    }
+}

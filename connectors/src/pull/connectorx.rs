@@ -1,0 +1,74 @@
+//! Reads rows through ConnectorX's binary parser. Every column is read as the bytes that PostgreSQL sent
+//! (`bytea`), because ConnectorX's own types would lose some of them, and panic at others; see
+//! `docs/decisions/0001-connectorx-as-a-source.md`.
+
+use connectorx::sources::postgres::{BinaryProtocol, PostgresSourceError, PostgresSourcePartition, PostgresTypeSystem};
+use connectorx::sources::{PartitionParser, Produce, SourcePartition};
+use connectorx::sql::CXQuery;
+use postgres::NoTls;
+use postgres::types::Type;
+use r2d2::Pool;
+use r2d2_postgres::PostgresConnectionManager;
+
+use super::batch_sink::BatchSink;
+use super::session::{Broken, RowReader};
+use crate::source::Source;
+
+/// A connection in the wrapping that ConnectorX takes: a pool of one, to which each query gives it back.
+pub(super) struct ConnectorXReader {
+    pool: Pool<PostgresConnectionManager<NoTls>>,
+}
+
+impl ConnectorXReader {
+    pub(super) fn connect(source: &Source) -> Result<Self, Broken> {
+        let manager = PostgresConnectionManager::new(source.pull_options()?, NoTls);
+        let timeout = source.settings().connect_timeout;
+        Ok(Self {
+            pool: Pool::builder().max_size(1).connection_timeout(timeout).test_on_check_out(false).build(manager)?,
+        })
+    }
+}
+
+impl RowReader for ConnectorXReader {
+    fn execute(&mut self, statements: &str) -> Result<(), Broken> {
+        Ok(self.pool.get()?.batch_execute(statements)?)
+    }
+
+    fn read(&mut self, query: &str, sink: &mut BatchSink<'_>) -> Result<(), Broken> {
+        let types = vec![Type::BYTEA; sink.width()];
+        let schema: Vec<PostgresTypeSystem> = types.iter().map(PostgresTypeSystem::from).collect();
+        let query = CXQuery::naked(query);
+        let mut partition =
+            PostgresSourcePartition::<BinaryProtocol, NoTls>::new(self.pool.get()?, &query, &schema, &types);
+        let mut parser = partition.parser()?;
+        loop {
+            let (rows, is_last) = parser.fetch_next()?;
+            for _ in 0..rows {
+                for column in 0..types.len() {
+                    let cell: Option<Vec<u8>> = parser.produce()?;
+                    sink.cell(column, cell.as_deref());
+                }
+                sink.end_row()?;
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl From<PostgresSourceError> for Broken {
+    fn from(error: PostgresSourceError) -> Self {
+        match error {
+            PostgresSourceError::PostgresError(error) => Self::Database(error),
+            PostgresSourceError::PostgresPoolError(error) => Self::from(error),
+            other => Self::Other(Box::new(other)),
+        }
+    }
+}
+
+impl From<r2d2::Error> for Broken {
+    fn from(error: r2d2::Error) -> Self {
+        Self::Other(Box::new(error))
+    }
+}

@@ -1,0 +1,157 @@
+//! A connection that takes part in an exported snapshot and reads one query after the other. After an error
+//! of one table it begins its transaction anew, so that the next table is read as if nothing had happened.
+
+use std::sync::Arc;
+
+use super::batch_sink::{BatchSink, Output};
+use super::connectorx::ConnectorXReader;
+use super::copy::CopyReader;
+use super::{PullFailure, Selection, exported_snapshot};
+use crate::TableName;
+use crate::error::{Cause, Error};
+use crate::source::Source;
+use crate::source_settings::Reader;
+
+/// Something that reads rows in PostgreSQL's binary format.
+pub(super) trait RowReader {
+    /// Runs statements that give no rows, or whose rows do not matter.
+    fn execute(&mut self, statements: &str) -> Result<(), Broken>;
+
+    /// Hands every row of the query to the sink, cell by cell.
+    fn read(&mut self, query: &str, sink: &mut BatchSink<'_>) -> Result<(), Broken>;
+}
+
+/// Why a query ended early.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// The database said so, or the connection was lost.
+    Database(tokio_postgres::Error),
+    /// What came is not PostgreSQL's format.
+    Malformed,
+    Other(Cause),
+    /// The rows were refused, or are not wanted any more.
+    Rows(PullFailure),
+}
+
+impl From<tokio_postgres::Error> for Broken {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Error> for Broken {
+    fn from(error: Error) -> Self {
+        Self::Rows(error.into())
+    }
+}
+
+impl From<PullFailure> for Broken {
+    fn from(failure: PullFailure) -> Self {
+        Self::Rows(failure)
+    }
+}
+
+/// A connection to a source as an exported snapshot sees it.
+pub(crate) struct Session {
+    source: Arc<Source>,
+    snapshot_id: String,
+    reader: Box<dyn RowReader>,
+    /// The transaction has failed and must begin anew.
+    aborted: bool,
+}
+
+impl Session {
+    /// Connects, on a thread that may block.
+    ///
+    /// # Errors
+    /// [`Error::Source`] when no connection can be had, or the snapshot has gone.
+    pub(crate) fn open(source: &Arc<Source>, snapshot_id: &str) -> crate::Result<Self> {
+        let reader: Box<dyn RowReader> = match source.settings().reader {
+            Reader::Auto | Reader::Copy => {
+                Box::new(CopyReader::connect(source).map_err(|broken| lost(source, broken, None))?)
+            }
+            Reader::ConnectorX => {
+                Box::new(ConnectorXReader::connect(source).map_err(|broken| lost(source, broken, None))?)
+            }
+        };
+        let mut session =
+            Self { source: Arc::clone(source), snapshot_id: snapshot_id.to_owned(), reader, aborted: false };
+        session.begin()?;
+        Ok(session)
+    }
+
+    /// Reads a query whose columns are the selection's.
+    ///
+    /// # Errors
+    /// [`Error::Table`] when this table cannot be read but others can, [`Error::Source`] when nothing can.
+    pub(crate) fn read(
+        &mut self,
+        selection: &Selection,
+        query: &str,
+        output: Output<'_>,
+    ) -> Result<usize, PullFailure> {
+        if self.aborted {
+            self.reader.execute("ROLLBACK").map_err(|broken| lost(&self.source, broken, None))?;
+            self.begin()?;
+        }
+        self.aborted = true;
+        let mut sink = BatchSink::new(selection, self.source.settings().unrepresentable, output);
+        match self.reader.read(query, &mut sink) {
+            Ok(()) => {
+                self.aborted = false;
+                sink.finish()
+            }
+            Err(Broken::Rows(failure)) => Err(failure),
+            Err(broken) => Err(lost(&self.source, broken, Some(&selection.table)).into()),
+        }
+    }
+
+    fn begin(&mut self) -> crate::Result<()> {
+        let statements = exported_snapshot::import_statements(&self.snapshot_id, self.source.settings().lock_timeout);
+        self.reader.execute(&statements).map_err(|broken| lost(&self.source, broken, None))?;
+        self.aborted = false;
+        Ok(())
+    }
+}
+
+/// What an error means for the table that was being read, or for the whole refresh.
+fn lost(source: &Source, broken: Broken, table: Option<&TableName>) -> Error {
+    let (message, concerns_table, cause): (String, bool, Option<Cause>) = match broken {
+        Broken::Rows(PullFailure::Error(error)) => return error,
+        Broken::Rows(PullFailure::NeedsText { .. }) | Broken::Malformed => {
+            ("what PostgreSQL sent is not its binary format".to_owned(), false, None)
+        }
+        Broken::Other(cause) => ("PostgreSQL could not be read".to_owned(), false, Some(cause)),
+        Broken::Database(error) => {
+            let code = error.code().map(|code| code.code().to_owned());
+            let (message, concerns_table) = explain(code.as_deref());
+            (message, concerns_table, Some(Box::new(error)))
+        }
+    };
+    match table {
+        Some(table) if concerns_table => Error::Table { table: Box::new(table.clone()), column: None, message, cause },
+        table => {
+            let place = table.map(|table| format!("while reading {table}: ")).unwrap_or_default();
+            let source_name = source.name().to_owned();
+            Error::Source { source_name, message: format!("{place}{message}"), cause }
+        }
+    }
+}
+
+/// What a SQLSTATE says, in words of ours, and whether it concerns one table alone
+/// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
+fn explain(code: Option<&str>) -> (String, bool) {
+    let Some(code) = code else { return ("the connection to PostgreSQL was lost".to_owned(), false) };
+    let message = match code {
+        "42501" => "the role of the connection may not read it; grant SELECT or exclude it",
+        "42P01" | "42703" | "3F000" => "it was dropped or changed while it was read",
+        "55P03" => "somebody holds a lock on it; it is read again at the next refresh",
+        "57014" => "its reading was cancelled by an operator",
+        "57P01" | "57P02" | "57P03" | "57P05" => return ("PostgreSQL is shutting down".to_owned(), false),
+        _ => {
+            let concerns_table = !matches!(&code[..code.len().min(2)], "08" | "25" | "28" | "53" | "58");
+            return (format!("PostgreSQL stopped the pull (SQLSTATE {code})"), concerns_table);
+        }
+    };
+    (message.to_owned(), true)
+}

@@ -1,0 +1,133 @@
+//! From what was read of a table to its entry in the next manifest: files that stay, rows of them that were
+//! deleted or replaced, and new files.
+
+use std::collections::HashMap;
+
+use super::job::{Strategy, TableJob};
+use super::pull_all::{Pulled, PulledRelation};
+use super::{compaction, replaced};
+use crate::as_of::AsOf;
+use crate::error::Result;
+use crate::pull::Digits;
+use crate::snapshot::{Deletes, FileEntry, SnapshotStore, Staging, TableEntry};
+
+/// What the entry of a table is made with.
+pub(super) struct Assembly<'a> {
+    pub(super) store: &'a SnapshotStore,
+    pub(super) staging: &'a Staging,
+    pub(super) as_of: AsOf,
+    pub(super) previous: Option<&'a TableEntry>,
+    /// The beginning of the names of new files.
+    pub(super) prefix: &'a str,
+    /// Columns that have turned out to need text, each with its PostgreSQL type.
+    pub(super) needed_text: Vec<(String, String)>,
+}
+
+impl Assembly<'_> {
+    /// The entry of the `table`th table of the refresh. Its version is that of before where no row has changed,
+    /// and 0 where the commit has to give it one.
+    pub(super) async fn entry(&self, table: usize, job: &TableJob, pulled: Pulled) -> Result<TableEntry> {
+        let watermark = self.watermark(job, &pulled);
+        let mut kept: Vec<(FileEntry, Deletes)> = vec![];
+        let mut new = vec![];
+        for (relation, pulled) in job.relations.iter().zip(pulled.relations) {
+            let PulledRelation { mut files, mut difference, whole, .. } = pulled;
+            if relation.strategy != Strategy::Whole && !whole {
+                let stay = relation.files.iter().cloned().enumerate();
+                kept.extend(stay.map(|(index, file)| (file, difference.gone.remove(&index).unwrap_or_default())));
+            }
+            files.sort_by_key(|(partition, _)| *partition);
+            new.extend(files.into_iter().flat_map(|(_, files)| files));
+        }
+        let digits = digits(kept.iter().map(|(file, _)| file).chain(&new));
+        let schema = job.plan.table_schema(&digits);
+        if job.relations.iter().any(|relation| matches!(relation.strategy, Strategy::Newer(_))) {
+            replaced::find(self.store, job, &schema, &mut kept, &new).await?;
+        }
+        let mut files = vec![];
+        for (index, (file, gone)) in kept.into_iter().enumerate() {
+            files.extend(self.without_deleted(format!("{}{table}-{index}", self.prefix), file, gone)?);
+        }
+        files.extend(new);
+
+        let description = &job.plan.description;
+        let mut entry = TableEntry {
+            name: description.name.clone(),
+            comment: description.comment.clone(),
+            schema,
+            primary_key: description.primary_key.clone(),
+            foreign_keys: description.foreign_keys.clone(),
+            as_of: self.as_of,
+            version: 0,
+            files,
+            relations: job.relation_entries(),
+            layout: job.layout.clone(),
+            watermark,
+            needed_text: self.needed_text.clone(),
+            stale: None,
+        };
+        match self.previous.filter(|previous| has_same_rows(previous, &entry)) {
+            Some(previous) => {
+                entry.version = previous.version;
+                entry.files.clone_from(&previous.files);
+            }
+            None => {
+                let name = format!("{}{table}", self.prefix);
+                entry.files = compaction::compact(self.store, self.staging, &name, entry.files).await?;
+            }
+        }
+        Ok(entry)
+    }
+
+    /// The larger of the largest values that were there and that have come.
+    fn watermark(&self, job: &TableJob, pulled: &Pulled) -> Option<String> {
+        job.watermark.as_ref()?;
+        let is_kept = job.relations.iter().any(|relation| relation.strategy != Strategy::Whole);
+        let before = self.previous.filter(|_| is_kept).and_then(|entry| entry.watermark.as_deref()?.parse().ok());
+        before.max(pulled.watermark).map(|largest| largest.to_string())
+    }
+
+    /// The file without the rows that are gone now; nothing when none is left.
+    fn without_deleted(&self, name: String, file: FileEntry, gone: Deletes) -> Result<Option<FileEntry>> {
+        if gone.rows() == 0 {
+            return Ok(Some(file));
+        }
+        let mut deletes = gone;
+        if let Some(before) = self.store.read_deletes(&file)? {
+            deletes.merge(before.as_ref().clone());
+        }
+        if deletes.rows() >= file.rows {
+            return Ok(None);
+        }
+        let deletes = self.staging.write_deletes(&name, &deletes)?;
+        Ok(Some(FileEntry { deletes: Some(deletes), ..file }))
+    }
+}
+
+/// For every column the digits that the values of all files need.
+fn digits<'a>(files: impl Iterator<Item = &'a FileEntry>) -> Vec<Option<Digits>> {
+    let mut all: HashMap<usize, Digits> = HashMap::new();
+    let mut width = 0;
+    for file in files {
+        width = width.max(file.columns.len());
+        for (column, digits) in file.digits.iter().enumerate() {
+            if let Some(digits) = digits {
+                let known = all.entry(column).or_default();
+                *known = known.union(*digits);
+            }
+        }
+    }
+    (0..width).map(|column| all.get(&column).copied()).collect()
+}
+
+/// Whether the same rows were read again: the files are written from the same rows in the same order, so they
+/// are the same byte for byte.
+fn has_same_rows(previous: &TableEntry, entry: &TableEntry) -> bool {
+    let same = |(left, right): (&FileEntry, &FileEntry)| {
+        (left.rows, left.bytes, &left.checksum) == (right.rows, right.bytes, &right.checksum)
+            && left.deletes == right.deletes
+    };
+    previous.schema == entry.schema
+        && previous.files.len() == entry.files.len()
+        && previous.files.iter().zip(&entry.files).all(same)
+}

@@ -1,0 +1,55 @@
+//! The files of one partition: one, unless the type of a `numeric` without a precision widens on the way. A
+//! file has one type, so a wider one begins another file.
+
+use crate::error::Result;
+use crate::pull::{Digits, PulledBatch};
+use crate::snapshot::{FileEntry, PartitionWriter, Staging};
+
+/// Writes the batches of one partition.
+pub(super) struct PartitionFiles<'a> {
+    staging: &'a Staging,
+    /// The beginning of the files' names.
+    name: String,
+    relation: u32,
+    current: Option<PartitionWriter>,
+    digits: Vec<Option<Digits>>,
+    finished: Vec<FileEntry>,
+}
+
+impl<'a> PartitionFiles<'a> {
+    pub(super) fn new(staging: &'a Staging, name: String, relation: u32) -> Self {
+        Self { staging, name, relation, current: None, digits: vec![], finished: vec![] }
+    }
+
+    /// Appends a batch.
+    pub(super) fn write(&mut self, pulled: PulledBatch) -> Result<()> {
+        let schema = pulled.batch.schema();
+        if self.current.as_ref().is_some_and(|writer| writer.schema() != &schema) {
+            self.end_file()?;
+        }
+        let writer = match &mut self.current {
+            Some(writer) => writer,
+            None => {
+                let name = format!("{}-{}", self.name, self.finished.len());
+                self.current.insert(self.staging.create_file(&name, self.relation, schema)?)
+            }
+        };
+        // The digits of a batch include those of all before it.
+        self.digits = pulled.digits;
+        writer.write(&pulled.batch)
+    }
+
+    /// Completes the files and makes them durable. An empty partition has none.
+    pub(super) fn finish(mut self) -> Result<Vec<FileEntry>> {
+        self.end_file()?;
+        Ok(self.finished)
+    }
+
+    fn end_file(&mut self) -> Result<()> {
+        if let Some(writer) = self.current.take() {
+            let digits = if self.digits.iter().any(Option::is_some) { self.digits.clone() } else { vec![] };
+            self.finished.push(FileEntry { digits, ..writer.finish()? });
+        }
+        Ok(())
+    }
+}

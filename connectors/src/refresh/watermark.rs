@@ -1,0 +1,133 @@
+//! The column by which a watermark refresh knows what is new, and the largest value of it so far.
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::kernels::aggregate;
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+};
+
+use crate::error::{Error, Result};
+use crate::name::quote;
+use crate::pull::TablePlan;
+use crate::source_settings::{Overlap, RefreshMode, RefreshPolicy};
+
+/// Read again by default, where the table has a primary key by which what was there already is replaced:
+/// transactions rarely run longer than this before they commit.
+const DEFAULT_OVERLAP_MICROS: i128 = 60_000_000;
+/// The same for columns of numbers: sequence values that were taken and not yet committed.
+const DEFAULT_OVERLAP_UNITS: i128 = 1_000;
+const DAY_MICROS: i128 = 86_400_000_000;
+
+/// A watermark column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Watermark {
+    /// Its place in the table.
+    pub(super) index: usize,
+    column: String,
+    kind: Kind,
+    /// In the unit of `kind`.
+    overlap: i128,
+}
+
+/// What its values count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Number,
+    /// Units of `10^-scale`.
+    Decimal {
+        scale: i8,
+    },
+    /// Days since 1970-01-01.
+    Date,
+    /// Microseconds since 1970-01-01.
+    Timestamp {
+        zoned: bool,
+    },
+}
+
+impl Watermark {
+    /// The watermark of a table in that mode.
+    ///
+    /// # Errors
+    /// [`Error::Table`] when it has no such column, or one that has no order that new rows follow.
+    pub(super) fn new(plan: &TablePlan, policy: &RefreshPolicy) -> Result<Option<Self>> {
+        let RefreshMode::Watermark { column, overlap } = &policy.mode else { return Ok(None) };
+        let table = plan.name();
+        let schema = &plan.selection.schema;
+        let Ok(index) = schema.index_of(column) else {
+            return Err(Error::table(
+                table,
+                format!("it has no column \"{column}\" for its watermark; correct its refresh settings"),
+            ));
+        };
+        let kind = match schema.field(index).data_type() {
+            DataType::Int16 | DataType::Int32 | DataType::Int64 => Kind::Number,
+            DataType::Decimal128(_, scale) if plan.selection.is_settled(index) => Kind::Decimal { scale: *scale },
+            DataType::Date32 => Kind::Date,
+            DataType::Timestamp(TimeUnit::Microsecond, zone) => Kind::Timestamp { zoned: zone.is_some() },
+            _ => {
+                let printed = &plan.description.columns[index].printed_type;
+                let message =
+                    format!("type {printed} is no watermark; use a number, a date or a timestamp, or mode = \"diff\"");
+                return Err(Error::column(table, column, message));
+            }
+        };
+        let has_key = plan.description.primary_key.is_some();
+        let overlap = match (overlap, kind) {
+            (None, _) if !has_key => 0,
+            (None, Kind::Timestamp { .. }) => DEFAULT_OVERLAP_MICROS,
+            (None, Kind::Date) => 1,
+            (None, Kind::Number) => DEFAULT_OVERLAP_UNITS,
+            (None, Kind::Decimal { scale }) => DEFAULT_OVERLAP_UNITS * 10_i128.pow(scale.unsigned_abs().into()),
+            (Some(Overlap::Time(time)), Kind::Timestamp { .. }) => time.as_micros() as i128,
+            (Some(Overlap::Time(time)), Kind::Date) => (time.as_micros() as i128 + DAY_MICROS - 1) / DAY_MICROS,
+            (Some(Overlap::Units(units)), Kind::Number) => i128::from(*units),
+            (Some(Overlap::Units(units)), Kind::Decimal { scale }) => {
+                i128::from(*units) * 10_i128.pow(scale.unsigned_abs().into())
+            }
+            (Some(_), _) => {
+                let message = "its overlap is of another kind than the column: a number for numbers, a time such as \
+                     \"1m\" for dates and timestamps";
+                return Err(Error::column(table, column, message));
+            }
+        };
+        if overlap > 0 && !has_key {
+            let message = "an overlap reads rows again, and without a primary key they would be there twice; \
+                 set overlap = 0";
+            return Err(Error::column(table, column, message));
+        }
+        Ok(Some(Self { index, column: column.clone(), kind, overlap }))
+    }
+
+    /// The SQL condition of what is new since `last`, which [`Watermark::largest`] gave.
+    pub(super) fn condition(&self, last: &str) -> String {
+        let column = quote(&self.column);
+        // Whatever is not a number was not written by us; everything is new then.
+        let Ok(last) = last.parse::<i128>() else { return "true".to_owned() };
+        let from = last.saturating_sub(self.overlap);
+        let bound = match self.kind {
+            Kind::Number => from.to_string(),
+            Kind::Decimal { scale } => format!("({from} / 1e{scale}::numeric)"),
+            Kind::Date => format!("('epoch'::date + {from})"),
+            Kind::Timestamp { zoned: true } => format!("('epoch'::timestamptz + '{from} microseconds'::interval)"),
+            Kind::Timestamp { zoned: false } => format!("('epoch'::timestamp + '{from} microseconds'::interval)"),
+        };
+        let operator = if self.overlap > 0 { ">=" } else { ">" };
+        format!("{column} {operator} {bound}")
+    }
+
+    /// The largest value of a batch of the column.
+    pub(super) fn largest(column: &ArrayRef) -> Option<i128> {
+        match column.data_type() {
+            DataType::Int16 => aggregate::max(column.as_primitive::<Int16Type>()).map(i128::from),
+            DataType::Int32 => aggregate::max(column.as_primitive::<Int32Type>()).map(i128::from),
+            DataType::Int64 => aggregate::max(column.as_primitive::<Int64Type>()).map(i128::from),
+            DataType::Date32 => aggregate::max(column.as_primitive::<Date32Type>()).map(i128::from),
+            DataType::Timestamp(..) => {
+                aggregate::max(column.as_primitive::<TimestampMicrosecondType>()).map(i128::from)
+            }
+            DataType::Decimal128(..) => aggregate::max(column.as_primitive::<Decimal128Type>()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The work of a refresh, cut into units that connections take one after the other. A unit may put others in
+//! front of the queue, so that the queue is empty only when nothing is under way either.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::pull::PageRange;
+
+/// Something to read of a relation of a table; both are given by their numbers.
+#[derive(Debug)]
+pub(super) struct Unit {
+    pub(super) table: usize,
+    pub(super) relation: usize,
+    pub(super) work: Work,
+}
+
+impl Unit {
+    /// Other work on the same relation.
+    pub(super) fn followed_by(&self, work: Work) -> Self {
+        Self { table: self.table, relation: self.relation, work }
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum Work {
+    /// Find out how many pages there are, and queue the ranges of them.
+    Measure,
+    /// Read the rows that the condition selects, into the files of this number.
+    Read { condition: String, partition: usize },
+    /// Compare the versions of rows in a range.
+    Compare(PageRange),
+}
+
+/// Units that wait, and how many are under way.
+#[derive(Debug, Default)]
+pub(super) struct WorkQueue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Unit>,
+    under_way: usize,
+    closed: bool,
+}
+
+impl WorkQueue {
+    pub(super) fn new(units: impl IntoIterator<Item = Unit>) -> Self {
+        let state = State { waiting: units.into_iter().collect(), ..State::default() };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    /// The next unit; waits while none is there but one may still come. `None` is the end.
+    pub(super) fn next(&self) -> Option<Unit> {
+        let mut state = self.lock();
+        loop {
+            if state.closed {
+                return None;
+            }
+            if let Some(unit) = state.waiting.pop_front() {
+                state.under_way += 1;
+                return Some(unit);
+            }
+            if state.under_way == 0 {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Says that a unit is done, and what else has to be done because of it.
+    pub(super) fn done(&self, following: Vec<Unit>) {
+        let mut state = self.lock();
+        state.under_way -= 1;
+        for unit in following.into_iter().rev() {
+            state.waiting.push_front(unit);
+        }
+        self.changed.notify_all();
+    }
+
+    /// Ends the work; units that wait are dropped.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measure(table: usize) -> Unit {
+        Unit { table, relation: 0, work: Work::Measure }
+    }
+
+    #[test]
+    fn what_follows_a_unit_comes_next_and_the_end_comes_last() {
+        let queue = WorkQueue::new([measure(0), measure(1)]);
+        assert_eq!(queue.next().unwrap().table, 0);
+        queue.done(vec![measure(2), measure(3)]);
+        let order: Vec<usize> = std::iter::from_fn(|| {
+            let unit = queue.next()?;
+            queue.done(vec![]);
+            Some(unit.table)
+        })
+        .collect();
+        assert_eq!(order, [2, 3, 1]);
+    }
+
+    #[test]
+    fn a_closed_queue_gives_nothing() {
+        let queue = WorkQueue::new([measure(0)]);
+        queue.close();
+        assert!(queue.next().is_none());
+    }
+}

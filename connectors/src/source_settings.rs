@@ -1,0 +1,162 @@
+//! What an operator decides about a source and its tables, apart from where it is.
+
+use std::time::Duration;
+
+use crate::TableName;
+use crate::pattern::matches_pattern;
+
+/// How long a connection may take. PostgreSQL answers in milliseconds; a host that drops packets never does.
+pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a pull waits for a table that somebody has locked.
+pub const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections that read rows, for all refreshes of a source together.
+pub const DEFAULT_CONNECTIONS: usize = 2;
+
+/// The settings of a source.
+#[derive(Debug, Clone)]
+pub struct SourceSettings {
+    pub selection: TableSelection,
+    /// Connections that read rows, beside the one of each refresh that holds its snapshot.
+    pub connections: usize,
+    pub reader: Reader,
+    pub unrepresentable: Unrepresentable,
+    pub connect_timeout: Duration,
+    pub lock_timeout: Duration,
+    /// How tables are refreshed that no entry of `tables` matches.
+    pub refresh: RefreshPolicy,
+    /// Patterns of `schema.table` and what holds for the tables that they match; the first match counts.
+    pub tables: Vec<(String, TableSettings)>,
+}
+
+impl Default for SourceSettings {
+    fn default() -> Self {
+        Self {
+            selection: TableSelection::default(),
+            connections: DEFAULT_CONNECTIONS,
+            reader: Reader::Auto,
+            unrepresentable: Unrepresentable::Error,
+            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+            lock_timeout: DEFAULT_LOCK_TIMEOUT,
+            refresh: RefreshPolicy::default(),
+            tables: vec![],
+        }
+    }
+}
+
+impl SourceSettings {
+    /// How a table is refreshed.
+    pub fn refresh_policy(&self, table: &TableName) -> &RefreshPolicy {
+        self.table(table).and_then(|settings| settings.refresh.as_ref()).unwrap_or(&self.refresh)
+    }
+
+    /// The columns of a table that come as text.
+    pub(crate) fn text_columns(&self, table: &TableName) -> &[String] {
+        self.table(table).map(|settings| settings.text_columns.as_slice()).unwrap_or_default()
+    }
+
+    /// The schedules of its tables, each once; that of tables without settings of their own comes first.
+    pub fn schedules(&self) -> Vec<Schedule> {
+        let mut schedules = vec![self.refresh.schedule];
+        for policy in self.tables.iter().filter_map(|(_, settings)| settings.refresh.as_ref()) {
+            if policy.mode != RefreshMode::Live && !schedules.contains(&policy.schedule) {
+                schedules.push(policy.schedule);
+            }
+        }
+        schedules
+    }
+
+    fn table(&self, table: &TableName) -> Option<&TableSettings> {
+        let name = format!("{}.{}", table.schema, table.table);
+        self.tables.iter().find(|(pattern, _)| matches_pattern(pattern, &name)).map(|(_, settings)| settings)
+    }
+}
+
+/// Which tables of a source are served.
+#[derive(Debug, Clone)]
+pub struct TableSelection {
+    /// The schemas that are read, in the order in which unqualified names are looked up.
+    pub schemas: Vec<String>,
+    /// Patterns of table names to leave out; `*` stands for any characters.
+    pub exclude: Vec<String>,
+}
+
+impl Default for TableSelection {
+    fn default() -> Self {
+        Self { schemas: vec!["public".to_owned()], exclude: vec![] }
+    }
+}
+
+impl TableSelection {
+    /// Whether a pattern of `exclude` matches the table.
+    pub(crate) fn excludes(&self, table: &str) -> bool {
+        self.exclude.iter().any(|pattern| matches_pattern(pattern, table))
+    }
+}
+
+/// What holds for some tables of a source.
+#[derive(Debug, Clone, Default)]
+pub struct TableSettings {
+    pub refresh: Option<RefreshPolicy>,
+    /// Columns that come as the text that PostgreSQL prints.
+    pub text_columns: Vec<String>,
+}
+
+/// How a table is refreshed, and how often.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RefreshPolicy {
+    pub mode: RefreshMode,
+    pub schedule: Schedule,
+}
+
+/// How often tables are refreshed. Those of one schedule are refreshed together, as one snapshot sees them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Schedule {
+    /// Without it, when asked.
+    pub every: Option<Duration>,
+    /// Up to so much is added to `every`, by chance, so that many servers do not refresh at the same moment.
+    pub jitter: Duration,
+}
+
+/// How a table is refreshed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum RefreshMode {
+    /// Every row, each time.
+    #[default]
+    Full,
+    /// The rows whose `column` is above the largest value so far, or at most `overlap` below it.
+    Watermark { column: String, overlap: Option<Overlap> },
+    /// The rows whose version is not the one that was read before, and the removal of those that are gone.
+    Diff,
+    /// No snapshot: scans are sent to PostgreSQL.
+    Live,
+}
+
+/// How far below the largest value a watermark refresh reads again, for transactions that committed late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overlap {
+    /// For columns of numbers.
+    Units(u64),
+    /// For columns of dates and timestamps.
+    Time(Duration),
+}
+
+/// Who reads rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reader {
+    /// The fastest, which is COPY.
+    #[default]
+    Auto,
+    Copy,
+    ConnectorX,
+}
+
+/// What becomes of values that have no place in the Arrow type of their column: NaN and infinity as a
+/// decimal, infinite dates, timestamps and intervals, those beyond Arrow's range, 24:00:00.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Unrepresentable {
+    /// The table is not refreshed, and the error names the row.
+    #[default]
+    Error,
+    /// They become NULL.
+    Null,
+}

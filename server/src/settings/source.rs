@@ -1,0 +1,194 @@
+//! One `[[source]]` of the configuration file: where a database is, and how its tables are served.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rail_forge_connectors::{
+    Overlap, Reader, RefreshMode, RefreshPolicy, Schedule, Source, SourceSettings, TableSelection, TableSettings,
+    Unrepresentable,
+};
+use serde::Deserialize;
+
+use super::units::Period;
+
+/// The keys of a source.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SourceTable {
+    name: String,
+    url: Option<String>,
+    url_file: Option<PathBuf>,
+    url_env: Option<String>,
+    schemas: Option<Vec<String>>,
+    #[serde(default)]
+    exclude: Vec<String>,
+    connections: Option<usize>,
+    #[serde(default)]
+    reader: ReaderName,
+    #[serde(default)]
+    unrepresentable: UnrepresentableName,
+    connect_timeout: Option<Period>,
+    lock_timeout: Option<Period>,
+    refresh: Option<RefreshTable>,
+    #[serde(default)]
+    tables: BTreeMap<String, TableTable>,
+}
+
+impl std::fmt::Debug for SourceTable {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("SourceTable").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// `[source.tables."schema.table"]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TableTable {
+    refresh: Option<RefreshTable>,
+    #[serde(default)]
+    text_columns: Vec<String>,
+}
+
+/// `refresh = { ... }`; what a table does not say is as its source says.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RefreshTable {
+    mode: Option<Mode>,
+    column: Option<String>,
+    overlap: Option<OverlapSize>,
+    every: Option<Period>,
+    jitter: Option<Period>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    Full,
+    Watermark,
+    Diff,
+    Live,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(untagged)]
+enum OverlapSize {
+    Units(u64),
+    Time(Period),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ReaderName {
+    #[default]
+    Auto,
+    Copy,
+    ConnectorX,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum UnrepresentableName {
+    #[default]
+    Error,
+    Null,
+}
+
+impl SourceTable {
+    /// The source; files are looked for from `folder`.
+    ///
+    /// # Errors
+    /// In words that name the source and the key.
+    pub(super) fn resolve(self, folder: &Path) -> Result<Source, String> {
+        let url = self.url(folder)?;
+        let name = self.name;
+        let wrong = |message: String| format!("source \"{name}\": {message}");
+        let defaults = SourceSettings::default();
+        let mut selection = TableSelection { exclude: self.exclude, ..TableSelection::default() };
+        if let Some(schemas) = self.schemas {
+            selection.schemas = schemas;
+        }
+        if self.connections == Some(0) {
+            return Err(wrong("connections must be at least 1".to_owned()));
+        }
+        let refresh = self.refresh.unwrap_or_default().policy(None).map_err(&wrong)?;
+        let mut tables = vec![];
+        for (pattern, table) in self.tables {
+            let own = table.refresh.map(|own| own.policy(Some(&refresh))).transpose();
+            let own = own.map_err(|message| wrong(format!("tables.\"{pattern}\": {message}")))?;
+            tables.push((pattern, TableSettings { refresh: own, text_columns: table.text_columns }));
+        }
+        // A name comes before patterns, a longer pattern before a shorter one.
+        tables.sort_by_key(|(pattern, _)| (pattern.contains('*'), std::cmp::Reverse(pattern.len())));
+        let settings = SourceSettings {
+            selection,
+            connections: self.connections.unwrap_or(defaults.connections),
+            reader: match self.reader {
+                ReaderName::Auto => Reader::Auto,
+                ReaderName::Copy => Reader::Copy,
+                ReaderName::ConnectorX => Reader::ConnectorX,
+            },
+            unrepresentable: match self.unrepresentable {
+                UnrepresentableName::Error => Unrepresentable::Error,
+                UnrepresentableName::Null => Unrepresentable::Null,
+            },
+            connect_timeout: self.connect_timeout.map_or(defaults.connect_timeout, |Period(time)| time),
+            lock_timeout: self.lock_timeout.map_or(defaults.lock_timeout, |Period(time)| time),
+            refresh,
+            tables,
+        };
+        Source::new(&name, &url, settings).map_err(|error| error.to_string())
+    }
+
+    /// The URL, from the one place that is given.
+    fn url(&self, folder: &Path) -> Result<String, String> {
+        let name = &self.name;
+        match (&self.url, &self.url_file, &self.url_env) {
+            (Some(url), None, None) => Ok(url.clone()),
+            (None, Some(file), None) => {
+                let path = folder.join(file);
+                std::fs::read_to_string(&path)
+                    .map(|url| url.trim().to_owned())
+                    .map_err(|error| format!("source \"{name}\": url_file {}: {error}", path.display()))
+            }
+            (None, None, Some(variable)) => std::env::var(variable)
+                .map_err(|_| format!("source \"{name}\": url_env: the environment has no variable {variable}")),
+            _ => Err(format!("source \"{name}\": give exactly one of url, url_file and url_env")),
+        }
+    }
+}
+
+impl RefreshTable {
+    /// The policy; `source` is that of the source, for a table of it.
+    fn policy(self, source: Option<&RefreshPolicy>) -> Result<RefreshPolicy, String> {
+        let mode = match (self.mode, self.column) {
+            (Some(Mode::Watermark), None) => {
+                return Err("refresh: mode \"watermark\" needs column = \"...\", a column that grows".to_owned());
+            }
+            (Some(Mode::Watermark), Some(column)) => {
+                let overlap = self.overlap.map(|overlap| match overlap {
+                    OverlapSize::Units(units) => Overlap::Units(units),
+                    OverlapSize::Time(Period(time)) => Overlap::Time(time),
+                });
+                RefreshMode::Watermark { column, overlap }
+            }
+            (_, Some(_)) => return Err("refresh: column is a key of mode \"watermark\"".to_owned()),
+            (_, None) if self.overlap.is_some() => {
+                return Err("refresh: overlap is a key of mode \"watermark\"".to_owned());
+            }
+            (Some(Mode::Full), None) => RefreshMode::Full,
+            (Some(Mode::Diff), None) => RefreshMode::Diff,
+            (Some(Mode::Live), None) => return Err("refresh: mode \"live\" is not there yet".to_owned()),
+            (None, None) => source.map(|policy| policy.mode.clone()).unwrap_or_default(),
+        };
+        let inherited = source.map(|policy| policy.schedule).unwrap_or_default();
+        let every = self.every.map(|Period(every)| every).or(inherited.every);
+        let jitter = self.jitter.map_or(inherited.jitter, |Period(jitter)| jitter);
+        if mode == RefreshMode::Live && self.every.is_some() {
+            return Err("refresh: a live table is read when it is asked for; leave out every".to_owned());
+        }
+        if every.is_none() && !jitter.is_zero() {
+            return Err("refresh: jitter is added to every, which is not given".to_owned());
+        }
+        Ok(RefreshPolicy { mode, schedule: Schedule { every, jitter } })
+    }
+}
