@@ -18,6 +18,9 @@ pub const COMMENT: &str = "comment";
 /// PostgreSQL's varlena header, which type modifiers of `numeric` and `character` include (`VARHDRSZ`).
 const MODIFIER_OFFSET: i32 = 4;
 
+/// Texts that PostgreSQL does not send as what it prints: a single byte, and XML with another declaration.
+const SENT_AS_TEXT: [&str; 2] = ["char", "xml"];
+
 /// How one column is selected, read and stored.
 #[derive(Debug, Clone)]
 pub(crate) struct ColumnPlan {
@@ -89,7 +92,12 @@ impl Cell {
 pub(crate) fn plan(column: &ColumnDescription, as_text: bool) -> ColumnPlan {
     let native = if as_text || column.dimensions > 1 { None } else { native(&column.column_type) };
     let name = quote(&column.name);
+    let is_sent_as_text = |column_type: &ColumnType| column_type.kind == 'b' && SENT_AS_TEXT.contains(&&*column_type.name);
     let (cell, data_type, expression) = match native {
+        Some((cell, data_type)) if column.column_type.element.as_deref().is_some_and(is_sent_as_text) => {
+            (cell, data_type, format!("{name}::text[]"))
+        }
+        Some((cell, data_type)) if is_sent_as_text(&column.column_type) => (cell, data_type, format!("{name}::text")),
         Some((cell, data_type)) => (cell, data_type, name),
         None => (Cell::Text, DataType::Utf8, format!("{name}::text")),
     };
@@ -112,6 +120,7 @@ fn native(column_type: &ColumnType) -> Option<(Cell, DataType)> {
         return match native(element)? {
             // Parquet has no place for intervals; a column of them is stored as bytes, a list of them as text.
             (Cell::Interval, _) => None,
+            (Cell::List(_), _) => None,
             // What is in a list is not padded again on its way out.
             (Cell::PaddedText, data_type) => Some(list(Cell::Text, data_type)),
             (cell, data_type) => Some(list(cell, data_type)),
@@ -131,7 +140,7 @@ fn native(column_type: &ColumnType) -> Option<(Cell, DataType)> {
         "float4" => (Cell::Float32, DataType::Float32),
         "float8" => (Cell::Float64, DataType::Float64),
         "numeric" => decimal(column_type.modifier)?,
-        "text" | "varchar" | "name" | "citext" | "json" => (Cell::Text, DataType::Utf8),
+        "text" | "varchar" | "name" | "citext" | "json" | "char" | "xml" => (Cell::Text, DataType::Utf8),
         "jsonb" => (Cell::Jsonb, DataType::Utf8),
         // Without a length, blanks at the end are stored as they were written.
         "bpchar" if column_type.modifier < MODIFIER_OFFSET => (Cell::Text, DataType::Utf8),
