@@ -18,5 +18,7 @@ pub use column_type::{COMMENT, POSTGRES_TYPE};
 pub use error::{Cause, Error, Result};
 pub use name::TableName;
 pub use refresh::{Observer, RefreshEvent, RefreshReport, TableReport, nearest, refresh};
-pub use snapshot::{FileEntry, Manifest, Opened, PinnedSnapshot, RefusedTable, SnapshotStore, TableEntry};
+pub use snapshot::{
+    FileEntry, Location, Manifest, Opened, PinnedSnapshot, RefusedTable, Retention, SnapshotStore, TableEntry,
+};
 pub use source::{Source, TableSelection};

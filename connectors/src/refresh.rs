@@ -65,7 +65,7 @@ pub async fn refresh(
     requested: &[String],
     observer: Arc<Observer>,
 ) -> Result<RefreshReport> {
-    let staging = store.begin().await?;
+    let staging = store.begin();
     let mut exported = ExportedSnapshot::export(&source).await?;
     let descriptions = exported.describe(&source).await?;
     let existing: Vec<TableName> = descriptions.iter().map(|table| table.name.clone()).collect();
@@ -90,21 +90,25 @@ pub async fn refresh(
     exported.close().await;
 
     let mut reports: Vec<TableReport> = refused.iter().map(refused_report).collect();
-    let previous = store.pin();
-    let mut pulled = vec![];
-    for outcome in outcomes {
-        reports.push(outcome.report());
-        match outcome.result {
-            Ok(entry) => pulled.push(entry),
-            Err(error) => match previous.manifest.table(&outcome.table) {
-                Some(old) => pulled.push(TableEntry { stale: Some(error.to_string()), ..old.clone() }),
-                None => refused.push(RefusedTable { name: outcome.table, reason: error.to_string() }),
-            },
-        }
-    }
+    reports.extend(outcomes.iter().map(Outcome::report));
     reports.sort_by(|left, right| left.table.cmp(&right.table));
-    let (tables, refused) = merge(&previous.manifest, source.name(), &existing, pulled, refused);
-    let version = blocking(move || staging.commit(tables, refused)).await?;
+    let catalog = source.name().to_owned();
+    let version = blocking(move || {
+        staging.commit(|current| {
+            let mut pulled = vec![];
+            for outcome in outcomes {
+                match outcome.result {
+                    Ok(entry) => pulled.push(entry),
+                    Err(error) => match current.table(&outcome.table) {
+                        Some(old) => pulled.push(TableEntry { stale: Some(error.to_string()), ..old.clone() }),
+                        None => refused.push(RefusedTable { name: outcome.table, reason: error.to_string() }),
+                    },
+                }
+            }
+            merge(current, &catalog, &existing, as_of, pulled, refused)
+        })
+    })
+    .await?;
     for report in &reports {
         observer(RefreshEvent::Finished(report.clone()));
     }
@@ -159,19 +163,26 @@ fn refused_report(refused: &RefusedTable) -> TableReport {
     TableReport { table: refused.name.clone(), rows: 0, bytes: 0, error: Some(refused.reason.clone()) }
 }
 
-/// The next manifest's tables: what was pulled now, and of the rest what still exists.
+/// The next manifest's tables: what was pulled now, and of the rest what still exists. A table that a refresh
+/// of a later moment has committed meanwhile stays as that has left it.
 fn merge(
-    previous: &Manifest,
+    current: &Manifest,
     catalog: &str,
     existing: &[TableName],
-    pulled: Vec<TableEntry>,
-    refused: Vec<RefusedTable>,
+    as_of: AsOf,
+    mut pulled: Vec<TableEntry>,
+    mut refused: Vec<RefusedTable>,
 ) -> (Vec<TableEntry>, Vec<RefusedTable>) {
+    let is_newer = |name: &TableName| current.table(name).is_some_and(|table| table.as_of > as_of);
+    pulled.retain(|table| !is_newer(&table.name));
+    refused.retain(|table| !is_newer(&table.name));
     let decided: Vec<TableName> =
         pulled.iter().map(|table| &table.name).chain(refused.iter().map(|table| &table.name)).cloned().collect();
-    let stays = |name: &TableName| name.catalog != catalog || (existing.contains(name) && !decided.contains(name));
-    let tables = previous.tables.iter().filter(|table| stays(&table.name)).cloned().chain(pulled).collect();
-    let refused = previous.refused.iter().filter(|table| stays(&table.name)).cloned().chain(refused).collect();
+    let stays = |name: &TableName| {
+        name.catalog != catalog || is_newer(name) || (existing.contains(name) && !decided.contains(name))
+    };
+    let tables = current.tables.iter().filter(|table| stays(&table.name)).cloned().chain(pulled).collect();
+    let refused = current.refused.iter().filter(|table| stays(&table.name)).cloned().chain(refused).collect();
     (tables, refused)
 }
 

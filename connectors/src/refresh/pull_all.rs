@@ -54,6 +54,7 @@ impl PullAll {
         });
         let shared = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(error) = shared.fatal {
+            self.staging.discard();
             return Err(error);
         }
         let outcomes = self

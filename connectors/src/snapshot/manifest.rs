@@ -69,6 +69,13 @@ pub struct FileEntry {
     pub deletes: Option<String>,
 }
 
+impl FileEntry {
+    /// Every file of the store that belongs to it.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.path.as_str())
+    }
+}
+
 /// A table that a source has and that is not served, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedTable {
@@ -80,6 +87,11 @@ impl Manifest {
     /// What a data folder holds before the first refresh.
     pub(super) fn empty() -> Self {
         Self { format: FORMAT, version: 0, committed_at: DateTime::UNIX_EPOCH, tables: vec![], refused: vec![] }
+    }
+
+    /// The files of all tables.
+    pub(super) fn files(&self) -> impl Iterator<Item = &FileEntry> {
+        self.tables.iter().flat_map(|table| &table.files)
     }
 
     /// The entry of a table.

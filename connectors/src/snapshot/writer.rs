@@ -1,7 +1,5 @@
 //! Writes one partition's batches into one Parquet file.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use arrow::datatypes::SchemaRef;
@@ -13,6 +11,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use super::checksum::ChecksumWriter;
 use super::manifest::FileEntry;
 use super::statistics;
+use super::storage::NewFile;
 use crate::error::{Error, Result};
 
 /// Rows of a row group: the unit that a scan skips or reads. A multiple of the reader's batch.
@@ -20,7 +19,6 @@ const ROW_GROUP_ROWS: usize = 262_144;
 /// A column whose distinct values in a row group take more than this is written plainly: looking every value
 /// up in a dictionary that is then given up costs more than the rest of its encoding.
 const DICTIONARY_BYTES: usize = 64 << 10;
-const BUFFER_BYTES: usize = 1 << 20;
 
 /// A Parquet file being written.
 pub(crate) struct PartitionWriter {
@@ -28,15 +26,13 @@ pub(crate) struct PartitionWriter {
     relative: String,
     schema: SchemaRef,
     rows: u64,
-    writer: ArrowWriter<ChecksumWriter<BufWriter<File>>>,
+    writer: ArrowWriter<ChecksumWriter<Box<dyn NewFile>>>,
 }
 
 impl PartitionWriter {
-    /// Creates the file `path`, which the manifest will know as `relative`.
-    pub(super) fn create(path: PathBuf, relative: String, schema: SchemaRef) -> Result<Self> {
-        let file = File::create_new(&path).map_err(Error::storage("cannot create", &path))?;
-        let output = ChecksumWriter::new(BufWriter::with_capacity(BUFFER_BYTES, file));
-        let writer = ArrowWriter::try_new(output, schema.clone(), Some(properties()))
+    /// Begins a file that messages call `path`, and the manifest `relative`.
+    pub(super) fn begin(file: Box<dyn NewFile>, path: PathBuf, relative: String, schema: SchemaRef) -> Result<Self> {
+        let writer = ArrowWriter::try_new(ChecksumWriter::new(file), schema.clone(), Some(properties()))
             .map_err(|error| failed(&path, error.into()))?;
         Ok(Self { path, relative, schema, rows: 0, writer })
     }
@@ -53,7 +49,7 @@ impl PartitionWriter {
         let columns = statistics::of_parquet(&metadata, &self.schema)
             .map_err(|error| failed(&self.path, std::io::Error::other(error)))?;
         let output = self.writer.inner_mut();
-        output.flush().and_then(|()| output.inner().get_ref().sync_all()).map_err(|cause| failed(&self.path, cause))?;
+        output.inner_mut().finish().map_err(|cause| failed(&self.path, cause))?;
         let (bytes, checksum) = (output.bytes(), output.checksum());
         Ok(FileEntry { path: self.relative, rows: self.rows, bytes, checksum, columns, deletes: None })
     }
@@ -69,5 +65,5 @@ fn properties() -> WriterProperties {
 }
 
 fn failed(path: &std::path::Path, cause: std::io::Error) -> Error {
-    Error::Storage { action: "cannot write", path: path.to_owned(), cause }
+    Error::storage("cannot write", path)(cause)
 }
