@@ -92,7 +92,8 @@ impl Cell {
 pub(crate) fn plan(column: &ColumnDescription, as_text: bool) -> ColumnPlan {
     let native = if as_text || column.dimensions > 1 { None } else { native(&column.column_type) };
     let name = quote(&column.name);
-    let is_sent_as_text = |column_type: &ColumnType| column_type.kind == 'b' && SENT_AS_TEXT.contains(&&*column_type.name);
+    let is_sent_as_text =
+        |column_type: &ColumnType| column_type.kind == 'b' && SENT_AS_TEXT.contains(&&*column_type.name);
     let (cell, data_type, expression) = match native {
         Some((cell, data_type)) if column.column_type.element.as_deref().is_some_and(is_sent_as_text) => {
             (cell, data_type, format!("{name}::text[]"))

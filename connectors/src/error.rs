@@ -2,6 +2,7 @@
 //! table, look at a disk. No error text contains what the database said (it may quote data) or a secret;
 //! the cause is kept as `source` and goes to the log.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use crate::TableName;
@@ -52,6 +53,15 @@ pub enum Error {
         cause: std::io::Error,
     },
 
+    /// The disk of the data folder is full. What was written for nothing is removed again.
+    #[error("{action} {}: its disk is full; make room there and refresh again", .path.display())]
+    DiskFull {
+        action: &'static str,
+        path: PathBuf,
+        #[source]
+        cause: std::io::Error,
+    },
+
     /// A file of the data folder is not what was written.
     #[error("{} is damaged: {message}", .path.display())]
     Damaged { path: PathBuf, message: String },
@@ -59,6 +69,10 @@ pub enum Error {
     /// Another server uses the data folder.
     #[error("the data folder {} is in use by another rail-forge server{}; stop it or choose another folder", .path.display(), .pid.map(|p| format!(" (process {p})")).unwrap_or_default())]
     Locked { path: PathBuf, pid: Option<u32> },
+
+    /// Another server has committed to the same object store, where nothing locks it out.
+    #[error("another rail-forge server writes to {}: this refresh is dropped, and what the other has committed is served; give each server a data_dir of its own", .location.display())]
+    AnotherServer { location: PathBuf },
 
     /// A ticket names a snapshot that has been replaced and removed.
     #[error("snapshot {version} has been replaced by a newer one and is no longer kept; run the query again")]
@@ -70,10 +84,16 @@ pub enum Error {
 }
 
 impl Error {
-    /// An error about `path`, from the operating system.
+    /// An error about `path`, from the operating system or an object store.
     pub(crate) fn storage(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
-        move |cause| Self::Storage { action, path, cause }
+        move |cause| {
+            if is_disk_full(&cause) {
+                Self::DiskFull { action, path, cause }
+            } else {
+                Self::Storage { action, path, cause }
+            }
+        }
     }
 
     /// An error about one table as a whole.
@@ -89,5 +109,34 @@ impl Error {
             message: message.into(),
             cause: None,
         }
+    }
+}
+
+/// Whether a full disk is at the bottom of an error; libraries in between wrap what the system said.
+fn is_disk_full(error: &std::io::Error) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(cause) = next {
+        let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        if matches!(kind, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded)) {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_found_under_what_wraps_it() {
+        let full = std::io::Error::from(ErrorKind::StorageFull);
+        let wrapped = std::io::Error::other(parquet::errors::ParquetError::from(full));
+        let error = Error::storage("cannot write", "/data/x")(wrapped);
+        assert!(matches!(error, Error::DiskFull { .. }), "{error:?}");
+        assert!(error.to_string().starts_with("cannot write /data/x: its disk is full"), "{error}");
+        let other = Error::storage("cannot write", "/data/x")(ErrorKind::PermissionDenied.into());
+        assert!(matches!(other, Error::Storage { .. }), "{other:?}");
     }
 }

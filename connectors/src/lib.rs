@@ -22,7 +22,8 @@ pub use name::TableName;
 pub use pull::Digits;
 pub use refresh::{Observer, RefreshEvent, RefreshReport, Scope, TableReport, nearest, refresh};
 pub use snapshot::{
-    DeletesEntry, FileEntry, Manifest, Opened, PinnedSnapshot, RefusedTable, RelationEntry, SnapshotStore, TableEntry,
+    DeletesEntry, FileEntry, Location, Manifest, Opened, PinnedSnapshot, RefusedTable, RelationEntry, Retention,
+    SnapshotStore, TableEntry,
 };
 pub use source::Source;
 pub use source_settings::{

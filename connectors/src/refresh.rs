@@ -2,6 +2,7 @@
 //! and made current in one commit. A table that cannot be pulled keeps its last good rows and says why; a
 //! connection that breaks ends the whole refresh and changes nothing.
 
+mod commit;
 mod compaction;
 mod compare;
 mod job;
@@ -28,7 +29,7 @@ use crate::as_of::AsOf;
 use crate::catalogue::TableDescription;
 use crate::error::{Error, Result};
 use crate::pull::{ExportedSnapshot, PullFailure};
-use crate::snapshot::{Manifest, RefusedTable, SnapshotStore, Staging, TableEntry};
+use crate::snapshot::{Manifest, SnapshotStore, TableEntry};
 use crate::source::Source;
 use crate::source_settings::Schedule;
 
@@ -105,7 +106,7 @@ pub async fn refresh(
         source.reservations().wait_for(&names).await;
     };
     let as_of = exported.as_of;
-    let staging = Arc::new(store.begin().await?);
+    let staging = Arc::new(store.begin());
     for table in &tables {
         observer(RefreshEvent::Started { table: table.name.clone(), estimated_rows: table.estimated_rows });
     }
@@ -148,8 +149,11 @@ pub async fn refresh(
         }
     }
     exported.close().await;
-    let reports = outcomes.iter().map(|(name, outcome)| report(name, outcome)).collect::<Vec<_>>();
-    let (version, reports) = commit(&source, staging, &store, existing, outcomes, reports).await?;
+    let mut reports: Vec<TableReport> = outcomes.iter().map(|(name, outcome)| report(name, outcome)).collect();
+    reports.sort_by(|left, right| left.table.cmp(&right.table));
+    let next = commit::NextTables { catalog: source.name().to_owned(), existing, as_of, outcomes };
+    let staging = Arc::into_inner(staging).ok_or(Error::Cancelled)?;
+    let version = blocking(move || staging.commit(|current| next.after(current))).await?;
     for report in &reports {
         observer(RefreshEvent::Finished(report.clone()));
     }
@@ -204,33 +208,6 @@ async fn assemble(
 
 /// Columns that have turned out to need text, each with its PostgreSQL type.
 type NeededText = HashMap<TableName, Vec<(String, String)>>;
-
-/// Makes what was pulled current. A table that failed keeps its last good rows and says why.
-async fn commit(
-    source: &Source,
-    staging: Arc<Staging>,
-    store: &SnapshotStore,
-    existing: Vec<TableName>,
-    outcomes: Vec<(TableName, Result<TableEntry>)>,
-    mut reports: Vec<TableReport>,
-) -> Result<(u64, Vec<TableReport>)> {
-    reports.sort_by(|left, right| left.table.cmp(&right.table));
-    let previous = store.pin();
-    let (mut pulled, mut refused) = (vec![], vec![]);
-    for (name, outcome) in outcomes {
-        match outcome {
-            Ok(entry) => pulled.push(entry),
-            Err(error) => match previous.manifest.table(&name) {
-                Some(old) => pulled.push(TableEntry { stale: Some(error.to_string()), ..old.clone() }),
-                None => refused.push(RefusedTable { name, reason: error.to_string() }),
-            },
-        }
-    }
-    let (tables, refused) = merge(&previous.manifest, source.name(), &existing, pulled, refused);
-    let staging = Arc::into_inner(staging).ok_or(Error::Cancelled)?;
-    let version = blocking(move || staging.commit(tables, refused)).await?;
-    Ok((version, reports))
-}
 
 /// Sets its flag when the refresh ends, however it ends.
 #[derive(Default)]
@@ -295,20 +272,4 @@ fn report(table: &TableName, outcome: &Result<TableEntry>) -> TableReport {
         Err(error) => (0, 0, Some(error.to_string())),
     };
     TableReport { table: table.clone(), rows, bytes, error }
-}
-
-/// The next manifest's tables: what was pulled now, and of the rest what still exists.
-fn merge(
-    previous: &Manifest,
-    catalog: &str,
-    existing: &[TableName],
-    pulled: Vec<TableEntry>,
-    refused: Vec<RefusedTable>,
-) -> (Vec<TableEntry>, Vec<RefusedTable>) {
-    let decided: Vec<TableName> =
-        pulled.iter().map(|table| &table.name).chain(refused.iter().map(|table| &table.name)).cloned().collect();
-    let stays = |name: &TableName| name.catalog != catalog || (existing.contains(name) && !decided.contains(name));
-    let tables = previous.tables.iter().filter(|table| stays(&table.name)).cloned().chain(pulled).collect();
-    let refused = previous.refused.iter().filter(|table| stays(&table.name)).cloned().chain(refused).collect();
-    (tables, refused)
 }

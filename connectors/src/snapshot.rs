@@ -1,22 +1,34 @@
 //! Columnar snapshots: immutable Parquet files, and manifests that say which of them make up the tables
-//! at one moment. The only part of RailForge that knows what the data folder looks like.
+//! at one moment. The only part of RailForge that knows what the place of the snapshots looks like.
 
 mod catalog;
 mod checksum;
 mod deletes;
 mod file_reader;
+mod garbage;
 mod layout;
+mod location;
 mod manifest;
+mod opening;
 mod retention;
+mod staging;
 mod statistics;
+mod storage;
 mod store;
 mod stored_form;
 mod table;
+#[cfg(test)]
+mod testing;
+mod version;
 mod writer;
 
 pub(crate) use deletes::Deletes;
 pub(crate) use file_reader::{Columns, StoredVersion};
+pub use location::Location;
 pub use manifest::{DeletesEntry, FileEntry, Manifest, RefusedTable, RelationEntry, TableEntry};
-pub(crate) use store::Staging;
-pub use store::{Opened, PinnedSnapshot, SnapshotStore};
+pub use opening::Opened;
+pub use retention::Retention;
+pub(crate) use staging::Staging;
+pub use store::SnapshotStore;
+pub use version::PinnedSnapshot;
 pub(crate) use writer::PartitionWriter;

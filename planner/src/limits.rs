@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 pub struct Limits {
     /// Memory of all running queries together, in bytes. What needs more spills to disk or fails.
     pub memory_bytes: usize,
-    /// Where queries spill; emptied at start.
+    /// Where queries spill: a folder of this server alone.
     pub spill_dir: PathBuf,
     /// Disk of all running queries together, in bytes.
     pub spill_bytes: u64,

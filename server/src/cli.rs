@@ -97,13 +97,13 @@ fn check(args: SettingsArgs, json: bool) -> Result<(), Failure> {
     if json {
         let sources: Vec<_> =
             sources.map(|source| json!({"name": source.name(), "location": source.location()})).collect();
-        println!("{}", json!({"sources": sources, "data_dir": settings.data_dir}));
+        println!("{}", json!({"sources": sources, "data_dir": settings.data_dir.to_string()}));
         return Ok(());
     }
     for source in sources {
         println!("source {}: {}", source.name(), source.location());
     }
-    println!("data folder: {}", settings.data_dir.display());
+    println!("data folder: {}", settings.data_dir);
     println!("the settings are valid");
     Ok(())
 }

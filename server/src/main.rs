@@ -9,6 +9,7 @@ mod logging;
 mod refresher;
 mod serve;
 mod settings;
+mod spill;
 
 use std::process::ExitCode;
 

@@ -12,13 +12,15 @@ use rail_forge_connectors::{
     Observer, PinnedSnapshot, RefreshEvent, RefreshReport, Schedule, Scope, SnapshotStore, Source, TableEntry,
 };
 use serde::{Deserialize, Serialize};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::settings::InitialRefresh;
 
 /// The first wait after a refresh that failed; it doubles up to the last.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(60);
+/// How long `status` waits for the sizes of files; everything else that it tells is known.
+const LISTING_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Refreshes the tables of all sources.
 #[derive(Debug)]
@@ -82,6 +84,8 @@ pub struct ServerStatus {
     pub version: String,
     pub sources: Vec<SourceStatus>,
     pub tables: Vec<TableStatus>,
+    /// Bytes of all files, of replaced versions too; `None` when the object store does not tell in time.
+    pub stored_bytes: Option<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -244,7 +248,8 @@ impl Refresher {
     }
 
     /// Sources and tables as they are now.
-    pub fn status(&self) -> ServerStatus {
+    pub async fn status(&self) -> ServerStatus {
+        let stored_bytes = self.stored_bytes().await;
         let snapshot = self.pin();
         let states = self.states().clone();
         let sources = self
@@ -267,7 +272,21 @@ impl Refresher {
             error: Some(refused.reason.clone()),
         });
         let tables = snapshot.manifest.tables.iter().map(|table| table_status(table, now)).chain(refused).collect();
-        ServerStatus { version: env!("CARGO_PKG_VERSION").to_owned(), sources, tables }
+        ServerStatus { version: env!("CARGO_PKG_VERSION").to_owned(), sources, tables, stored_bytes }
+    }
+
+    async fn stored_bytes(&self) -> Option<u64> {
+        let store = Arc::clone(&self.store);
+        let listing = tokio::task::spawn_blocking(move || store.bytes_stored());
+        match timeout(LISTING_TIMEOUT, listing).await {
+            Ok(Ok(Ok(bytes))) => Some(bytes),
+            Ok(Ok(Err(error))) => {
+                tracing::warn!(error = std::error::Error::source(&error), "{error}");
+                None
+            }
+            // Too slow, or the server is stopping.
+            Err(_) | Ok(Err(_)) => None,
+        }
     }
 
     fn states(&self) -> MutexGuard<'_, HashMap<String, SourceState>> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rail_forge_connectors::{Opened, SnapshotStore};
-use rail_forge_planner::Engine;
+use rail_forge_planner::{Engine, Limits};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -16,18 +16,21 @@ use tokio::sync::watch;
 use crate::failure::Failure;
 use crate::refresher::Refresher;
 use crate::settings::Settings;
+use crate::spill::SpillFolder;
 use crate::{flight, http};
 
 /// How long running calls may take to finish after a signal to stop.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How often versions are looked through for some that need not be kept any longer. That is a glance.
+const GARBAGE_PERIOD: Duration = Duration::from_secs(5);
 
 /// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// When the data folder or an address cannot be used.
 pub async fn serve(settings: Settings) -> Result<(), Failure> {
-    let data_dir = settings.data_dir.clone();
-    let Opened { store, damaged } = tokio::task::spawn_blocking(move || SnapshotStore::open(&data_dir))
+    let (data_dir, retention) = (settings.data_dir.clone(), settings.retention);
+    let Opened { store, damaged } = tokio::task::spawn_blocking(move || SnapshotStore::open(&data_dir, retention))
         .await
         .map_err(|error| Failure::work(error.to_string()))?
         .map_err(|error| Failure::work(error.to_string()))?;
@@ -35,13 +38,15 @@ pub async fn serve(settings: Settings) -> Result<(), Failure> {
         tracing::error!("{error}; an older snapshot is served if there is one");
     }
     let store = Arc::new(store);
-    clear_spill(&settings.limits.spill_dir)?;
+    let spill = SpillFolder::create(&settings.limits.spill_dir)?;
+    let limits = Limits { spill_dir: spill.path().to_owned(), ..settings.limits };
     let default_catalog = settings.sources.first().map(|source| source.name()).unwrap_or_default();
-    let engine = Engine::new(Arc::clone(&store), &settings.limits, default_catalog)
-        .map_err(|error| Failure::work(error.to_string()))?;
+    let engine =
+        Engine::new(Arc::clone(&store), &limits, default_catalog).map_err(|error| Failure::work(error.to_string()))?;
     for source in &settings.sources {
         tracing::info!(source = source.name(), location = source.location(), "serving");
     }
+    let garbage = tokio::spawn(collect_garbage(Arc::clone(&store)));
     let refresher = Arc::new(Refresher::new(settings.sources, store));
 
     let flight_listener = listen(settings.listen).await?;
@@ -69,6 +74,7 @@ pub async fn serve(settings: Settings) -> Result<(), Failure> {
     tracing::info!(seconds = DRAIN.as_secs(), "stopping; running calls may finish");
     stop.send_replace(true);
     refreshes.abort();
+    garbage.abort();
     let drained = tokio::time::timeout(DRAIN, async { tokio::join!(flight_server, http_server) }).await;
     match drained {
         Ok((Ok(Ok(())), Ok(Ok(())))) => tracing::info!("stopped"),
@@ -90,15 +96,15 @@ fn local_address(listener: &TcpListener) -> Result<std::net::SocketAddr, Failure
     listener.local_addr().map_err(|error| Failure::work(error.to_string()))
 }
 
-/// Removes what queries of an earlier process have left.
-fn clear_spill(folder: &Path) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::work(format!("cannot empty {}: {error}", folder.display()));
-    match std::fs::remove_dir_all(folder) {
-        Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(failed(error)),
+/// Removes replaced versions when nothing is refreshed that would do it.
+async fn collect_garbage(store: Arc<SnapshotStore>) {
+    loop {
+        tokio::time::sleep(GARBAGE_PERIOD).await;
+        let store = Arc::clone(&store);
+        if let Err(error) = tokio::task::spawn_blocking(move || store.collect_garbage()).await {
+            tracing::warn!(%error, "old snapshots could not be looked through");
+        }
     }
-    std::fs::create_dir_all(folder).map_err(failed)
 }
 
 /// Writes the file so that whoever sees it sees all of it.

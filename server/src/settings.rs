@@ -7,12 +7,13 @@ mod source;
 mod units;
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use rail_forge_connectors::{Source, SourceSettings};
+use rail_forge_connectors::{Location, Retention, Source, SourceSettings};
 use rail_forge_planner::Limits;
 use serde::Deserialize;
 
@@ -48,9 +49,19 @@ pub struct ServerSettings {
     #[arg(long, env = "RAIL_FORGE_HTTP_LISTEN", value_name = "ADDRESS:PORT")]
     http_listen: Option<SocketAddr>,
 
-    /// The folder of the snapshots; one server at a time uses it. Default: data.
+    /// Where the snapshots are: a folder, or s3://BUCKET/PREFIX (see below); one server at a time uses it.
+    /// Default: data.
     #[arg(long, env = "RAIL_FORGE_DATA_DIR", value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    data_dir: Option<Location>,
+
+    /// How many versions of the snapshots are kept at least; the current one is the first. Default: 2.
+    #[arg(long, env = "RAIL_FORGE_KEEP_VERSIONS", value_name = "COUNT")]
+    keep_versions: Option<NonZeroUsize>,
+
+    /// How long a version is kept after it was replaced, for clients that have a ticket and have not read its
+    /// result yet. Default: 1m.
+    #[arg(long, env = "RAIL_FORGE_KEEP_REPLACED", value_name = "TIME")]
+    keep_replaced: Option<Period>,
 
     /// A file that is written when the server listens, with its addresses as JSON. Default: none.
     #[arg(long, env = "RAIL_FORGE_READY_FILE", value_name = "FILE")]
@@ -64,6 +75,11 @@ pub struct ServerSettings {
     /// example 4GiB. Default: half of the machine's.
     #[arg(long, env = "RAIL_FORGE_MEMORY_LIMIT", value_name = "SIZE")]
     memory_limit: Option<Bytes>,
+
+    /// The folder that queries spill to, always on this machine. Default: the folder spill in data_dir, or the
+    /// system's folder for temporary files when data_dir is not a folder.
+    #[arg(long, env = "RAIL_FORGE_SPILL_DIR", value_name = "DIR")]
+    spill_dir: Option<PathBuf>,
 
     /// Disk that all running queries may spill to together. Default: 20GiB.
     #[arg(long, env = "RAIL_FORGE_SPILL_LIMIT", value_name = "SIZE")]
@@ -144,7 +160,8 @@ impl std::str::FromStr for SourceArg {
 pub struct Settings {
     pub listen: SocketAddr,
     pub http_listen: SocketAddr,
-    pub data_dir: PathBuf,
+    pub data_dir: Location,
+    pub retention: Retention,
     pub ready_file: Option<PathBuf>,
     pub initial_refresh: InitialRefresh,
     pub limits: Limits,
@@ -161,11 +178,16 @@ impl SettingsArgs {
     pub fn resolve(self) -> Result<Settings, SettingsError> {
         let file = self.config.map(|path| file::read(&path)).transpose()?.unwrap_or_default();
         let (given, filed) = (self.server, file.server);
-        let data_dir = given.data_dir.or(filed.data_dir).unwrap_or_else(|| DEFAULT_DATA_DIR.into());
+        let data_dir = given.data_dir.or(filed.data_dir).unwrap_or_else(|| Location::Folder(DEFAULT_DATA_DIR.into()));
+        let kept = Retention::default();
+        let retention = Retention {
+            keep_versions: given.keep_versions.or(filed.keep_versions).unwrap_or(kept.keep_versions),
+            keep_replaced: given.keep_replaced.or(filed.keep_replaced).map_or(kept.keep_replaced, |time| time.0),
+        };
         let limits = Limits {
             memory_bytes: given.memory_limit.or(filed.memory_limit).map_or_else(default_memory, |limit| limit.0)
                 as usize,
-            spill_dir: data_dir.join("spill"),
+            spill_dir: given.spill_dir.or(filed.spill_dir).unwrap_or_else(|| default_spill_dir(&data_dir)),
             spill_bytes: given.spill_limit.or(filed.spill_limit).map_or(DEFAULT_SPILL_LIMIT, |limit| limit.0),
             timeout: given.query_timeout.or(filed.query_timeout).map_or(DEFAULT_QUERY_TIMEOUT, |time| time.0),
         };
@@ -181,6 +203,7 @@ impl SettingsArgs {
             listen: given.listen.or(filed.listen).map_or_else(|| address(DEFAULT_LISTEN), Ok)?,
             http_listen: given.http_listen.or(filed.http_listen).map_or_else(|| address(DEFAULT_HTTP_LISTEN), Ok)?,
             data_dir,
+            retention,
             ready_file: given.ready_file.or(filed.ready_file),
             initial_refresh: given.initial_refresh.or(filed.initial_refresh).unwrap_or(InitialRefresh::Missing),
             limits,
@@ -208,6 +231,11 @@ fn check_sources(sources: &[Arc<Source>]) -> Result<(), SettingsError> {
 
 fn address(text: &str) -> Result<SocketAddr, SettingsError> {
     text.parse().map_err(|_| SettingsError(format!("{text} is not ADDRESS:PORT")))
+}
+
+/// Queries spill beside the snapshots, or where the system keeps temporary files.
+fn default_spill_dir(data_dir: &Location) -> PathBuf {
+    data_dir.folder().map_or_else(std::env::temp_dir, |folder| folder.join("spill"))
 }
 
 fn default_memory() -> u64 {

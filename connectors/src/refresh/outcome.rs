@@ -94,7 +94,7 @@ impl Assembly<'_> {
         }
         let mut deletes = gone;
         if let Some(before) = self.store.read_deletes(&file)? {
-            deletes.merge(before.as_ref().clone());
+            deletes.merge(before);
         }
         if deletes.rows() >= file.rows {
             return Ok(None);

@@ -23,8 +23,8 @@ impl<W: Write> ChecksumWriter<W> {
         Self { inner, hasher: XxHash64::with_seed(SEED), bytes: 0 }
     }
 
-    pub(super) fn inner(&self) -> &W {
-        &self.inner
+    pub(super) fn inner_mut(&mut self) -> &mut W {
+        &mut self.inner
     }
 
     /// The number of bytes written so far.

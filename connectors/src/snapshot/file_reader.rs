@@ -50,7 +50,7 @@ pub(crate) enum Columns<'a> {
 pub(crate) struct FileReader {
     pub(super) store: Arc<dyn ObjectStore>,
     pub(super) file: FileEntry,
-    pub(super) deletes: Option<Arc<Deletes>>,
+    pub(super) deletes: Option<Deletes>,
 }
 
 impl FileReader {

@@ -1,71 +1,126 @@
-//! Where things are in the data folder, and the two operations that make a commit atomic and durable:
-//! write-fsync-rename, and fsync of a folder.
+//! Where things are in the place of the snapshots, and how a manifest is written and read.
 //!
 //! ```text
-//! DIR/lock                       held while a server runs
-//! DIR/manifests/0000000012.json  one for every version that is kept
-//! DIR/data/0000000012/3-0.parquet   partition 0 of the 4th table that version 12 pulled
+//! manifests/0000000012.json                one for every version that is kept
+//! data/0000000012-5f0c91ab/3-0.parquet     partition 0 of the 4th table of the refresh that was to be version 12
 //! ```
+//!
+//! The letters after the number are random: refreshes that run side by side, in one server or in two, never
+//! write the same file.
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use object_store::ObjectStore;
+use uuid::Uuid;
 
 use super::checksum;
-use super::manifest::{FORMAT, Manifest};
+use super::deletes::Deletes;
+use super::manifest::{DeletesEntry, FORMAT, FileEntry, Manifest};
+use super::storage::{NewFile, PARTIAL, Storage, Stored};
 use crate::error::{Error, Result};
 
 const MANIFESTS: &str = "manifests";
 const DATA: &str = "data";
-const PARTIAL: &str = "partial";
 
-/// The paths of a data folder.
-#[derive(Debug, Clone)]
+/// A place and the names in it.
+#[derive(Debug)]
 pub(super) struct Layout {
-    root: PathBuf,
+    storage: Arc<dyn Storage>,
 }
 
 impl Layout {
-    /// Makes the folders that are missing.
-    pub(super) fn create(root: &Path) -> Result<Self> {
-        for folder in [root.to_owned(), root.join(MANIFESTS), root.join(DATA)] {
-            fs::create_dir_all(&folder).map_err(Error::storage("cannot create the folder", &folder))?;
+    pub(super) fn new(storage: Arc<dyn Storage>) -> Self {
+        Self { storage }
+    }
+
+    /// The place, as messages name it.
+    pub(super) fn root(&self) -> PathBuf {
+        self.storage.locate("")
+    }
+
+    /// What DataFusion reads the files from.
+    pub(super) fn object_store(&self) -> Arc<dyn ObjectStore> {
+        self.storage.object_store()
+    }
+
+    /// Whether other servers may write here at the same time.
+    pub(super) fn is_shared(&self) -> bool {
+        self.storage.is_shared()
+    }
+
+    /// A new name for the folder of a refresh that may become `version`.
+    pub(super) fn new_data_folder(version: u64) -> String {
+        let random = Uuid::new_v4().simple().to_string();
+        format!("{DATA}/{version:010}-{}", &random[..8])
+    }
+
+    /// The folder of a file.
+    pub(super) fn folder_of(path: &str) -> &str {
+        path.rsplit_once('/').map_or("", |(folder, _)| folder)
+    }
+
+    /// Starts a file; gives also what messages call it.
+    pub(super) fn create_file(&self, path: &str) -> Result<(Box<dyn NewFile>, PathBuf)> {
+        let name = self.storage.locate(path);
+        let file = self.storage.create(path).map_err(Error::storage("cannot create", &name))?;
+        Ok((file, name))
+    }
+
+    /// Reads a bitmap of deleted rows.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when it is not what was written.
+    pub(super) fn read_deletes(&self, entry: &DeletesEntry) -> Result<Deletes> {
+        let bytes = self.storage.read(&entry.path).map_err(self.failed("cannot read", &entry.path))?;
+        let damaged =
+            |message: &str| Error::Damaged { path: self.storage.locate(&entry.path), message: message.to_owned() };
+        if checksum::of_bytes(&bytes) != entry.checksum {
+            return Err(damaged("its checksum does not match"));
         }
-        let root = root.canonicalize().map_err(Error::storage("cannot open the folder", root))?;
-        Ok(Self { root })
+        Deletes::from_bytes(&bytes).map_err(|_| damaged("it is no bitmap"))
     }
 
-    pub(super) fn root(&self) -> &Path {
-        &self.root
-    }
-
-    pub(super) fn lock(&self) -> PathBuf {
-        self.root.join("lock")
-    }
-
-    pub(super) fn file(&self, relative: &str) -> PathBuf {
-        self.root.join(relative)
-    }
-
-    /// The folder of the files that a version adds, relative to the root.
-    pub(super) fn data_folder(version: u64) -> String {
-        format!("{DATA}/{version:010}")
+    /// Makes the names of a folder's files durable.
+    pub(super) fn sync_folder(&self, folder: &str) -> Result<()> {
+        self.storage.sync(folder).map_err(self.failed("cannot make durable the folder", folder))
     }
 
     /// The folders of files that are there.
-    pub(super) fn data_folders(&self) -> Result<Vec<PathBuf>> {
-        list(&self.root.join(DATA))
+    pub(super) fn data_folders(&self) -> Result<Vec<String>> {
+        self.storage.folders(DATA).map_err(self.failed("cannot list", DATA))
     }
 
-    pub(super) fn manifest(&self, version: u64) -> PathBuf {
-        self.root.join(MANIFESTS).join(format!("{version:010}.json"))
+    /// The files in a folder.
+    pub(super) fn files_in(&self, folder: &str) -> Result<Vec<Stored>> {
+        self.storage.list(folder).map_err(self.failed("cannot list", folder))
+    }
+
+    /// The sizes of all data files, by path.
+    pub(super) fn data_sizes(&self) -> Result<HashMap<String, u64>> {
+        Ok(self.files_in(DATA)?.into_iter().map(|file| (file.path, file.bytes)).collect())
+    }
+
+    /// The bytes of all data files and manifests.
+    pub(super) fn bytes(&self) -> Result<u64> {
+        let files = [self.files_in(DATA)?, self.files_in(MANIFESTS)?];
+        Ok(files.iter().flatten().map(|file| file.bytes).sum())
+    }
+
+    /// When the youngest file of a folder was written; `None` when it has no files.
+    pub(super) fn last_written(&self, folder: &str) -> Result<Option<DateTime<Utc>>> {
+        Ok(self.files_in(folder)?.iter().map(|file| file.modified).max())
     }
 
     /// The versions that have a manifest, newest first.
     pub(super) fn versions(&self) -> Result<Vec<u64>> {
-        let mut versions: Vec<u64> = list(&self.root.join(MANIFESTS))?
+        let mut versions: Vec<u64> = self
+            .files_in(MANIFESTS)?
             .iter()
-            .filter_map(|path| path.file_name()?.to_str()?.strip_suffix(".json")?.parse().ok())
+            .filter_map(|file| file.path.rsplit('/').next()?.strip_suffix(".json")?.parse().ok())
             .collect();
         versions.sort_unstable_by(|left, right| right.cmp(left));
         Ok(versions)
@@ -73,29 +128,30 @@ impl Layout {
 
     /// Removes what a manifest's writing has left when it was ended half way.
     pub(super) fn remove_partial_manifests(&self) -> Result<()> {
-        for path in list(&self.root.join(MANIFESTS))? {
-            if path.extension().is_some_and(|extension| extension == PARTIAL) {
-                fs::remove_file(&path).map_err(Error::storage("cannot remove", &path))?;
-            }
-        }
-        Ok(())
+        let files = self.files_in(MANIFESTS)?.into_iter().map(|file| file.path);
+        let partial: Vec<String> = files.filter(|path| path.rsplit('.').next() == Some(PARTIAL)).collect();
+        if partial.is_empty() { Ok(()) } else { self.remove_files(&partial) }
     }
 
     /// Writes a manifest so that it is there whole or not at all. Its last line is its checksum.
+    ///
+    /// # Errors
+    /// [`Error::AnotherServer`] when there is a manifest of that version.
     pub(super) fn write_manifest(&self, manifest: &Manifest) -> Result<()> {
-        let path = self.manifest(manifest.version);
-        let partial = path.with_extension(PARTIAL);
-        let failed = |cause| Error::Storage { action: "cannot write the manifest", path: path.clone(), cause };
-        let mut text = serde_json::to_string_pretty(manifest).map_err(|error| failed(error.into()))?;
+        let path = manifest_path(manifest.version);
+        let failed = self.failed("cannot write the manifest", &path);
+        let mut text = match serde_json::to_string_pretty(manifest) {
+            Ok(text) => text,
+            Err(error) => return Err(failed(error.into())),
+        };
         let checksum = checksum::of_bytes(text.as_bytes());
         text.push('\n');
         text.push_str(&checksum);
         text.push('\n');
-
-        let mut file = File::create(&partial).map_err(failed)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-        fs::rename(&partial, &path).map_err(failed)?;
-        sync_folder(&self.root.join(MANIFESTS))
+        self.storage.write_new(&path, text.as_bytes()).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => Error::AnotherServer { location: self.root() },
+            _ => failed(error),
+        })
     }
 
     /// Reads a manifest.
@@ -103,9 +159,9 @@ impl Layout {
     /// # Errors
     /// [`Error::Damaged`] when it is not what [`Layout::write_manifest`] wrote.
     pub(super) fn read_manifest(&self, version: u64) -> Result<Manifest> {
-        let path = self.manifest(version);
-        let damaged = |message: &str| Error::Damaged { path: path.clone(), message: message.to_owned() };
-        let bytes = fs::read(&path).map_err(Error::storage("cannot read the manifest", &path))?;
+        let path = manifest_path(version);
+        let damaged = |message: &str| self.damaged(&path, message);
+        let bytes = self.storage.read(&path).map_err(self.unreadable(&path))?;
         let text = String::from_utf8(bytes).map_err(|_| damaged("it is not UTF-8"))?;
         let (body, checksum) = text.trim_end().rsplit_once('\n').ok_or_else(|| damaged("it is cut off"))?;
         if checksum::of_bytes(body.as_bytes()) != checksum {
@@ -118,24 +174,56 @@ impl Layout {
         Ok(manifest)
     }
 
+    /// Compares a file with what its manifest says: its length, which `sizes` has, and its content where
+    /// that can be read cheaply.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when it differs.
+    pub(super) fn check_file(&self, file: &FileEntry, sizes: &HashMap<String, u64>) -> Result<()> {
+        let damaged = |message: &str| self.damaged(&file.path, message);
+        let length = *sizes.get(&file.path).ok_or_else(|| damaged("it is missing"))?;
+        if length != file.bytes {
+            return Err(damaged(&format!("it has {length} bytes instead of {}", file.bytes)));
+        }
+        match self.storage.checksum(&file.path).map_err(self.unreadable(&file.path))? {
+            Some(checksum) if checksum != file.checksum => Err(damaged("its checksum does not match")),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn remove_manifests(&self, versions: &[u64]) -> Result<()> {
+        self.remove_files(&versions.iter().map(|&version| manifest_path(version)).collect::<Vec<_>>())
+    }
+
+    pub(super) fn remove_files(&self, paths: &[String]) -> Result<()> {
+        let first = paths.first().map_or("", String::as_str);
+        self.storage.delete(paths).map_err(self.failed("cannot remove", first))
+    }
+
     /// Removes a folder of files and all in it, if it is there.
-    pub(super) fn remove_folder(&self, folder: &Path) {
-        if let Err(error) = fs::remove_dir_all(folder)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!(folder = %folder.display(), %error, "files that no snapshot needs could not be removed");
+    pub(super) fn remove_folder(&self, folder: &str) -> Result<()> {
+        self.storage.delete_folder(folder).map_err(self.failed("cannot remove", folder))
+    }
+
+    fn failed(&self, action: &'static str, path: &str) -> impl FnOnce(io::Error) -> Error + use<> {
+        Error::storage(action, self.storage.locate(path))
+    }
+
+    fn damaged(&self, path: &str, message: &str) -> Error {
+        Error::Damaged { path: self.storage.locate(path), message: message.to_owned() }
+    }
+
+    /// A file that cannot be read is damaged when its disk says so. A store far away may answer tomorrow.
+    fn unreadable(&self, path: &str) -> impl FnOnce(io::Error) -> Error + use<> {
+        let (name, shared) = (self.storage.locate(path), self.is_shared());
+        move |error| match error.kind() {
+            ErrorKind::NotFound => Error::Damaged { path: name, message: "it is missing".to_owned() },
+            _ if shared => Error::storage("cannot read", name)(error),
+            _ => Error::Damaged { path: name, message: format!("it cannot be read: {error}") },
         }
     }
 }
 
-/// Makes the names in a folder durable.
-pub(super) fn sync_folder(folder: &Path) -> Result<()> {
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(Error::storage("cannot make durable the folder", folder))
-}
-
-fn list(folder: &Path) -> Result<Vec<PathBuf>> {
-    let failed = |cause| Error::Storage { action: "cannot list the folder", path: folder.to_owned(), cause };
-    fs::read_dir(folder).map_err(failed)?.map(|entry| entry.map(|entry| entry.path()).map_err(failed)).collect()
+fn manifest_path(version: u64) -> String {
+    format!("{MANIFESTS}/{version:010}.json")
 }

@@ -138,6 +138,11 @@ impl Manifest {
         Self { format: FORMAT, version: 0, committed_at: DateTime::UNIX_EPOCH, tables: vec![], refused: vec![] }
     }
 
+    /// The files of all tables.
+    pub(super) fn files(&self) -> impl Iterator<Item = &FileEntry> {
+        self.tables.iter().flat_map(|table| &table.files)
+    }
+
     /// The entry of a table.
     pub fn table(&self, name: &TableName) -> Option<&TableEntry> {
         self.tables.iter().find(|table| &table.name == name)

@@ -1,20 +1,33 @@
-//! Which versions stay on disk, and the removal of what no version needs. A version goes when it is not
-//! among the newest, nobody reads it, and no ticket for it can be young.
+//! Which versions stay. A version goes when it is not among the newest, nobody reads it, and no ticket for it
+//! can be young.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs;
-use std::path::Path;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::layout::Layout;
-use super::manifest::FileEntry;
-use super::store::Snapshot;
+use super::version::Snapshot;
 
-/// The newest versions that are always kept: the current one, and one to fall back on if it is damaged.
-const KEPT_VERSIONS: usize = 2;
-/// How long a replaced version stays for clients that hold a ticket but have not read its result yet.
-const TICKET_GRACE: Duration = Duration::from_secs(60);
+/// The current version, and one to fall back on if it is damaged.
+const KEEP_VERSIONS: NonZeroUsize = NonZeroUsize::new(2).unwrap();
+/// A client reads a result within seconds of the ticket for it, or not at all.
+const KEEP_REPLACED: Duration = Duration::from_secs(60);
+
+/// How long versions are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// The newest versions, which are always kept; the current one is among them.
+    pub keep_versions: NonZeroUsize,
+    /// How long any version is kept after it was replaced, for clients that hold a ticket of it and have not
+    /// read its result yet.
+    pub keep_replaced: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { keep_versions: KEEP_VERSIONS, keep_replaced: KEEP_REPLACED }
+    }
+}
 
 /// The versions that are kept, by number.
 #[derive(Debug, Default)]
@@ -49,54 +62,27 @@ impl Retained {
         self.versions.get(&version).map(|version| &version.snapshot)
     }
 
-    /// Forgets the versions that may go, and removes from disk what no remaining one needs.
-    pub(super) fn collect_garbage(&mut self, layout: &Layout) {
-        let oldest_kept = self.versions.keys().rev().nth(KEPT_VERSIONS - 1).copied().unwrap_or(0);
-        self.versions.retain(|&number, version| {
-            number >= oldest_kept
-                || Arc::strong_count(&version.snapshot) > 1
-                || version.replaced_at.is_none_or(|at| at.elapsed() < TICKET_GRACE)
-        });
-        if let Err(error) = self.remove_unneeded(layout) {
-            tracing::warn!(error = &error as &dyn std::error::Error, "old snapshots could not be removed");
-        }
+    pub(super) fn len(&self) -> usize {
+        self.versions.len()
     }
 
-    fn remove_unneeded(&self, layout: &Layout) -> crate::Result<()> {
-        let Some((&newest, _)) = self.versions.last_key_value() else { return Ok(()) };
-        for version in layout.versions()? {
-            if version < newest && !self.versions.contains_key(&version) {
-                remove_file(&layout.manifest(version));
-            }
-        }
-        let needed: HashSet<_> = self
-            .versions
-            .values()
-            .flat_map(|version| &version.snapshot.manifest.tables)
-            .flat_map(|table| table.files.iter().flat_map(FileEntry::paths).map(|path| layout.file(path)))
-            .collect();
-        for folder in layout.data_folders()? {
-            let number = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
-            // A newer folder belongs to a refresh that is under way, or to a damaged version.
-            if number.is_none_or(|number: u64| number > newest) {
-                continue;
-            }
-            let files: Vec<_> = fs::read_dir(&folder).into_iter().flatten().flatten().map(|file| file.path()).collect();
-            let (kept, unneeded): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| needed.contains(file));
-            if kept.is_empty() {
-                layout.remove_folder(&folder);
-            } else {
-                unneeded.iter().for_each(|file| remove_file(file));
-            }
-        }
-        Ok(())
+    /// Forgets the versions that may go, and gives them.
+    pub(super) fn forget(&mut self, retention: &Retention) -> Vec<Arc<Snapshot>> {
+        let oldest_kept = self.versions.keys().rev().nth(retention.keep_versions.get() - 1).copied().unwrap_or(0);
+        let may_go = |number: u64, version: &Version| {
+            number < oldest_kept
+                && Arc::strong_count(&version.snapshot) == 1
+                && version.replaced_at.is_some_and(|at| at.elapsed() >= retention.keep_replaced)
+        };
+        self.versions
+            .extract_if(.., |&number, version| may_go(number, version))
+            .map(|(_, version)| version.snapshot)
+            .collect()
     }
-}
 
-fn remove_file(path: &Path) {
-    if let Err(error) = fs::remove_file(path)
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        tracing::warn!(file = %path.display(), %error, "a file that no snapshot needs could not be removed");
+    /// The paths of all files that a version needs.
+    pub(super) fn needed(&self) -> HashSet<String> {
+        let manifests = self.versions.values().map(|version| &version.snapshot.manifest);
+        manifests.flat_map(|manifest| manifest.files().flat_map(|file| file.paths())).map(str::to_owned).collect()
     }
 }

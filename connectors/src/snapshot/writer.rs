@@ -1,7 +1,5 @@
 //! Writes one partition's batches into one Parquet file.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use arrow::datatypes::SchemaRef;
@@ -13,6 +11,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use super::checksum::ChecksumWriter;
 use super::manifest::FileEntry;
 use super::statistics;
+use super::storage::NewFile;
 use super::stored_form::{stored_schema, to_stored};
 use crate::error::{Error, Result};
 
@@ -21,7 +20,6 @@ const ROW_GROUP_ROWS: usize = 262_144;
 /// A column whose distinct values in a row group take more than this is written plainly: looking every value
 /// up in a dictionary that is then given up costs more than the rest of its encoding.
 const DICTIONARY_BYTES: usize = 64 << 10;
-const BUFFER_BYTES: usize = 1 << 20;
 
 /// A Parquet file being written.
 pub(crate) struct PartitionWriter {
@@ -31,16 +29,21 @@ pub(crate) struct PartitionWriter {
     schema: SchemaRef,
     stored_schema: SchemaRef,
     rows: u64,
-    writer: ArrowWriter<ChecksumWriter<BufWriter<File>>>,
+    writer: ArrowWriter<ChecksumWriter<Box<dyn NewFile>>>,
 }
 
 impl PartitionWriter {
-    /// Creates the file `path`, which the manifest will know as `relative`, for rows of the relation of this oid.
-    pub(super) fn create(path: PathBuf, relative: String, relation: u32, schema: SchemaRef) -> Result<Self> {
-        let file = File::create_new(&path).map_err(Error::storage("cannot create", &path))?;
-        let output = ChecksumWriter::new(BufWriter::with_capacity(BUFFER_BYTES, file));
+    /// Begins a file that messages call `path`, and the manifest `relative`, for rows of the relation of this
+    /// oid.
+    pub(super) fn begin(
+        file: Box<dyn NewFile>,
+        path: PathBuf,
+        relative: String,
+        relation: u32,
+        schema: SchemaRef,
+    ) -> Result<Self> {
         let stored_schema = stored_schema(&schema);
-        let writer = ArrowWriter::try_new(output, stored_schema.clone(), Some(properties()))
+        let writer = ArrowWriter::try_new(ChecksumWriter::new(file), stored_schema.clone(), Some(properties()))
             .map_err(|error| failed(&path, error.into()))?;
         Ok(Self { path, relative, relation, schema, stored_schema, rows: 0, writer })
     }
@@ -64,7 +67,7 @@ impl PartitionWriter {
         let columns = statistics::of_parquet(&metadata, &self.stored_schema)
             .map_err(|error| failed(&self.path, std::io::Error::other(error)))?;
         let output = self.writer.inner_mut();
-        output.flush().and_then(|()| output.inner().get_ref().sync_all()).map_err(|cause| failed(&self.path, cause))?;
+        output.inner_mut().finish().map_err(|cause| failed(&self.path, cause))?;
         let (bytes, checksum) = (output.bytes(), output.checksum());
         Ok(FileEntry {
             path: self.relative,
@@ -89,5 +92,5 @@ fn properties() -> WriterProperties {
 }
 
 fn failed(path: &std::path::Path, cause: std::io::Error) -> Error {
-    Error::Storage { action: "cannot write", path: path.to_owned(), cause }
+    Error::storage("cannot write", path)(cause)
 }

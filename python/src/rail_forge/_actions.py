@@ -71,11 +71,16 @@ class SourceStatus:
 
 @dataclass(frozen=True, slots=True)
 class ServerStatus:
-    """A server's version, its sources and their tables."""
+    """A server's version, its sources and their tables.
+
+    `stored_bytes` is the size of all files of the snapshots, those of replaced versions included; None when
+    the server cannot tell.
+    """
 
     version: str
     sources: list[SourceStatus]
     tables: list[TableStatus]
+    stored_bytes: int | None = None
 
 
 def refresh_request(tables: Sequence[str]) -> bytes:
@@ -106,6 +111,7 @@ def read_status(answers: Sequence[bytes]) -> ServerStatus:
             version=status["version"],
             sources=[_source_status(source) for source in status["sources"]],
             tables=[_table_status(table) for table in status["tables"]],
+            stored_bytes=status.get("stored_bytes"),
         )
 
 

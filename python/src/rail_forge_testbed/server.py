@@ -30,6 +30,7 @@ STOP_SECONDS = 30.0
 CLI_SECONDS = 60.0
 POLL_SECONDS = 0.01
 LOG_TAIL_CHARACTERS = 4000
+_SETTINGS = ("RAIL_FORGE_", "AWS_")
 
 
 class ServerError(RuntimeError):
@@ -54,7 +55,7 @@ def run_cli(
 ) -> subprocess.CompletedProcess[str]:
     """Run `rail-forge` with these arguments to its end; `env` is added to the environment.
 
-    Otherwise no `RAIL_FORGE_` variable is passed on; the same holds for servers.
+    Otherwise no `RAIL_FORGE_` and no `AWS_` variable is passed on; the same holds for servers.
     """
     return subprocess.run(
         [str(binary()), *arguments],
@@ -69,7 +70,7 @@ def run_cli(
 
 def _environment(added: Mapping[str, str]) -> dict[str, str]:
     # Settings of the developer's own shell must not reach a server under test.
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAIL_FORGE_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
     return {**inherited, **added}
 
 
@@ -77,7 +78,8 @@ class RailForgeServer:
     """One `rail-forge serve`; as a context manager it is started on entry and gone after exit.
 
     `sources` maps names to PostgreSQL URLs, `arguments` follow on the command line, and `env` is added to the
-    environment. After `stop` or `kill` it can be started again, on the same data and another port.
+    environment. The snapshots lie in `data_dir`, which may also be written s3://BUCKET/PREFIX. After `stop`
+    or `kill` it can be started again, on the same data and another port.
     """
 
     def __init__(
@@ -95,7 +97,9 @@ class RailForgeServer:
         self._start_timeout_s = start_timeout_s
         self._private = Path(tempfile.mkdtemp(prefix="rail-forge-server-"))
         self._guard = Guard(signal.SIGKILL, self._private)
-        self.data_dir = self._private / "data" if data_dir is None else Path(data_dir).absolute()
+        in_bucket = isinstance(data_dir, str) and data_dir.startswith("s3://")
+        self.data_dir = self._private / "data" if data_dir is None or in_bucket else Path(data_dir).absolute()
+        self._place = str(data_dir if in_bucket else self.data_dir)
         self._ready_file = self._private / "ready.json"
         self._pid: int | None = None
         self._addresses: dict[str, str] = {}
@@ -151,7 +155,7 @@ class RailForgeServer:
             raise ServerError("the server is already running")
         self._ready_file.unlink(missing_ok=True)
         sources = [word for name, url in self._sources.items() for word in ("--source", f"{name}={url}")]
-        place = ["--data-dir", str(self.data_dir), "--ready-file", str(self._ready_file)]
+        place = ["--data-dir", self._place, "--ready-file", str(self._ready_file)]
         self._pid = self._guard.start(
             [str(binary()), "serve", *sources, "--listen", "127.0.0.1:0", *place, *self._arguments],
             log=self._private / "log",

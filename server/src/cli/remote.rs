@@ -55,6 +55,9 @@ pub(super) async fn status(server: ServerArgs) -> Result<(), Failure> {
         println!("source {} is {:?}{message}", source.catalog, source.state);
     }
     print_tables(&status.tables);
+    if let Some(bytes) = status.stored_bytes {
+        println!("{} stored, replaced versions included", ByteSize(bytes).display().iec());
+    }
     Ok(())
 }
 

@@ -40,6 +40,8 @@ pub(super) fn of_connectors(error: connectors::Error) -> Status {
         Error::UnknownTable { .. } => Status::not_found(message),
         Error::SnapshotGone { .. } => Status::failed_precondition(message),
         Error::Cancelled => Status::cancelled(message),
+        Error::DiskFull { .. } => Status::resource_exhausted(message),
+        Error::AnotherServer { .. } => Status::aborted(message),
         Error::Storage { .. } | Error::Damaged { .. } | Error::Locked { .. } => Status::internal(message),
     }
 }
@@ -64,6 +66,7 @@ mod tests {
             (planner::Error::TooLarge("x".into()), Code::ResourceExhausted),
             (planner::Error::Deadline { seconds: 1 }, Code::DeadlineExceeded),
             (connectors::Error::SnapshotGone { version: 1 }.into(), Code::FailedPrecondition),
+            (connectors::Error::AnotherServer { location: "s3://lake".into() }.into(), Code::Aborted),
         ] {
             assert_eq!(of_query(error).code(), code);
         }

@@ -78,6 +78,25 @@ refresh = { mode = \"watermark\", column = \"updated_at\", every = \"10s\" }
 ```
 ";
 
+const OBJECT_STORAGE: &str = "
+## Object storage
+
+With `data_dir = \"s3://BUCKET/PREFIX\"` the snapshots are objects of Amazon S3, or of another store that speaks its
+protocol and honours `If-None-Match`. The rest comes from the environment, as with Amazon's own tools.
+
+| variable | what it is |
+|---|---|
+| `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | Credentials. Without them, those of the container or of the machine are asked for. |
+| `AWS_REGION` | The bucket's region. Default: us-east-1. |
+| `AWS_ENDPOINT_URL` | The address of another store than Amazon's. |
+| `AWS_ALLOW_HTTP` | `true` allows an address without TLS. |
+
+One server at a time uses a prefix. Nothing locks it: when two do, the refresh of the one that commits later fails,
+says so, and takes up what the other has committed. What a killed server has left of a refresh is removed after an
+hour. Parts of uploads that it has left can only be removed by the bucket: give it a lifecycle rule for incomplete
+multipart uploads.
+";
+
 /// The reference as Markdown.
 pub fn print() -> String {
     let mut text = INTRODUCTION.to_owned();
@@ -89,6 +108,7 @@ pub fn print() -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "| `{}` | `--{flag}` | `{variable}` | {} |", argument.get_id(), help.replace('\n', " "));
     }
+    text.push_str(OBJECT_STORAGE);
     text.push_str(SOURCES);
     text
 }
