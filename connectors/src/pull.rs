@@ -17,10 +17,8 @@ use arrow::record_batch::RecordBatch;
 use connectorx::sources::postgres::{BinaryProtocol, PostgresSourceError, PostgresSourcePartition, PostgresTypeSystem};
 use connectorx::sources::{PartitionParser, SourcePartition};
 use connectorx::sql::CXQuery;
-use postgres::NoTls;
 use postgres::types::Type;
-use r2d2::{Pool, PooledConnection};
-use r2d2_postgres::PostgresConnectionManager;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use self::builder::{CellError, ColumnBuilder, Parser};
 pub(crate) use self::exported_snapshot::ExportedSnapshot;
@@ -28,8 +26,9 @@ pub(crate) use self::partition::PageRange;
 use crate::TableName;
 use crate::catalogue::TableDescription;
 use crate::column_type::{self, ColumnPlan};
+use crate::connection::PooledClient;
 use crate::error::{Error, Result};
-use crate::source::{CONNECT_TIMEOUT, Source};
+use crate::source::Source;
 
 /// A batch goes out when it has this many rows: what a Parquet row group is made of, and what Arrow's
 /// kernels work well on.
@@ -142,21 +141,15 @@ impl Pull {
         let schema: Vec<PostgresTypeSystem> = types.iter().map(PostgresTypeSystem::from).collect();
         let query = CXQuery::naked(self.plan.query(self.range));
         let connection = self.connect()?;
-        let mut partition = PostgresSourcePartition::<BinaryProtocol, NoTls>::new(connection, &query, &schema, &types);
+        let mut partition =
+            PostgresSourcePartition::<BinaryProtocol, MakeRustlsConnect>::new(connection, &query, &schema, &types);
         let mut parser = partition.parser().map_err(|error| self.broken(error))?;
         self.read(&mut parser, sender)
     }
 
     /// A connection that sees the exported snapshot, in the wrapping that ConnectorX takes.
-    fn connect(&self) -> Result<PooledConnection<PostgresConnectionManager<NoTls>>> {
-        let manager = PostgresConnectionManager::new(self.source.pull_options()?, NoTls);
-        let mut connection = Pool::builder()
-            .max_size(1)
-            .connection_timeout(CONNECT_TIMEOUT)
-            .test_on_check_out(false)
-            .build(manager)
-            .and_then(|pool| pool.get())
-            .map_err(|error| self.broken(error.into()))?;
+    fn connect(&self) -> Result<PooledClient> {
+        let mut connection = self.source.database().connect_pooled().map_err(|error| self.source.unreachable(error))?;
         for statement in exported_snapshot::import_statements(&self.snapshot_id) {
             connection.batch_execute(&statement).map_err(|error| self.broken(error.into()))?;
         }
@@ -205,7 +198,6 @@ impl Pull {
                 Some(code) => format!("PostgreSQL stopped the pull (SQLSTATE {})", code.code()),
                 None => "the connection to PostgreSQL was lost".to_owned(),
             },
-            PostgresSourceError::PostgresPoolError(_) => "no connection to PostgreSQL could be made".to_owned(),
             _ => "PostgreSQL could not be read".to_owned(),
         };
         Error::Source {

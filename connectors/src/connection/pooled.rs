@@ -1,0 +1,67 @@
+//! One connection in the wrapping that ConnectorX takes, a pool's. r2d2 is made to keep a single connection, and
+//! to say why there is none: left to itself it hides the reason, and asks a server that has refused again and
+//! again until the time is over.
+
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+
+use r2d2::event::AcquireEvent;
+use r2d2::{HandleError, HandleEvent, Pool, PooledConnection};
+use r2d2_postgres::PostgresConnectionManager;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// A connection as ConnectorX takes it.
+pub(crate) type PooledClient = PooledConnection<PostgresConnectionManager<MakeRustlsConnect>>;
+
+/// Connects, within `timeout`, which is not zero. The error is none when there was no answer.
+pub(super) fn connect(
+    config: tokio_postgres::Config,
+    tls: MakeRustlsConnect,
+    timeout: Duration,
+) -> Result<PooledClient, Option<postgres::Error>> {
+    let (sender, outcomes) = channel();
+    let pool = Pool::builder()
+        .max_size(1)
+        // No connection is made that is not asked for: none before, and none when this one is broken.
+        .min_idle(Some(0))
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .test_on_check_out(false)
+        .connection_timeout(timeout)
+        .error_handler(Box::new(Outcome(sender.clone())))
+        .event_handler(Box::new(Outcome(sender)))
+        .build_unchecked(PostgresConnectionManager::new(config.into(), tls));
+    // This asks, and does not wait.
+    if let Ok(client) = pool.get_timeout(Duration::ZERO) {
+        return Ok(client);
+    }
+    match outcomes.recv_timeout(timeout) {
+        Ok(None) => pool.get_timeout(timeout).map_err(|_| None),
+        // The pool goes, and with it r2d2's plan to try again.
+        Ok(Some(error)) => Err(Some(error)),
+        Err(_) => Err(None),
+    }
+}
+
+/// Passes on how the first attempt ended: none is good news.
+#[derive(Debug)]
+struct Outcome(Sender<Option<postgres::Error>>);
+
+impl HandleError<postgres::Error> for Outcome {
+    fn handle_error(&self, error: postgres::Error) {
+        self.tell(Some(error));
+    }
+}
+
+impl HandleEvent for Outcome {
+    fn handle_acquire(&self, _: AcquireEvent) {
+        self.tell(None);
+    }
+}
+
+impl Outcome {
+    fn tell(&self, outcome: Option<postgres::Error>) {
+        // Nobody listens when the time was over.
+        self.0.send(outcome).ok();
+    }
+}
