@@ -5,6 +5,7 @@
 mod as_of;
 mod catalogue;
 mod column_type;
+mod connection;
 mod error;
 mod name;
 mod pattern;

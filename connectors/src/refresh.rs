@@ -2,6 +2,7 @@
 //! and made current in one commit. A table that cannot be pulled keeps its last good rows and says why; a
 //! connection that breaks ends the whole refresh and changes nothing.
 
+mod cancellation;
 mod commit;
 mod compaction;
 mod compare;
@@ -17,10 +18,10 @@ mod work_queue;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::runtime::Handle;
 
+use self::cancellation::CancelOnDrop;
 use self::job::TableJob;
 use self::outcome::Assembly;
 use self::pull_all::{PullAll, Pulled};
@@ -110,7 +111,7 @@ pub async fn refresh(
     for table in &tables {
         observer(RefreshEvent::Started { table: table.name.clone(), estimated_rows: table.estimated_rows });
     }
-    let cancelled = CancelOnDrop::default();
+    let cancelled = CancelOnDrop(Arc::default());
     let previous = store.pin();
     let mut needed_text = NeededText::new();
     let mut outcomes: Vec<(TableName, Result<TableEntry>)> = vec![];
@@ -129,7 +130,7 @@ pub async fn refresh(
             jobs,
             prefix: format!("{attempt}-"),
             observer: Arc::clone(&observer),
-            cancelled: Arc::clone(&cancelled.0),
+            cancellation: Arc::clone(&cancelled.0),
             runtime: Handle::current(),
         };
         let previous = previous.clone();
@@ -138,7 +139,9 @@ pub async fn refresh(
             let pulled = pull.run()?;
             Ok(pull.runtime.clone().block_on(assemble(pull, pulled, as_of, &previous.manifest, &needed)))
         });
-        for (name, outcome) in done.await? {
+        let done = done.await?;
+        cancelled.disarm();
+        for (name, outcome) in done {
             match outcome {
                 Assembled::Outcome(outcome) => outcomes.push((name, outcome)),
                 Assembled::Again { description, column } => {
@@ -208,16 +211,6 @@ async fn assemble(
 
 /// Columns that have turned out to need text, each with its PostgreSQL type.
 type NeededText = HashMap<TableName, Vec<(String, String)>>;
-
-/// Sets its flag when the refresh ends, however it ends.
-#[derive(Default)]
-struct CancelOnDrop(Arc<AtomicBool>);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
 
 /// Runs work that blocks on a thread for such work.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

@@ -1,5 +1,6 @@
 //! What an operator decides about a source and its tables, apart from where it is.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::TableName;
@@ -20,6 +21,8 @@ pub struct SourceSettings {
     pub connections: usize,
     pub reader: Reader,
     pub unrepresentable: Unrepresentable,
+    /// A file that holds the password of the role, and nothing else.
+    pub password_file: Option<PathBuf>,
     pub connect_timeout: Duration,
     pub lock_timeout: Duration,
     /// How tables are refreshed that no entry of `tables` matches.
@@ -35,6 +38,7 @@ impl Default for SourceSettings {
             connections: DEFAULT_CONNECTIONS,
             reader: Reader::Auto,
             unrepresentable: Unrepresentable::Error,
+            password_file: None,
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
             lock_timeout: DEFAULT_LOCK_TIMEOUT,
             refresh: RefreshPolicy::default(),

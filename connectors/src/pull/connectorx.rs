@@ -5,41 +5,33 @@
 use connectorx::sources::postgres::{BinaryProtocol, PostgresSourceError, PostgresSourcePartition, PostgresTypeSystem};
 use connectorx::sources::{PartitionParser, Produce, SourcePartition};
 use connectorx::sql::CXQuery;
-use postgres::NoTls;
 use postgres::types::Type;
-use r2d2::Pool;
-use r2d2_postgres::PostgresConnectionManager;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::batch_sink::BatchSink;
 use super::session::{Broken, RowReader};
-use crate::source::Source;
+use crate::connection::OnePool;
 
-/// A connection in the wrapping that ConnectorX takes: a pool of one, to which each query gives it back.
+/// A connection in the wrapping that ConnectorX takes, to which each query gives it back.
 pub(super) struct ConnectorXReader {
-    pool: Pool<PostgresConnectionManager<NoTls>>,
-}
-
-impl ConnectorXReader {
-    pub(super) fn connect(source: &Source) -> Result<Self, Broken> {
-        let manager = PostgresConnectionManager::new(source.pull_options()?, NoTls);
-        let timeout = source.settings().connect_timeout;
-        Ok(Self {
-            pool: Pool::builder().max_size(1).connection_timeout(timeout).test_on_check_out(false).build(manager)?,
-        })
-    }
+    pub(super) pool: OnePool,
 }
 
 impl RowReader for ConnectorXReader {
     fn execute(&mut self, statements: &str) -> Result<(), Broken> {
-        Ok(self.pool.get()?.batch_execute(statements)?)
+        Ok(self.pool.client()?.batch_execute(statements)?)
     }
 
     fn read(&mut self, query: &str, sink: &mut BatchSink<'_>) -> Result<(), Broken> {
         let types = vec![Type::BYTEA; sink.width()];
         let schema: Vec<PostgresTypeSystem> = types.iter().map(PostgresTypeSystem::from).collect();
         let query = CXQuery::naked(query);
-        let mut partition =
-            PostgresSourcePartition::<BinaryProtocol, NoTls>::new(self.pool.get()?, &query, &schema, &types);
+        let mut partition = PostgresSourcePartition::<BinaryProtocol, MakeRustlsConnect>::new(
+            self.pool.client()?,
+            &query,
+            &schema,
+            &types,
+        );
         let mut parser = partition.parser()?;
         loop {
             let (rows, is_last) = parser.fetch_next()?;

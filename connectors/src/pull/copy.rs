@@ -6,12 +6,11 @@ use std::pin::pin;
 
 use futures::Stream;
 use tokio::runtime::Runtime;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
 use super::PullFailure;
 use super::batch_sink::BatchSink;
 use super::session::{Broken, RowReader};
-use crate::source::Source;
 
 /// What the data begins with; flags and the length of an extension follow, both 0
 /// (<https://www.postgresql.org/docs/current/sql-copy.html>, "Binary Format").
@@ -22,23 +21,8 @@ const TRAILER: i16 = -1;
 
 /// A connection that reads with COPY, and the runtime on which its thread drives it.
 pub(super) struct CopyReader {
-    runtime: Runtime,
-    client: Client,
-}
-
-impl CopyReader {
-    pub(super) fn connect(source: &Source) -> Result<Self, Broken> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Broken::Other(error.into()))?;
-        let client = runtime.block_on(async {
-            let (client, connection) = source.copy_options()?.connect(NoTls).await?;
-            tokio::spawn(connection);
-            Ok::<_, Broken>(client)
-        })?;
-        Ok(Self { runtime, client })
-    }
+    pub(super) runtime: Runtime,
+    pub(super) client: Client,
 }
 
 impl RowReader for CopyReader {

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::Connection;
+use sqlx::postgres::PgConnection;
 
 use crate::as_of::{AsOf, Lsn};
 use crate::catalogue::{self, TableDescription};
@@ -42,8 +42,8 @@ impl ExportedSnapshot {
     /// # Errors
     /// [`Error::Source`] when the database cannot be reached or refuses the role.
     pub(crate) async fn export(source: &Source) -> Result<Self> {
-        let options = source.catalogue_options()?;
-        let mut connection = connect(source, &options).await?;
+        let connected = source.database().connect_catalogue().await;
+        let mut connection = connected.map_err(|error| source.unreachable(error))?;
         let (as_of, id) = begin(&mut connection).await.map_err(|cause| broken(source, cause))?;
         Ok(Self { connection, id, as_of })
     }
@@ -73,21 +73,6 @@ pub(super) fn import_statements(snapshot_id: &str, lock_timeout: Duration) -> St
     )
 }
 
-async fn connect(source: &Source, options: &PgConnectOptions) -> Result<PgConnection> {
-    match tokio::time::timeout(source.settings().connect_timeout, options.connect()).await {
-        Ok(connected) => connected.map_err(|cause| unreachable(source, cause)),
-        Err(_) => Err(Error::Source {
-            source_name: source.name().to_owned(),
-            message: format!(
-                "{} did not answer within {} s",
-                source.location(),
-                source.settings().connect_timeout.as_secs()
-            ),
-            cause: None,
-        }),
-    }
-}
-
 async fn begin(connection: &mut PgConnection) -> Result<(AsOf, String), sqlx::Error> {
     let (micros, lsn): (i64, Option<String>) = sqlx::query_as(POSITION).fetch_one(&mut *connection).await?;
     sqlx::raw_sql(BEGIN).execute(&mut *connection).await?;
@@ -96,28 +81,6 @@ async fn begin(connection: &mut PgConnection) -> Result<(AsOf, String), sqlx::Er
     let time = DateTime::<Utc>::from_timestamp_micros(micros).unwrap_or_default();
     let lsn = lsn.and_then(|lsn| lsn.parse().ok()).unwrap_or(Lsn::UNKNOWN);
     Ok((AsOf { time, lsn }, id))
-}
-
-/// Why no connection could be made, in words of ours: PostgreSQL's own may quote what was sent.
-fn unreachable(source: &Source, cause: sqlx::Error) -> Error {
-    let location = source.location();
-    let reason = match &cause {
-        sqlx::Error::Database(error) => match error.code().as_deref() {
-            Some("28P01") => "refused the password; check the source's URL".to_owned(),
-            Some("28000") => "refused the role; check the source's URL and the server's pg_hba.conf".to_owned(),
-            Some("3D000") => "has no database of that name".to_owned(),
-            Some("53300") => "has no connection left".to_owned(),
-            Some("57P03") => "is starting up or shutting down".to_owned(),
-            code => format!("refused the connection (SQLSTATE {})", code.unwrap_or("unknown")),
-        },
-        sqlx::Error::Io(error) => format!("cannot be reached ({})", error.kind()),
-        _ => "cannot be reached".to_owned(),
-    };
-    Error::Source {
-        source_name: source.name().to_owned(),
-        message: format!("{location} {reason}"),
-        cause: Some(Box::new(cause)),
-    }
 }
 
 fn broken(source: &Source, cause: sqlx::Error) -> Error {

@@ -8,6 +8,7 @@ use super::connectorx::ConnectorXReader;
 use super::copy::CopyReader;
 use super::{PullFailure, Selection, exported_snapshot};
 use crate::TableName;
+use crate::connection::{Canceller, Connected};
 use crate::error::{Cause, Error};
 use crate::source::Source;
 use crate::source_settings::Reader;
@@ -56,6 +57,7 @@ pub(crate) struct Session {
     source: Arc<Source>,
     snapshot_id: String,
     reader: Box<dyn RowReader>,
+    canceller: Canceller,
     /// The transaction has failed and must begin anew.
     aborted: bool,
 }
@@ -66,18 +68,31 @@ impl Session {
     /// # Errors
     /// [`Error::Source`] when no connection can be had, or the snapshot has gone.
     pub(crate) fn open(source: &Arc<Source>, snapshot_id: &str) -> crate::Result<Self> {
-        let reader: Box<dyn RowReader> = match source.settings().reader {
+        let unreachable = |error| source.unreachable(error);
+        let (reader, canceller): (Box<dyn RowReader>, _) = match source.settings().reader {
             Reader::Auto | Reader::Copy => {
-                Box::new(CopyReader::connect(source).map_err(|broken| lost(source, broken, None))?)
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                let runtime = runtime.map_err(|cause| lost(source, Broken::Other(cause.into()), None))?;
+                let Connected { client, canceller } =
+                    runtime.block_on(source.database().connect()).map_err(unreachable)?;
+                (Box::new(CopyReader { runtime, client }), canceller)
             }
             Reader::ConnectorX => {
-                Box::new(ConnectorXReader::connect(source).map_err(|broken| lost(source, broken, None))?)
+                let pool = source.database().connect_pooled().map_err(unreachable)?;
+                let canceller = pool.canceller.clone();
+                (Box::new(ConnectorXReader { pool }), canceller)
             }
         };
+        let aborted = false;
         let mut session =
-            Self { source: Arc::clone(source), snapshot_id: snapshot_id.to_owned(), reader, aborted: false };
+            Self { source: Arc::clone(source), snapshot_id: snapshot_id.to_owned(), reader, canceller, aborted };
         session.begin()?;
         Ok(session)
+    }
+
+    /// What stops a query that it runs.
+    pub(crate) fn canceller(&self) -> Canceller {
+        self.canceller.clone()
     }
 
     /// Reads a query whose columns are the selection's.

@@ -2,7 +2,6 @@
 //! with a thread that reads and decodes and one that encodes and writes, so that PostgreSQL never waits for
 //! a disk.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -11,6 +10,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use tokio::runtime::Handle;
 
+use super::cancellation::Cancellation;
 use super::compare::{Comparison, Difference};
 use super::job::{RelationJob, Strategy, TableJob};
 use super::partition_files::PartitionFiles;
@@ -38,7 +38,7 @@ pub(super) struct PullAll {
     /// The beginning of the names of its files.
     pub(super) prefix: String,
     pub(super) observer: Arc<Observer>,
-    pub(super) cancelled: Arc<AtomicBool>,
+    pub(super) cancellation: Arc<Cancellation>,
     pub(super) runtime: Handle,
 }
 
@@ -154,7 +154,11 @@ impl Shared<'_> {
     ) -> Result<Vec<Unit>, PullFailure> {
         let session = match session {
             Some(session) => session,
-            None => session.insert(Session::open(&self.pull.source, &self.pull.snapshot_id)?),
+            None => {
+                let opened = Session::open(&self.pull.source, &self.pull.snapshot_id)?;
+                self.pull.cancellation.add(opened.canceller());
+                session.insert(opened)
+            }
         };
         match &unit.work {
             Work::Measure => self.measure(unit, session),
@@ -305,7 +309,7 @@ impl Shared<'_> {
 
     /// Whether nothing more need be done for a table.
     fn is_stopped(&self, table: usize) -> bool {
-        self.pull.cancelled.load(Ordering::Relaxed) || lock(&self.fatal).is_some() || lock(&self.tables[table]).is_err()
+        self.pull.cancellation.is_cancelled() || lock(&self.fatal).is_some() || lock(&self.tables[table]).is_err()
     }
 
     /// Notes the first failure of a table, or of the refresh.

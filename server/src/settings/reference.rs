@@ -36,6 +36,7 @@ One `[[source]]` for each database. `--source NAME=URL` and `RAIL_FORGE_SOURCE` 
 | `connections` | Connections that read rows for refreshes, beside the one of each refresh that holds its snapshot. Default: 2. |
 | `reader` | Who reads rows: `auto`, `copy` (COPY in binary, the fastest) or `connectorx`. Default: `auto`, which is `copy`. |
 | `unrepresentable` | What becomes of values that have no place in Arrow (NaN and infinity as a decimal, infinite dates, timestamps and intervals, those beyond Arrow's range, 24:00:00): `error` refuses the table and names the row, `null` makes them NULL. Default: `error`. |
+| `password_file` | A file that holds the password of the role, and nothing else. Without it: the URL, `PGPASSWORD`, then `PGPASSFILE` or `~/.pgpass`. |
 | `connect_timeout` | How long a connection may take. Default: 10s. |
 | `lock_timeout` | How long a refresh waits for a table that somebody has locked. Default: 10s. |
 | `refresh` | How tables are refreshed, and how often; see below. Default: `{ mode = \"full\" }`. |

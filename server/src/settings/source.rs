@@ -27,6 +27,7 @@ pub(super) struct SourceTable {
     reader: ReaderName,
     #[serde(default)]
     unrepresentable: UnrepresentableName,
+    password_file: Option<PathBuf>,
     connect_timeout: Option<Period>,
     lock_timeout: Option<Period>,
     refresh: Option<RefreshTable>,
@@ -131,6 +132,7 @@ impl SourceTable {
                 UnrepresentableName::Error => Unrepresentable::Error,
                 UnrepresentableName::Null => Unrepresentable::Null,
             },
+            password_file: self.password_file.map(|file| folder.join(file)),
             connect_timeout: self.connect_timeout.map_or(defaults.connect_timeout, |Period(time)| time),
             lock_timeout: self.lock_timeout.map_or(defaults.lock_timeout, |Period(time)| time),
             refresh,
