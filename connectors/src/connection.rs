@@ -6,9 +6,9 @@ mod address;
 mod canceller;
 mod certificates;
 mod error;
+mod link;
 mod password;
 mod pooled;
-mod session;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -26,11 +26,12 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 
 use self::address::Address;
 pub(crate) use self::canceller::Canceller;
+use self::canceller::Target;
 use self::error::Attempt;
 pub(crate) use self::error::ConnectionError;
+pub(crate) use self::link::{Connected, Link, Socket};
 use self::password::Password;
 pub(crate) use self::pooled::OnePool;
-pub(crate) use self::session::Connected;
 use self::tls::{Encryption, Tls};
 use self::tunnel::Tunnel;
 use self::url::Parameters;
@@ -147,8 +148,16 @@ impl Database {
     async fn connect_once(&self, encryption: Encryption) -> Result<Connected, ConnectionError> {
         let password = self.password()?;
         let config = self.pull_config(encryption, password.as_ref());
-        let connected = Connected::connect(&config, self.tls.connector(encryption)?).await;
+        let connected = link::connect(&self.target(), &config, encryption, self.tls.connector(encryption)?).await;
         connected.map_err(|cause| ConnectionError::new(cause, &self.attempt(password.as_ref())))
+    }
+
+    fn target(&self) -> Target {
+        let port = self.address.port;
+        match (self.address.network_host(), self.address.socket_directory()) {
+            (Some(host), _) => Target::Host(host.to_owned(), port),
+            (None, directory) => Target::Socket(directory.unwrap_or_default().join(format!(".s.PGSQL.{port}"))),
+        }
     }
 
     fn connect_pooled_once(&self, encryption: Encryption, deadline: Instant) -> Result<OnePool, ConnectionError> {
@@ -208,6 +217,9 @@ impl Database {
             .dbname(database)
             .application_name(application_name.as_deref().unwrap_or(PULL_NAME))
             .connect_timeout(self.connect_timeout)
+            .keepalives_idle(link::KEEPALIVE_IDLE)
+            .keepalives_interval(link::KEEPALIVE_INTERVAL)
+            .keepalives_retries(link::KEEPALIVE_RETRIES)
             .ssl_mode(match encryption {
                 Encryption::Never => tokio_postgres::config::SslMode::Disable,
                 Encryption::IfOffered => tokio_postgres::config::SslMode::Prefer,

@@ -7,11 +7,13 @@ mod cell_error;
 mod column_builder;
 mod connectorx;
 mod copy;
+mod copy_format;
 mod exported_snapshot;
 mod free_decimal;
 mod numeric;
 mod page_range;
 mod session;
+mod socket;
 
 use std::sync::Arc;
 

@@ -1,12 +1,27 @@
 //! Asks a server to stop what it does for one of our connections.
 
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+use tokio::net::{TcpStream, UnixStream};
+use tokio_postgres::NoTls;
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::tls::Encryption;
+use crate::error::Cause;
 
 /// How long asking may take: it is one small message on a connection of its own.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Where a server listens.
+#[derive(Debug, Clone)]
+pub(super) enum Target {
+    Host(String, u16),
+    /// The path of its socket.
+    Socket(PathBuf),
+}
 
 /// Interrupts what runs on one connection, from anywhere.
 #[derive(Clone)]
@@ -17,13 +32,18 @@ pub(crate) struct Canceller {
 
 #[derive(Clone)]
 enum Token {
-    Client(tokio_postgres::CancelToken),
+    Client { token: tokio_postgres::CancelToken, target: Target, encryption: Encryption },
     Pooled(postgres::CancelToken),
 }
 
 impl Canceller {
-    pub(super) fn of_client(token: tokio_postgres::CancelToken, tls: MakeRustlsConnect) -> Self {
-        Self { token: Token::Client(token), tls }
+    pub(super) fn of_client(
+        token: tokio_postgres::CancelToken,
+        target: Target,
+        encryption: Encryption,
+        tls: MakeRustlsConnect,
+    ) -> Self {
+        Self { token: Token::Client { token, target, encryption }, tls }
     }
 
     pub(super) fn of_pooled(token: postgres::CancelToken, tls: MakeRustlsConnect) -> Self {
@@ -35,22 +55,39 @@ impl Canceller {
     pub(crate) fn cancel_all(cancellers: Vec<Self>) {
         let ask = move || {
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-            for Self { token, tls } in cancellers {
-                let asked = match token {
-                    Token::Client(token) => {
-                        runtime.block_on(async { tokio::time::timeout(CANCEL_TIMEOUT, token.cancel_query(tls)).await })
-                    }
-                    Token::Pooled(token) => Ok(token.cancel_query(tls)),
-                };
-                match asked {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => tracing::debug!("the server could not be asked to stop a query: {error}"),
-                    Err(_) => tracing::debug!("the server did not take the request to stop a query in time"),
+            for canceller in cancellers {
+                if let Err(error) = canceller.cancel(&runtime) {
+                    tracing::debug!(error = &*error, "a server could not be asked to stop a query");
                 }
             }
         };
         if let Err(error) = thread::Builder::new().name("cancel".to_owned()).spawn(ask) {
             tracing::warn!(%error, "running queries of PostgreSQL could not be cancelled");
+        }
+    }
+
+    fn cancel(self, runtime: &tokio::runtime::Runtime) -> Result<(), Cause> {
+        let Self { token, mut tls } = self;
+        match token {
+            Token::Pooled(token) => Ok(token.cancel_query(tls)?),
+            Token::Client { token, target, encryption } => runtime.block_on(async {
+                tokio::time::timeout(CANCEL_TIMEOUT, async {
+                    match target {
+                        Target::Socket(path) => {
+                            Ok(token.cancel_query_raw(UnixStream::connect(path).await?, NoTls).await?)
+                        }
+                        Target::Host(host, port) => {
+                            let stream = TcpStream::connect((host.as_str(), port)).await?;
+                            if encryption == Encryption::Never {
+                                return Ok(token.cancel_query_raw(stream, NoTls).await?);
+                            }
+                            let tls = MakeTlsConnect::<TcpStream>::make_tls_connect(&mut tls, &host)?;
+                            Ok(token.cancel_query_raw(stream, tls).await?)
+                        }
+                    }
+                })
+                .await?
+            }),
         }
     }
 }

@@ -19,16 +19,11 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use uuid::Uuid;
 
 use super::error::{ConnectionError, NO_TLS};
+use super::link::{SSL_REQUEST, WILLING};
 use crate::error::Cause;
 
 /// The port in the socket's name; PostgreSQL's clients build the name with one.
 pub(super) const PORT: u16 = 5432;
-
-/// Asks for TLS: the length of the message, and 80877103 (PostgreSQL's protocol, SSLRequest).
-const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
-
-/// The answer to it that means yes.
-const WILLING: [u8; 1] = [b'S'];
 
 /// Where to put the socket's directory when the place for temporary files cannot be written, as in a container
 /// with a read-only file system.

@@ -1,14 +1,15 @@
 //! A connection that takes part in an exported snapshot and reads one query after the other. After an error
-//! of one table it begins its transaction anew, so that the next table is read as if nothing had happened.
+//! it is of no use any more: its transaction has failed, or rows that nobody wants are still coming.
 
 use std::sync::Arc;
 
 use super::batch_sink::{BatchSink, Output};
 use super::connectorx::ConnectorXReader;
 use super::copy::CopyReader;
+use super::socket::{ServerError, SocketReader};
 use super::{PullFailure, Selection, exported_snapshot};
 use crate::TableName;
-use crate::connection::{Canceller, Connected};
+use crate::connection::{Canceller, Connected, Link};
 use crate::error::{Cause, Error};
 use crate::source::Source;
 use crate::source_settings::Reader;
@@ -25,8 +26,12 @@ pub(super) trait RowReader {
 /// Why a query ended early.
 #[derive(Debug)]
 pub(super) enum Broken {
-    /// The database said so, or the connection was lost.
+    /// The database said so, or the connection was lost; through tokio-postgres.
     Database(tokio_postgres::Error),
+    /// The database said so.
+    Server(ServerError),
+    /// The connection was lost.
+    Lost(Cause),
     /// What came is not PostgreSQL's format.
     Malformed,
     Other(Cause),
@@ -55,11 +60,8 @@ impl From<PullFailure> for Broken {
 /// A connection to a source as an exported snapshot sees it.
 pub(crate) struct Session {
     source: Arc<Source>,
-    snapshot_id: String,
     reader: Box<dyn RowReader>,
     canceller: Canceller,
-    /// The transaction has failed and must begin anew.
-    aborted: bool,
 }
 
 impl Session {
@@ -69,13 +71,17 @@ impl Session {
     /// [`Error::Source`] when no connection can be had, or the snapshot has gone.
     pub(crate) fn open(source: &Arc<Source>, snapshot_id: &str) -> crate::Result<Self> {
         let unreachable = |error| source.unreachable(error);
-        let (reader, canceller): (Box<dyn RowReader>, _) = match source.settings().reader {
+        let (mut reader, canceller): (Box<dyn RowReader>, _) = match source.settings().reader {
             Reader::Auto | Reader::Copy => {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 let runtime = runtime.map_err(|cause| lost(source, Broken::Other(cause.into()), None))?;
-                let Connected { client, canceller } =
+                let Connected { link, canceller } =
                     runtime.block_on(source.database().connect()).map_err(unreachable)?;
-                (Box::new(CopyReader { runtime, client }), canceller)
+                let reader: Box<dyn RowReader> = match link {
+                    Link::Socket(socket) => Box::new(SocketReader::new(socket)),
+                    Link::Client(client) => Box::new(CopyReader { runtime, client }),
+                };
+                (reader, canceller)
             }
             Reader::ConnectorX => {
                 let pool = source.database().connect_pooled().map_err(unreachable)?;
@@ -83,11 +89,9 @@ impl Session {
                 (Box::new(ConnectorXReader { pool }), canceller)
             }
         };
-        let aborted = false;
-        let mut session =
-            Self { source: Arc::clone(source), snapshot_id: snapshot_id.to_owned(), reader, canceller, aborted };
-        session.begin()?;
-        Ok(session)
+        let statements = exported_snapshot::import_statements(snapshot_id, source.settings().lock_timeout);
+        reader.execute(&statements).map_err(|broken| lost(source, broken, None))?;
+        Ok(Self { source: Arc::clone(source), reader, canceller })
     }
 
     /// What stops a query that it runs.
@@ -95,7 +99,7 @@ impl Session {
         self.canceller.clone()
     }
 
-    /// Reads a query whose columns are the selection's.
+    /// Reads a query whose columns are the selection's. After an error the session must be dropped.
     ///
     /// # Errors
     /// [`Error::Table`] when this table cannot be read but others can, [`Error::Source`] when nothing can.
@@ -105,27 +109,12 @@ impl Session {
         query: &str,
         output: Output<'_>,
     ) -> Result<usize, PullFailure> {
-        if self.aborted {
-            self.reader.execute("ROLLBACK").map_err(|broken| lost(&self.source, broken, None))?;
-            self.begin()?;
-        }
-        self.aborted = true;
         let mut sink = BatchSink::new(selection, self.source.settings().unrepresentable, output);
         match self.reader.read(query, &mut sink) {
-            Ok(()) => {
-                self.aborted = false;
-                sink.finish()
-            }
+            Ok(()) => sink.finish(),
             Err(Broken::Rows(failure)) => Err(failure),
             Err(broken) => Err(lost(&self.source, broken, Some(&selection.table)).into()),
         }
-    }
-
-    fn begin(&mut self) -> crate::Result<()> {
-        let statements = exported_snapshot::import_statements(&self.snapshot_id, self.source.settings().lock_timeout);
-        self.reader.execute(&statements).map_err(|broken| lost(&self.source, broken, None))?;
-        self.aborted = false;
-        Ok(())
     }
 }
 
@@ -135,6 +124,11 @@ fn lost(source: &Source, broken: Broken, table: Option<&TableName>) -> Error {
         Broken::Rows(PullFailure::Error(error)) => return error,
         Broken::Rows(PullFailure::NeedsText { .. }) | Broken::Malformed => {
             ("what PostgreSQL sent is not its binary format".to_owned(), false, None)
+        }
+        Broken::Lost(cause) => ("the connection to PostgreSQL was lost".to_owned(), false, Some(cause)),
+        Broken::Server(error) => {
+            let (message, concerns_table) = explain(Some(&error.code));
+            (message, concerns_table, Some(Box::new(error)))
         }
         Broken::Other(cause) => ("PostgreSQL could not be read".to_owned(), false, Some(cause)),
         Broken::Database(error) => {

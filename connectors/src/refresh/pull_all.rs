@@ -138,6 +138,8 @@ impl Shared<'_> {
                 self.read_unit(&unit, &mut session, &output)
             };
             let following = following.unwrap_or_else(|failure| {
+                // Its transaction has failed, or it is in the middle of rows.
+                session = None;
                 self.fail(unit.table, failure);
                 vec![]
             });

@@ -18,15 +18,16 @@ pub struct ColumnRange {
     pub max: Option<String>,
 }
 
-/// The ranges of a file that was just written.
-pub(super) fn of_parquet(metadata: &ParquetMetaData, schema: &SchemaRef) -> Result<Vec<ColumnRange>> {
+/// The ranges of a file that was just written, with so many NULLs in each column.
+pub(super) fn of_parquet(metadata: &ParquetMetaData, schema: &SchemaRef, nulls: &[u64]) -> Result<Vec<ColumnRange>> {
     let statistics = DFParquetMetadata::statistics_from_parquet_metadata(metadata, schema)?;
     Ok(statistics
         .column_statistics
         .iter()
         .zip(schema.fields())
-        .map(|(column, field)| ColumnRange {
-            nulls: column.null_count.get_value().map(|&nulls| nulls as u64),
+        .zip(nulls)
+        .map(|((column, field), nulls)| ColumnRange {
+            nulls: Some(*nulls),
             min: bound(&column.min_value, field.data_type()),
             max: bound(&column.max_value, field.data_type()),
         })

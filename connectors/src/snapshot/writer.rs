@@ -1,12 +1,15 @@
 //! Writes one partition's batches into one Parquet file.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::array::Array;
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
 
 use super::checksum::ChecksumWriter;
 use super::manifest::FileEntry;
@@ -20,6 +23,10 @@ const ROW_GROUP_ROWS: usize = 262_144;
 /// A column whose distinct values in a row group take more than this is written plainly: looking every value
 /// up in a dictionary that is then given up costs more than the rest of its encoding.
 const DICTIONARY_BYTES: usize = 64 << 10;
+/// Texts that are as long on average are compressed. Numbers and short texts are not: a dictionary has taken
+/// out what repeats, and what is left costs more time in compression, and again at each scan, than its bytes do
+/// on a disk.
+const COMPRESSED_BYTES: usize = 64;
 
 /// A Parquet file being written.
 pub(crate) struct PartitionWriter {
@@ -29,7 +36,17 @@ pub(crate) struct PartitionWriter {
     schema: SchemaRef,
     stored_schema: SchemaRef,
     rows: u64,
-    writer: ArrowWriter<ChecksumWriter<Box<dyn NewFile>>>,
+    /// NULLs of each column.
+    nulls: Vec<u64>,
+    output: Output,
+}
+
+/// The encoding is chosen by the first batch.
+enum Output {
+    Waiting(Box<dyn NewFile>),
+    Begun(Box<ArrowWriter<ChecksumWriter<Box<dyn NewFile>>>>),
+    /// Something has failed; the file is dropped with the error.
+    Failed,
 }
 
 impl PartitionWriter {
@@ -41,11 +58,10 @@ impl PartitionWriter {
         relative: String,
         relation: u32,
         schema: SchemaRef,
-    ) -> Result<Self> {
+    ) -> Self {
         let stored_schema = stored_schema(&schema);
-        let writer = ArrowWriter::try_new(ChecksumWriter::new(file), stored_schema.clone(), Some(properties()))
-            .map_err(|error| failed(&path, error.into()))?;
-        Ok(Self { path, relative, relation, schema, stored_schema, rows: 0, writer })
+        let nulls = vec![0; schema.fields().len()];
+        Self { path, relative, relation, schema, stored_schema, rows: 0, nulls, output: Output::Waiting(file) }
     }
 
     /// The schema that its batches have.
@@ -56,19 +72,26 @@ impl PartitionWriter {
     /// Appends a batch.
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.rows += batch.num_rows() as u64;
+        for (nulls, column) in self.nulls.iter_mut().zip(batch.columns()) {
+            *nulls += column.logical_null_count() as u64;
+        }
         let batch =
             to_stored(batch, &self.stored_schema).map_err(|error| failed(&self.path, std::io::Error::other(error)))?;
-        self.writer.write(&batch).map_err(|error| failed(&self.path, error.into()))
+        let path = self.path.clone();
+        self.writer(&batch)?.write(&batch).map_err(|error| failed(&path, error.into()))
     }
 
     /// Completes the file and makes it durable.
     pub(crate) fn finish(mut self) -> Result<FileEntry> {
-        let metadata = self.writer.finish().map_err(|error| failed(&self.path, error.into()))?;
-        let columns = statistics::of_parquet(&metadata, &self.stored_schema)
-            .map_err(|error| failed(&self.path, std::io::Error::other(error)))?;
-        let output = self.writer.inner_mut();
-        output.inner_mut().finish().map_err(|cause| failed(&self.path, cause))?;
+        let path = self.path.clone();
+        let empty = RecordBatch::new_empty(Arc::clone(&self.stored_schema));
+        let writer = self.writer(&empty)?;
+        let metadata = writer.finish().map_err(|error| failed(&path, error.into()))?;
+        let output = writer.inner_mut();
+        output.inner_mut().finish().map_err(|cause| failed(&path, cause))?;
         let (bytes, checksum) = (output.bytes(), output.checksum());
+        let columns = statistics::of_parquet(&metadata, &self.stored_schema, &self.nulls)
+            .map_err(|error| failed(&path, std::io::Error::other(error)))?;
         Ok(FileEntry {
             path: self.relative,
             rows: self.rows,
@@ -80,15 +103,45 @@ impl PartitionWriter {
             deletes: None,
         })
     }
+
+    /// The writer, which is made for what the first batch is like.
+    fn writer(&mut self, first: &RecordBatch) -> Result<&mut ArrowWriter<ChecksumWriter<Box<dyn NewFile>>>> {
+        if let Output::Waiting(_) = &self.output
+            && let Output::Waiting(file) = std::mem::replace(&mut self.output, Output::Failed)
+        {
+            let schema = Arc::clone(&self.stored_schema);
+            let writer = ArrowWriter::try_new(ChecksumWriter::new(file), schema, Some(properties(first)))
+                .map_err(|error| failed(&self.path, error.into()))?;
+            self.output = Output::Begun(Box::new(writer));
+        }
+        match &mut self.output {
+            Output::Begun(writer) => Ok(writer),
+            Output::Waiting(_) | Output::Failed => {
+                Err(failed(&self.path, std::io::Error::other("its writing has failed before")))
+            }
+        }
+    }
 }
 
-fn properties() -> WriterProperties {
-    WriterProperties::builder()
+/// How the columns of batches like this one are written. Bounds of texts are not kept: they would be cut off, and
+/// finding them compares every value with two others.
+fn properties(batch: &RecordBatch) -> WriterProperties {
+    let mut builder = WriterProperties::builder()
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
-        .set_compression(Compression::SNAPPY)
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .build()
+        .set_compression(Compression::UNCOMPRESSED)
+        .set_statistics_enabled(EnabledStatistics::Chunk);
+    for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+        if !matches!(field.data_type(), DataType::Utf8 | DataType::Binary) {
+            continue;
+        }
+        let path = ColumnPath::new(vec![field.name().clone()]);
+        builder = builder.set_column_statistics_enabled(path.clone(), EnabledStatistics::None);
+        if column.get_buffer_memory_size() / batch.num_rows().max(1) >= COMPRESSED_BYTES {
+            builder = builder.set_column_compression(path, Compression::SNAPPY);
+        }
+    }
+    builder.build()
 }
 
 fn failed(path: &std::path::Path, cause: std::io::Error) -> Error {

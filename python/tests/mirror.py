@@ -1,0 +1,179 @@
+"""A database that changes, a server that refreshes from it, and whether both show the same.
+
+Cells are compared as what PostgreSQL prints, so that every type can be. Beside the rows, counts and bounds of
+the columns are compared, which the server may answer from what it knows of its files instead of from rows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from postgres_text import texts
+from psycopg import sql
+from wire_types import element_type, is_any_decimal, with_decimals
+
+import rail_forge
+from rail_forge._actions import REFRESH, refresh_request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from rail_forge_testbed.server import RailForgeServer
+
+Texts = tuple[str | None, ...]
+
+COLUMNS = """SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute
+             WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum"""
+# Types whose order is the same in PostgreSQL and in files.
+ORDERED = ("smallint", "integer", "bigint", "numeric", "date", "timestamp", "text", "character varying")
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What a refresh has read and which tables have failed."""
+
+    read: Counter[str]
+    errors: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """One source and its copy on the server."""
+
+    server: RailForgeServer
+    client: rail_forge.Client
+    database: psycopg.Connection
+
+    def run(self, *statements: str) -> None:
+        """Run statements, each in a transaction of its own."""
+        for statement in statements:
+            self.database.execute(statement.encode())
+
+    def try_refresh(self, *tables: str) -> Refreshed:
+        """Refresh; tables may fail."""
+        answers = self.client._connection.act(REFRESH, refresh_request(tables))
+        events = [json.loads(answer) for answer in answers]
+        assert events[-1]["event"] == "done"
+        read = Counter[str]()
+        for event in events:
+            if event["event"] == "progress":
+                read[event["table"]] += event["rows"]
+        ended = [event for event in events if event["event"] == "table"]
+        return Refreshed(read, {event["table"]: event["error"] for event in ended if event["error"]})
+
+    def refresh(self, *tables: str) -> Counter[str]:
+        """Refresh; gives how many rows were read of each table from which some were."""
+        refreshed = self.try_refresh(*tables)
+        assert refreshed.errors == {}
+        return refreshed.read
+
+    def differences(self, *tables: str) -> list[str]:
+        """What is different between the server's tables and PostgreSQL's, in words."""
+        found = [table_difference(self.client, self.database, table) for table in tables or self.tables()]
+        return [words for words in found if words is not None]
+
+    def tables(self) -> list[str]:
+        """All tables that are served, as they are quoted in SQL."""
+        rows = self.database.execute(
+            """SELECT quote_ident(relname) FROM pg_class
+               WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')
+                 AND NOT relispartition ORDER BY relname"""
+        )
+        return [name for (name,) in rows]
+
+    def entries(self) -> dict[str, dict[str, Any]]:
+        """The tables of the newest manifest, by name."""
+        return entries(self.server.data_dir)
+
+
+@contextmanager
+def mirror(server: RailForgeServer, url: str) -> Iterator[Mirror]:
+    """Connects to both sides."""
+    options = "-c timezone=UTC -c client_min_messages=error"
+    with (
+        rail_forge.connect(server.flight) as client,
+        psycopg.connect(url, autocommit=True, options=options) as database,
+    ):
+        yield Mirror(server, client, database)
+
+
+def entries(data_dir: Path) -> dict[str, dict[str, Any]]:
+    """The tables of the newest manifest in a data folder, by name."""
+    newest = max((data_dir / "manifests").glob("*.json"))
+    tables = json.loads(newest.read_text().rstrip().rpartition("\n")[0])["tables"]
+    return {table["name"]["table"]: table for table in tables}
+
+
+def files(entry: Mapping[str, Any]) -> list[str]:
+    """The paths of a table's files and of their deleted rows."""
+    deletes = [file["deletes"]["path"] for file in entry["files"] if file.get("deletes")]
+    return [file["path"] for file in entry["files"]] + deletes
+
+
+def table_difference(
+    client: rail_forge.Client, database: psycopg.Connection, table: str, served_as: str | None = None
+) -> str | None:
+    """The first row of a table, of equal order, or the first count or bound that is different."""
+    columns = database.execute(COLUMNS, [table]).fetchall()
+    name = served_as or table
+    frame = client.sql(f"SELECT * FROM {name}").arrow()
+    if frame.schema.names != [column for column, _ in columns]:
+        return f"{table}: columns {frame.schema.names} instead of {columns}"
+    got = sorted(zip(*map(texts, frame.columns), strict=True), key=repr)
+    scales = [
+        element_type(field.type).scale if is_any_decimal(field.type) else None for field in frame.schema
+    ]
+    printed = ", ".join(_text(column, type_name) for column, type_name in columns)
+    rows = database.execute(f"SELECT {printed} FROM {table}".encode()).fetchall()
+    wanted = sorted((_scaled(row, scales) for row in rows), key=repr)
+    if got != wanted:
+        return f"{table}: {_first(got, wanted)}"
+    return _summary_difference(client, database, table, name, columns)
+
+
+def _summary_difference(
+    client: rail_forge.Client,
+    database: psycopg.Connection,
+    table: str,
+    name: str,
+    columns: Sequence[tuple[str, str]],
+) -> str | None:
+    expressions = ["count(*) AS n"]
+    for number, (column, type_name) in enumerate(columns):
+        quoted = sql.Identifier(column).as_string()
+        expressions.append(f"count({quoted}) AS c{number}")
+        if type_name.startswith(ORDERED) and not type_name.endswith("]"):
+            collated = f'{quoted} COLLATE "C"' if type_name.startswith(("text", "char")) else quoted
+            expressions += [f"{bound}({collated}) AS {bound}{number}" for bound in ("min", "max")]
+    summary = f"SELECT {', '.join(expressions)} FROM"
+    [got] = client.sql(f"{summary} {name}".replace(' COLLATE "C"', "")).rows()
+    [wanted] = database.execute(f"{summary} {table}".encode()).fetchall()
+    # A column that has become text because of one value is ordered as text.
+    same = [left == right or isinstance(left, str) for left, right in zip(got, wanted, strict=True)]
+    return None if all(same) else f"{table}: {got} instead of {wanted} for {expressions}"
+
+
+def _text(name: str, type_name: str) -> str:
+    """The SQL expression of a column's text; the cast of character(n) would drop its blanks."""
+    quoted = sql.Identifier(name).as_string()
+    return f"textin(bpcharout({quoted}))" if type_name.startswith("character(") else f"{quoted}::text"
+
+
+def _scaled(row: Texts, scales: Sequence[int | None]) -> Texts:
+    """A decimal has as many decimals in every row."""
+    cells = zip(row, scales, strict=True)
+    return tuple(
+        text if text is None or scale is None else with_decimals(text, scale) for text, scale in cells
+    )
+
+
+def _first(got: Sequence[Texts], wanted: Sequence[Texts]) -> str:
+    there, expected = Counter(got), Counter(wanted)
+    more, missing = list((there - expected).elements()), list((expected - there).elements())
+    return f"{len(got)} rows instead of {len(wanted)}; {len(more)} wrong such as {more[:1]}, {len(missing)} missing such as {missing[:1]}"
