@@ -140,9 +140,15 @@ impl Database {
         let stream = tunnel::connect(host, self.address.port, self.tls.connector(encryption)?).await;
         let tunnel = Tunnel::new(stream.map_err(|cause| ConnectionError::new(cause, &attempt))?)?;
         let options = options.socket(tunnel.directory()).port(tunnel::PORT).ssl_mode(PgSslMode::Disable);
-        let connection = options.connect().await.map_err(|cause| ConnectionError::new(cause, &attempt))?;
-        tunnel.keep();
-        Ok(connection)
+        match options.connect().await {
+            Ok(connection) => {
+                tunnel.keep();
+                Ok(connection)
+            }
+            // sqlx sees that the stream has ended, and the tunnel why.
+            Err(sqlx::Error::Io(end)) => Err(ConnectionError::new(tunnel.end().await.unwrap_or(end), &attempt)),
+            Err(cause) => Err(ConnectionError::new(cause, &attempt)),
+        }
     }
 
     async fn connect_once(&self, encryption: Encryption) -> Result<Connected, ConnectionError> {

@@ -6,6 +6,7 @@ Every case is a real refresh through a server that ends TLS; psycopg, which is l
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -260,7 +261,11 @@ def test_a_client_certificate(upstream: EmbeddedPostgres, files: Files, serve: S
 def test_files_that_cannot_be_used(
     query: str, words: str, with_tls: TlsProxy, files: Files, serve: Serve
 ) -> None:
-    assert words in str(refusal(serve, url(with_tls, files.fill(query))))
+    # libpq would do without a certificate of ours that is missing, and connect.
+    server = serve({"shop": url(with_tls, files.fill(query))})
+    with pytest.raises(rail_forge.ServerUnavailable, match=re.escape(words)):
+        refresh(server)
+    assert with_tls.sessions == []
 
 
 def test_certificates_are_renewed_under_a_running_server(
@@ -273,6 +278,17 @@ def test_certificates_are_renewed_under_a_running_server(
         refresh(server)
     file.write_bytes(files.authority.certificate.read_bytes())
     refresh(server)
+
+
+def test_no_file_stays_behind(with_tls: TlsProxy, files: Files, serve: Serve, tmp_path: Path) -> None:
+    source = url(with_tls, files.fill("sslmode=verify-full&sslrootcert={ca}"))
+    # The second is longer than the path of a socket may be.
+    for name in ("temporary", "t" * 100):
+        (tmp_path / name).mkdir()
+        refresh(serve({"shop": source}, env={"TMPDIR": str(tmp_path / name)}))
+        assert list((tmp_path / name).iterdir()) == []
+    # As in a container whose file system is read-only.
+    refresh(serve({"shop": source}, env={"TMPDIR": "/no/such"}))
 
 
 def test_a_socket_needs_no_tls(upstream: EmbeddedPostgres, serve: Serve) -> None:

@@ -10,6 +10,7 @@ use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpStream, UnixListener};
@@ -25,9 +26,15 @@ use crate::error::Cause;
 /// The port in the socket's name; PostgreSQL's clients build the name with one.
 pub(super) const PORT: u16 = 5432;
 
-/// Where to put the socket's directory when the place for temporary files cannot be written, as in a container
-/// with a read-only file system.
+/// How much of a UUID the directory's name has: 60 random bits.
+const NAME_CHARACTERS: usize = 16;
+
+/// Where to put the socket's directory when the place for temporary files does not do: in a container with a
+/// read-only file system, or when its path is too long.
 const SHARED_MEMORY: &str = "/dev/shm";
+
+/// How long the stream may take to be done with when its client is.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A TLS connection to the server.
 pub(super) type Stream = <MakeRustlsConnect as MakeTlsConnect<TcpStream>>::Stream;
@@ -50,26 +57,26 @@ pub(super) async fn connect(host: &str, port: u16, mut tls: MakeRustlsConnect) -
 /// A socket that leads to a [`Stream`]. Dropped before [`Tunnel::keep`], it closes the stream.
 pub(super) struct Tunnel {
     directory: PathBuf,
-    forwarding: Option<JoinHandle<()>>,
+    forwarding: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Tunnel {
     /// Puts a socket before `stream`, for one client.
     pub(super) fn new(mut stream: Stream) -> Result<Self, ConnectionError> {
-        let directory = private_directory()?;
-        let mut tunnel = Self { directory, forwarding: None };
-        let listener = UnixListener::bind(tunnel.socket()).map_err(|cause| {
-            let message = format!("no socket can be made in {}", tunnel.directory.display());
+        let temporary = std::env::temp_dir();
+        let listening = listen_in(&temporary).or_else(|cause| listen_in(Path::new(SHARED_MEMORY)).map_err(|_| cause));
+        let (directory, listener) = listening.map_err(|cause| {
+            let message = format!("no socket can be made in {}; set TMPDIR to another directory", temporary.display());
             ConnectionError::setting(message, Some(cause.into()))
         })?;
+        let mut tunnel = Self { directory, forwarding: None };
         tunnel.forwarding = Some(tokio::spawn(async move {
-            let forwarded = match listener.accept().await {
-                Ok((mut client, _)) => copy_bidirectional(&mut client, &mut stream).await,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = forwarded {
+            let (mut client, _) = listener.accept().await?;
+            let forwarded = copy_bidirectional(&mut client, &mut stream).await;
+            if let Err(error) = &forwarded {
                 tracing::debug!("the catalogue's TLS connection has ended: {error}");
             }
+            forwarded.map(|_| ())
         }));
         Ok(tunnel)
     }
@@ -84,8 +91,11 @@ impl Tunnel {
         self.forwarding = None;
     }
 
-    fn socket(&self) -> PathBuf {
-        self.directory.join(format!(".s.PGSQL.{PORT}"))
+    /// Why the stream has ended, after the client has seen that it did. A server that does not like our
+    /// certificate says so only then (TLS 1.3).
+    pub(super) async fn end(mut self) -> Option<io::Error> {
+        let forwarding = self.forwarding.take()?;
+        tokio::time::timeout(END_TIMEOUT, forwarding).await.ok()?.ok()?.err()
     }
 }
 
@@ -95,27 +105,21 @@ impl Drop for Tunnel {
             forwarding.abort();
         }
         // A connection outlives the name of its socket.
-        let removed = fs::remove_file(self.socket()).and_then(|()| fs::remove_dir(&self.directory));
-        if let Err(error) = removed {
+        if let Err(error) = fs::remove_dir_all(&self.directory) {
             tracing::debug!("{} could not be removed: {error}", self.directory.display());
         }
     }
 }
 
-/// A new directory that only this user can enter. Its path is short, because a socket's is limited to about
-/// 100 bytes.
-fn private_directory() -> Result<PathBuf, ConnectionError> {
-    let name = format!("rail-forge-{:.16}", Uuid::new_v4().simple());
-    let make = |parent: &Path| {
-        let directory = parent.join(&name);
-        DirBuilder::new().mode(0o700).create(&directory).map(|()| directory)
-    };
-    let temporary = std::env::temp_dir();
-    make(&temporary).or_else(|cause: io::Error| {
-        make(Path::new(SHARED_MEMORY)).map_err(|_| {
-            let message =
-                format!("no directory can be made in {}; set TMPDIR to one that can be written", temporary.display());
-            ConnectionError::setting(message, Some(cause.into()))
-        })
-    })
+/// A socket in a new directory that only this user can enter.
+fn listen_in(parent: &Path) -> io::Result<(PathBuf, UnixListener)> {
+    // Short, because the path of a socket is limited to about 100 bytes.
+    let mut name = Uuid::new_v4().simple().to_string();
+    name.truncate(NAME_CHARACTERS);
+    let directory = parent.join(format!("rail-forge-{name}"));
+    DirBuilder::new().mode(0o700).create(&directory)?;
+    match UnixListener::bind(directory.join(format!(".s.PGSQL.{PORT}"))) {
+        Ok(listener) => Ok((directory, listener)),
+        Err(error) => fs::remove_dir(&directory).and(Err(error)),
+    }
 }
