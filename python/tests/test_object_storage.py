@@ -146,7 +146,7 @@ def test_two_servers_on_one_prefix(
     assert answer(second, "SELECT id FROM t") == [(3,)]
     assert answer(first, "SELECT id FROM t") == [(2,)]
     assert len(manifests(storage)) >= 2
-    assert set(storage.objects("data/")) == named_files(storage)
+    until(lambda: set(storage.objects("data/")) == named_files(storage), "what the loser has written is gone")
 
 
 def test_a_server_that_starts_does_not_disturb_a_refresh_of_another(
@@ -190,6 +190,19 @@ def test_the_object_store_goes_away_and_comes_back(
     refresh(server)
     assert answer(server, "SELECT id FROM t") == [(2,)]
     assert answer(server, SUM.format("large"))[0][0] == 400_000
+
+
+def test_a_connection_that_breaks_is_made_anew(
+    storage: ObjectStorage, serve_from_bucket: ServeFromBucket, new_database: NewDatabase
+) -> None:
+    server = serve_from_bucket(new_database(LARGE.format("t")))
+    with ThreadPoolExecutor(1) as thread:
+        refreshed = thread.submit(refresh, server)
+        until(lambda: storage.uploads() > 0, "the refresh has begun to write")
+        storage.line.cut()
+        storage.line.mend()
+        assert [table.rows for table in refreshed.result()] == [400_000]
+    assert answer(server, SUM.format("t"))[0][0] == 400_000
 
 
 def test_a_query_without_the_object_store_is_an_error(
@@ -250,7 +263,7 @@ def test_a_damaged_version_is_not_served(
     assert f"{PLACE}/{new} is damaged: it has 5 bytes instead of" in server.log
     refresh(server)
     assert answer(server, "SELECT id FROM t") == [(2,)]
-    assert f"{PREFIX}/{new}" not in storage.objects("data/")
+    until(lambda: new not in storage.objects("data/"), "the damaged file has gone")
 
 
 @pytest.mark.parametrize(

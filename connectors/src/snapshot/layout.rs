@@ -33,6 +33,9 @@ pub(super) struct Layout {
 }
 
 impl Layout {
+    /// The folders that files are put into.
+    pub(super) const FOLDERS: [&str; 2] = [MANIFESTS, DATA];
+
     pub(super) fn new(storage: Arc<dyn Storage>) -> Self {
         Self { storage }
     }

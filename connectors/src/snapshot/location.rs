@@ -47,9 +47,12 @@ impl FromStr for Location {
         if bucket.is_empty() || bucket.contains([':', '?', '#']) {
             return Err("it names no bucket; it is written s3://BUCKET/PREFIX".to_owned());
         }
-        let prefix = object_store::path::Path::parse(prefix)
-            .map_err(|_| "its prefix has an empty part or one that is . or ..".to_owned())?;
-        Ok(Self::S3 { bucket: bucket.to_owned(), prefix: prefix.to_string() })
+        match object_store::path::Path::parse(prefix) {
+            Ok(parsed) if !prefix.starts_with('/') => {
+                Ok(Self::S3 { bucket: bucket.to_owned(), prefix: parsed.to_string() })
+            }
+            _ => Err("its prefix has an empty part or one that is . or ..".to_owned()),
+        }
     }
 }
 

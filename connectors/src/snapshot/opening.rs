@@ -39,7 +39,7 @@ impl SnapshotStore {
     /// [`Error::Locked`] when another server holds the folder, [`Error::Storage`] when the place cannot be read
     /// and written.
     pub fn open(location: &Location, retention: Retention) -> Result<Opened> {
-        Self::open_storage(storage::open(location)?, retention)
+        Self::open_storage(storage::open(location, &Layout::FOLDERS)?, retention)
     }
 
     pub(super) fn open_storage(storage: Arc<dyn Storage>, retention: Retention) -> Result<Opened> {
@@ -55,7 +55,8 @@ impl SnapshotStore {
 
         let (mut retained, mut damaged, mut current) = (Retained::default(), vec![], None);
         for &version in &versions {
-            if retained.len() == retention.keep_versions.get() {
+            // In a shared place, a server that is about to stop may still read older ones for a while.
+            if retained.len() >= retention.keep_versions.get() && !layout.is_shared() {
                 break;
             }
             // An older version is only for tickets, and for a start after the newest is damaged.

@@ -66,7 +66,7 @@ impl Staging {
     ) -> Result<u64> {
         let committed = self.try_commit(next);
         self.end();
-        self.store.collect_garbage();
+        self.clean_up();
         committed
     }
 
@@ -112,6 +112,23 @@ impl Staging {
         Ok(())
     }
 
+    /// Removes what is garbage now. Whoever waits for a refresh does not wait for an object store to do so.
+    fn clean_up(&self) {
+        if self.store.layout.is_shared() {
+            self.clean_up_elsewhere();
+        } else {
+            self.store.collect_garbage();
+        }
+    }
+
+    fn clean_up_elsewhere(&self) {
+        let store = Arc::clone(&self.store);
+        let cleanup = std::thread::Builder::new().name("cleanup".to_owned()).spawn(move || store.collect_garbage());
+        if let Err(error) = cleanup {
+            tracing::warn!(%error, "old files are removed later");
+        }
+    }
+
     /// Leaves the folder to the collection of garbage, which keeps what a manifest names now.
     fn end(&mut self) {
         self.ended = true;
@@ -122,14 +139,9 @@ impl Staging {
 impl Drop for Staging {
     /// May run on a thread that must not block: the future of a refresh is dropped when its client goes away.
     fn drop(&mut self) {
-        if self.ended {
-            return;
-        }
-        self.end();
-        let store = Arc::clone(&self.store);
-        let cleanup = std::thread::Builder::new().name("cleanup".to_owned()).spawn(move || store.collect_garbage());
-        if let Err(error) = cleanup {
-            tracing::warn!(%error, "files of a cancelled refresh are removed later");
+        if !self.ended {
+            self.end();
+            self.clean_up_elsewhere();
         }
     }
 }
@@ -167,7 +179,7 @@ mod tests {
             write_table(&staging, "t");
             drop(staging);
             let deadline = Instant::now() + Duration::from_secs(10);
-            while !paths(&store).is_empty() {
+            while !store.layout.data_sizes().unwrap().is_empty() {
                 assert!(Instant::now() < deadline, "files stay");
                 std::thread::yield_now();
             }
@@ -202,6 +214,18 @@ mod tests {
         assert_eq!(commit(&there, "b"), 2);
         assert_eq!(tables(&there), ["a", "b"]);
         assert_eq!(tables(&bucket.open(Retention::default())), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_server_that_starts_leaves_the_other_what_it_reads() {
+        let bucket = Bucket::new();
+        let here = bucket.open(Retention::default());
+        for _ in 0..4 {
+            commit(&here, "t");
+        }
+        let there = bucket.open(Retention::default());
+        assert_eq!(paths(&there).len(), 4);
+        assert_eq!(there.pin_version(1).unwrap().manifest.tables, here.pin_version(1).unwrap().manifest.tables);
     }
 
     #[test]

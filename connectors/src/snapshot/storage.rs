@@ -8,6 +8,7 @@ mod local;
 mod lock;
 mod object;
 mod object_error;
+mod read_only;
 mod s3;
 mod upload;
 
@@ -78,13 +79,13 @@ pub(super) struct Stored {
     pub(super) modified: DateTime<Utc>,
 }
 
-/// Opens a place, and locks it if it can be locked.
+/// Opens a place, and locks it if it can be locked. `folders` are made where there are such things.
 ///
 /// # Errors
 /// [`crate::Error::Locked`] when another server holds it, [`crate::Error::Storage`] when it cannot be used.
-pub(super) fn open(location: &Location) -> Result<Arc<dyn Storage>> {
+pub(super) fn open(location: &Location, folders: &[&str]) -> Result<Arc<dyn Storage>> {
     Ok(match location {
-        Location::Folder(root) => Arc::new(LocalStorage::open(root)?),
+        Location::Folder(root) => Arc::new(LocalStorage::open(root, folders)?),
         Location::S3 { bucket, prefix } => Arc::new(s3::open(bucket, prefix, &location.to_string())?),
     })
 }
@@ -144,7 +145,7 @@ pub(super) mod testing {
     /// Runs a test on each kind of place.
     pub(in crate::snapshot) fn on_each(test: impl Fn(Arc<dyn Storage>)) {
         let folder = Folder::new();
-        test(open(&Location::Folder(folder.path().to_owned())).unwrap());
+        test(open(&Location::Folder(folder.path().to_owned()), &[]).unwrap());
         test(Bucket::new().storage());
     }
 }

@@ -34,7 +34,7 @@ impl Place {
 
 impl Folder {
     pub(super) fn open(&self, retention: Retention) -> Arc<SnapshotStore> {
-        let storage = storage::open(&Location::Folder(self.path().to_owned())).unwrap();
+        let storage = storage::open(&Location::Folder(self.path().to_owned()), &[]).unwrap();
         Arc::new(SnapshotStore::open_storage(storage, retention).unwrap().store)
     }
 }
@@ -95,8 +95,9 @@ pub(super) fn commit(store: &Arc<SnapshotStore>, name: &str) -> u64 {
     commit_table(staging, table).unwrap()
 }
 
-/// The data files that are there, sorted.
+/// The data files that are there when all garbage is gone, sorted.
 pub(super) fn paths(store: &SnapshotStore) -> Vec<String> {
+    store.collect_garbage();
     let mut paths: Vec<String> = store.layout.data_sizes().unwrap().into_keys().collect();
     paths.sort();
     paths

@@ -1,5 +1,6 @@
 //! Writes one partition's batches into one Parquet file.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
+use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
@@ -76,9 +78,9 @@ impl PartitionWriter {
             *nulls += column.logical_null_count() as u64;
         }
         let batch =
-            to_stored(batch, &self.stored_schema).map_err(|error| failed(&self.path, std::io::Error::other(error)))?;
+            to_stored(batch, &self.stored_schema).map_err(|error| failed(&self.path, io::Error::other(error)))?;
         let path = self.path.clone();
-        self.writer(&batch)?.write(&batch).map_err(|error| failed(&path, error.into()))
+        self.writer(&batch)?.write(&batch).map_err(|error| failed(&path, unwrapped(error)))
     }
 
     /// Completes the file and makes it durable.
@@ -86,12 +88,12 @@ impl PartitionWriter {
         let path = self.path.clone();
         let empty = RecordBatch::new_empty(Arc::clone(&self.stored_schema));
         let writer = self.writer(&empty)?;
-        let metadata = writer.finish().map_err(|error| failed(&path, error.into()))?;
+        let metadata = writer.finish().map_err(|error| failed(&path, unwrapped(error)))?;
         let output = writer.inner_mut();
         output.inner_mut().finish().map_err(|cause| failed(&path, cause))?;
         let (bytes, checksum) = (output.bytes(), output.checksum());
         let columns = statistics::of_parquet(&metadata, &self.stored_schema, &self.nulls)
-            .map_err(|error| failed(&path, std::io::Error::other(error)))?;
+            .map_err(|error| failed(&path, io::Error::other(error)))?;
         Ok(FileEntry {
             path: self.relative,
             rows: self.rows,
@@ -111,13 +113,13 @@ impl PartitionWriter {
         {
             let schema = Arc::clone(&self.stored_schema);
             let writer = ArrowWriter::try_new(ChecksumWriter::new(file), schema, Some(properties(first)))
-                .map_err(|error| failed(&self.path, error.into()))?;
+                .map_err(|error| failed(&self.path, unwrapped(error)))?;
             self.output = Output::Begun(Box::new(writer));
         }
         match &mut self.output {
             Output::Begun(writer) => Ok(writer),
             Output::Waiting(_) | Output::Failed => {
-                Err(failed(&self.path, std::io::Error::other("its writing has failed before")))
+                Err(failed(&self.path, io::Error::other("its writing has failed before")))
             }
         }
     }
@@ -144,6 +146,17 @@ fn properties(batch: &RecordBatch) -> WriterProperties {
     builder.build()
 }
 
-fn failed(path: &std::path::Path, cause: std::io::Error) -> Error {
+/// What the system or the object store has said, without Parquet's wrapping.
+fn unwrapped(error: ParquetError) -> io::Error {
+    match error {
+        ParquetError::External(cause) => match cause.downcast::<io::Error>() {
+            Ok(cause) => *cause,
+            Err(cause) => io::Error::other(cause),
+        },
+        other => io::Error::other(other),
+    }
+}
+
+fn failed(path: &std::path::Path, cause: io::Error) -> Error {
     Error::storage("cannot write", path)(cause)
 }

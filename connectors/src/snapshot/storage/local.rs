@@ -29,9 +29,11 @@ pub(super) struct LocalStorage {
 }
 
 impl LocalStorage {
-    /// Opens a folder, making it if it is missing.
-    pub(super) fn open(root: &Path) -> Result<Self> {
-        fs::create_dir_all(root).map_err(Error::storage("cannot create the folder", root))?;
+    /// Opens a folder, making it and `folders` in it if they are missing.
+    pub(super) fn open(root: &Path, folders: &[&str]) -> Result<Self> {
+        for folder in std::iter::once(root.to_owned()).chain(folders.iter().map(|name| root.join(name))) {
+            fs::create_dir_all(&folder).map_err(Error::storage("cannot create the folder", &folder))?;
+        }
         let root = root.canonicalize().map_err(Error::storage("cannot open the folder", root))?;
         let lock = lock::acquire(&root)?;
         let files = LocalFileSystem::new_with_prefix(&root)

@@ -15,6 +15,7 @@ use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutO
 use tokio::runtime::Handle;
 
 use super::object_error::{describe, stopping};
+use super::read_only::ReadOnly;
 use super::upload::Upload;
 use super::{NewFile, Storage, Stored};
 
@@ -86,7 +87,7 @@ impl Storage for ObjectStorage {
     }
 
     fn object_store(&self) -> Arc<dyn ObjectStore> {
-        Arc::clone(&self.objects.store)
+        Arc::new(ReadOnly(Arc::clone(&self.objects.store)))
     }
 
     fn is_shared(&self) -> bool {

@@ -20,13 +20,14 @@ use crate::error::{Error, Result};
 const CONNECT_TIMEOUT: &str = "5s";
 /// How long one request may take with its body: a part of 8 MiB at a megabit a second.
 const REQUEST_TIMEOUT: &str = "60s";
-/// How often a request is tried again after an answer 5xx, 429 or a broken connection, and until when.
-const MAX_RETRIES: usize = 4;
+/// How often a request is tried again after an answer 5xx or 429 or a connection that was refused, and until
+/// when. With the waits below, an object store may be away for about ten seconds before anybody sees it.
+const MAX_RETRIES: usize = 7;
 const RETRY_TIMEOUT: Duration = Duration::from_secs(30);
-/// The first wait before another attempt; each next one is longer, up to the last.
+/// A wait lies between the first of these and the one before it times the factor, by chance, up to the last.
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(5);
-const RETRY_FACTOR: f64 = 2.0;
+const RETRY_FACTOR: f64 = 3.0;
 
 /// Opens a prefix of a bucket, and makes sure that it can be written as commits need it.
 ///
