@@ -85,6 +85,9 @@ pub(crate) struct ColumnDescription {
     pub(crate) column_type: ColumnType,
     /// Dimensions that an array was declared with; PostgreSQL does not enforce them.
     pub(crate) dimensions: i32,
+    /// What its values also depend on, and that may change without any row being written: labels of enums,
+    /// attributes of composite types, the expression of a virtual column.
+    pub(crate) meaning: String,
 }
 
 /// A type without the domains around it.
@@ -157,7 +160,10 @@ const COLUMNS: &str = "
                SELECT FROM pg_catalog.pg_constraint k
                WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND NOT k.convalidated AND a.attnum = ANY(k.conkey)),
            col_description(a.attrelid, a.attnum), format_type(a.atttypid, a.atttypmod), a.atttypid::int8, a.atttypmod,
-           a.attndims::int4
+           a.attndims::int4,
+           CASE WHEN a.attgenerated = 'v' THEN
+               (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef d
+                WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END
     FROM pg_catalog.pg_attribute a
     WHERE a.attrelid = ANY($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
       AND has_column_privilege(a.attrelid, a.attnum, 'SELECT')
@@ -191,9 +197,37 @@ const KEYS: &str = "
     WHERE k.conrelid = ANY($1::oid[]) AND k.contype IN ('p', 'f')
     ORDER BY k.conrelid, k.conname";
 
+/// For every type of a column the labels of enums and the attributes of composite types that it is made of.
+const MEANINGS: &str = "
+    WITH RECURSIVE part(root, oid) AS (
+        SELECT DISTINCT a.atttypid, a.atttypid FROM pg_catalog.pg_attribute a
+        WHERE a.attrelid = ANY($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+        UNION
+        SELECT part.root, inner_type.oid
+        FROM part JOIN pg_catalog.pg_type t ON t.oid = part.oid
+        CROSS JOIN LATERAL (
+            SELECT t.typbasetype WHERE t.typtype = 'd'
+            UNION ALL SELECT t.typelem WHERE t.typelem <> 0
+            UNION ALL SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE t.oid IN (r.rngtypid, r.rngmultitypid)
+            UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a
+                      WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+        ) inner_type(oid))
+    SELECT part.root::int8, string_agg(meaning.text, '; ' ORDER BY part.oid)
+    FROM part JOIN pg_catalog.pg_type t ON t.oid = part.oid
+    CROSS JOIN LATERAL (
+        SELECT string_agg(format('%s %L', e.oid, e.enumlabel), ', ' ORDER BY e.enumsortorder)
+        FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid
+        UNION ALL
+        SELECT string_agg(format('%s %L %s %s', a.attnum, a.attname, a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
+        FROM pg_catalog.pg_attribute a
+        WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+    ) meaning(text)
+    WHERE meaning.text IS NOT NULL
+    GROUP BY part.root";
+
 type TableRow = (i64, String, String, String, Option<String>, f64, bool, bool, bool);
 type RelationRow = (i64, i64, String, String, String, i64, i64, bool, bool);
-type ColumnRow = (i64, String, i16, bool, Option<String>, String, i64, i32, i32);
+type ColumnRow = (i64, String, i16, bool, Option<String>, String, i64, i32, i32, Option<String>);
 type TypeRow = (i64, String, String, i64, i32, Option<i64>);
 type KeyRow = (i64, String, String, Vec<String>, Option<String>, Option<String>, Vec<String>, String, String);
 
@@ -250,11 +284,15 @@ pub(crate) async fn describe(
 
     let types: Vec<TypeRow> = sqlx::query_as(TYPES).bind(&oids).fetch_all(&mut *connection).await?;
     let types: HashMap<i64, TypeRow> = types.into_iter().map(|row| (row.0, row)).collect();
+    let meanings: Vec<(i64, String)> = sqlx::query_as(MEANINGS).bind(&oids).fetch_all(&mut *connection).await?;
+    let meanings: HashMap<i64, String> = meanings.into_iter().collect();
     let columns: Vec<ColumnRow> = sqlx::query_as(COLUMNS).bind(&oids).fetch_all(&mut *connection).await?;
-    for (table, name, number, nullable, comment, printed_type, type_oid, modifier, dimensions) in columns {
+    for (table, name, number, nullable, comment, printed_type, type_oid, modifier, dimensions, expression) in columns {
         if let Some(&index) = position.get(&table) {
             let column_type = resolve_type(&types, type_oid, modifier);
-            let column = ColumnDescription { name, number, nullable, comment, printed_type, column_type, dimensions };
+            let meaning = [meanings.get(&type_oid).cloned(), expression].into_iter().flatten().collect();
+            let column =
+                ColumnDescription { name, number, nullable, comment, printed_type, column_type, dimensions, meaning };
             tables[index].columns.push(column);
         }
     }

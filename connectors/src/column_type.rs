@@ -196,6 +196,7 @@ mod tests {
             printed_type: name.into(),
             column_type: ColumnType { name: name.into(), kind: 'b', modifier, element: None },
             dimensions: 0,
+            meaning: String::new(),
         }
     }
 

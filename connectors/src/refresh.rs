@@ -134,10 +134,9 @@ pub async fn refresh(
             runtime: Handle::current(),
         };
         let previous = previous.clone();
-        let needed = needed_text.clone();
         let done = blocking(move || {
             let pulled = pull.run()?;
-            Ok(pull.runtime.clone().block_on(assemble(pull, pulled, as_of, &previous.manifest, &needed)))
+            Ok(pull.runtime.clone().block_on(assemble(pull, pulled, as_of, &previous.manifest)))
         });
         let done = done.await?;
         cancelled.disarm();
@@ -179,7 +178,6 @@ async fn assemble(
     pulled: Vec<Result<Pulled, PullFailure>>,
     as_of: AsOf,
     previous: &Manifest,
-    needed_text: &NeededText,
 ) -> Vec<(TableName, Assembled)> {
     let mut assembled = vec![];
     for (index, (job, pulled)) in pull.jobs.into_iter().zip(pulled).enumerate() {
@@ -192,7 +190,6 @@ async fn assemble(
                     as_of,
                     previous: previous.table(&name),
                     prefix: &pull.prefix,
-                    needed_text: needed_text.get(&name).cloned().unwrap_or_default(),
                 };
                 Assembled::Outcome(assembly.entry(index, &job, pulled).await)
             }
@@ -249,9 +246,8 @@ fn plan(source: &Source, previous: &Manifest, tables: Vec<TableDescription>, nee
     let (mut jobs, mut refused) = (vec![], vec![]);
     for table in tables {
         let name = table.name.clone();
-        let needed = needed_text.get(&name).into_iter().flatten();
-        let as_text: Vec<String> = needed.map(|(column, _)| column.clone()).collect();
-        match TableJob::new(source, table, previous.table(&name), &as_text) {
+        let needed = needed_text.get(&name).cloned().unwrap_or_default();
+        match TableJob::new(source, table, previous.table(&name), needed) {
             Ok(job) => jobs.push(job),
             Err(error) => refused.push((name, Err(error))),
         }

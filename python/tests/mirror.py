@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+import pyarrow as pa
 from postgres_text import texts
 from psycopg import sql
 from wire_types import element_type, is_any_decimal, with_decimals
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rail_forge_testbed.server import RailForgeServer
+
+# A refresh that never ends fails its test, and nothing else.
+CALL_SECONDS = 20
 
 Texts = tuple[str | None, ...]
 
@@ -97,7 +101,7 @@ def mirror(server: RailForgeServer, url: str) -> Iterator[Mirror]:
     """Connects to both sides."""
     options = "-c timezone=UTC -c client_min_messages=error"
     with (
-        rail_forge.connect(server.flight) as client,
+        rail_forge.connect(server.flight, timeout=CALL_SECONDS) as client,
         psycopg.connect(url, autocommit=True, options=options) as database,
     ):
         yield Mirror(server, client, database)
@@ -126,12 +130,9 @@ def table_difference(
     if frame.schema.names != [column for column, _ in columns]:
         return f"{table}: columns {frame.schema.names} instead of {columns}"
     got = sorted(zip(*map(texts, frame.columns), strict=True), key=repr)
-    scales = [
-        element_type(field.type).scale if is_any_decimal(field.type) else None for field in frame.schema
-    ]
     printed = ", ".join(_text(column, type_name) for column, type_name in columns)
     rows = database.execute(f"SELECT {printed} FROM {table}".encode()).fetchall()
-    wanted = sorted((_scaled(row, scales) for row in rows), key=repr)
+    wanted = sorted((_scaled(row, scales(frame.schema)) for row in rows), key=repr)
     if got != wanted:
         return f"{table}: {_first(got, wanted)}"
     return _summary_difference(client, database, table, name, columns)
@@ -144,20 +145,25 @@ def _summary_difference(
     name: str,
     columns: Sequence[tuple[str, str]],
 ) -> str | None:
-    expressions = ["count(*) AS n"]
-    for number, (column, type_name) in enumerate(columns):
+    expressions = ["count(*)"]
+    for column, type_name in columns:
         quoted = sql.Identifier(column).as_string()
-        expressions.append(f"count({quoted}) AS c{number}")
+        expressions.append(f"count({quoted})")
         if type_name.startswith(ORDERED) and not type_name.endswith("]"):
-            collated = f'{quoted} COLLATE "C"' if type_name.startswith(("text", "char")) else quoted
-            expressions += [f"{bound}({collated}) AS {bound}{number}" for bound in ("min", "max")]
-    summary = f"SELECT {', '.join(expressions)} FROM"
-    [got] = client.sql(f"{summary} {name}".replace(' COLLATE "C"', "")).rows()
-    [wanted] = database.execute(f"{summary} {table}".encode()).fetchall()
-    # A column that has become text because of one value is ordered as text.
-    for expression, left, right in zip(expressions, got, wanted, strict=True):
-        if left != right and isinstance(left, str) <= isinstance(right, str):
-            return f"{table}: {left!r} instead of {right!r} for {expression}"
+            collation = ' COLLATE "C"' if type_name.startswith(("text", "char")) else ""
+            expressions += [f"{bound}({quoted}{collation})" for bound in ("min", "max")]
+    named = [f"{expression} AS x{number}" for number, expression in enumerate(expressions)]
+    asked = ", ".join(named).replace(' COLLATE "C"', "")
+    frame = client.sql(f"SELECT {asked} FROM {name}").arrow()
+    printed = ", ".join(f"({expression})::text" for expression in expressions)
+    [wanted] = database.execute(f"SELECT {printed} FROM {table}".encode()).fetchall()
+    wanted = _scaled(wanted, scales(frame.schema))
+    for expression, column, expected in zip(expressions, frame.columns, wanted, strict=True):
+        # A column that has become text because of one value is ordered as text.
+        is_comparable = expression.endswith('"C")') or not pa.types.is_string(column.type)
+        [got] = texts(column)
+        if got != expected and is_comparable:
+            return f"{table}: {got} instead of {expected} for {expression}"
     return None
 
 
@@ -165,6 +171,11 @@ def _text(name: str, type_name: str) -> str:
     """The SQL expression of a column's text; the cast of character(n) would drop its blanks."""
     quoted = sql.Identifier(name).as_string()
     return f"textin(bpcharout({quoted}))" if type_name.startswith("character(") else f"{quoted}::text"
+
+
+def scales(schema: pa.Schema) -> list[int | None]:
+    """The decimals of each column that has them."""
+    return [element_type(field.type).scale if is_any_decimal(field.type) else None for field in schema]
 
 
 def _scaled(row: Texts, scales: Sequence[int | None]) -> Texts:

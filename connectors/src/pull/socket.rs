@@ -58,7 +58,7 @@ impl SocketReader {
         self.fill(HEADER_BYTES)?;
         let header = &self.buffer[self.start..];
         let length = header[1..].first_chunk().map(|length| i32::from_be_bytes(*length));
-        let length = length.and_then(|length| usize::try_from(length).ok()).ok_or(Broken::Malformed)?;
+        let length = length.and_then(|length| usize::try_from(length).ok()).ok_or_else(|| Broken::Malformed)?;
         let kind = header[0];
         // The length counts itself, and not the type.
         self.fill(1 + length)?;

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::catalogue::{Relation, TableDescription};
+use crate::catalogue::{ColumnDescription, Relation, TableDescription};
 use crate::error::{Error, Result};
 use crate::pull::TablePlan;
 use crate::snapshot::{FileEntry, RelationEntry, TableEntry};
@@ -18,6 +18,8 @@ pub(super) struct TableJob {
     pub(super) relations: Vec<RelationJob>,
     /// For tables in that mode.
     pub(super) watermark: Option<Watermark>,
+    /// Columns that are text because of a value, each with its PostgreSQL type.
+    pub(super) needed_text: Vec<(String, String)>,
     /// What the columns are, in a form that changes whenever files of before cannot be added to.
     pub(super) layout: String,
 }
@@ -41,8 +43,8 @@ pub(super) enum Strategy {
 }
 
 impl TableJob {
-    /// Decides what to do for a table, of which `previous` is there. `as_text` names columns that have turned
-    /// out to need it.
+    /// Decides what to do for a table, of which `previous` is there. `needed_text` are columns that have
+    /// turned out to need it, each with its PostgreSQL type.
     ///
     /// # Errors
     /// [`Error::Table`] when the role may not read it, or its settings do not fit it.
@@ -50,19 +52,21 @@ impl TableJob {
         source: &Source,
         description: TableDescription,
         previous: Option<&TableEntry>,
-        as_text: &[String],
+        needed_text: Vec<(String, String)>,
     ) -> Result<Self> {
         let settings = source.settings();
         let policy = settings.refresh_policy(&description.name);
         let has_places = TablePlan::has_places(&description);
-        let with_versions = policy.mode == RefreshMode::Diff && has_places;
+        let keeps_versions = matches!(policy.mode, RefreshMode::Diff | RefreshMode::Watermark { .. });
+        let with_versions = keeps_versions && has_places;
         if policy.mode == RefreshMode::Diff && !has_places {
             tracing::debug!(table = %description.name, "its rows have no places to compare by; it is read whole");
         }
-        let text_columns = text_columns(source, &description, previous, as_text)?;
+        let needed_text = still_text(&description, previous, needed_text);
+        let text_columns = text_columns(source, &description, &needed_text)?;
         let plan = TablePlan::new(description, &text_columns, with_versions, settings.unrepresentable)?;
         let watermark = Watermark::new(&plan, policy)?;
-        let layout = layout(&plan, policy);
+        let layout = layout(&plan, policy, with_versions);
         let base = previous.filter(|entry| entry.layout == layout);
         let relations = plan
             .description
@@ -70,7 +74,7 @@ impl TableJob {
             .iter()
             .map(|relation| relation_job(relation, base, watermark.as_ref(), with_versions))
             .collect();
-        Ok(Self { plan, relations, watermark, layout })
+        Ok(Self { plan, relations, watermark, needed_text, layout })
     }
 
     /// What the manifest says of the relations.
@@ -97,13 +101,23 @@ fn relation_job(
     RelationJob { strategy, files, ..whole }
 }
 
-/// The columns that come as text: by setting, because a value needed it now, or because one did before.
-fn text_columns(
-    source: &Source,
+/// The columns that need text now, and those that did before and are of the same type.
+fn still_text(
     description: &TableDescription,
     previous: Option<&TableEntry>,
-    needed: &[String],
-) -> Result<Vec<String>> {
+    mut needed: Vec<(String, String)>,
+) -> Vec<(String, String)> {
+    for (name, printed_type) in previous.into_iter().flat_map(|entry| &entry.needed_text) {
+        let is_there = |known: &ColumnDescription| &known.name == name && &known.printed_type == printed_type;
+        if description.columns.iter().any(is_there) && !needed.iter().any(|(known, _)| known == name) {
+            needed.push((name.clone(), printed_type.clone()));
+        }
+    }
+    needed
+}
+
+/// The columns that come as text, by setting or because of their values.
+fn text_columns(source: &Source, description: &TableDescription, needed: &[(String, String)]) -> Result<Vec<String>> {
     let configured = source.settings().text_columns(&description.name);
     for column in configured {
         if !description.columns.iter().any(|known| &known.name == column) {
@@ -113,25 +127,24 @@ fn text_columns(
             ));
         }
     }
-    let before = previous.into_iter().flat_map(|entry| &entry.needed_text);
-    let still_there = before.filter(|(name, printed_type)| {
-        description.columns.iter().any(|known| &known.name == name && &known.printed_type == printed_type)
-    });
-    Ok(configured.iter().chain(needed).chain(still_there.map(|(name, _)| name)).cloned().collect())
+    Ok(configured.iter().chain(needed.iter().map(|(name, _)| name)).cloned().collect())
 }
 
-/// One line for each column: its number, name, type and how it is read; then what the rows are refreshed by.
-fn layout(plan: &TablePlan, policy: &RefreshPolicy) -> String {
+/// One line for each column: its number, name, type, how it is read and what its values mean; then what is kept
+/// to refresh the rows by.
+fn layout(plan: &TablePlan, policy: &RefreshPolicy, with_versions: bool) -> String {
     let mut text = String::new();
     let columns = plan.description.columns.iter().zip(plan.selection.expressions());
     for (column, expression) in columns {
+        let ColumnDescription { number, name, printed_type, meaning, .. } = column;
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{} {} {} {expression}", column.number, column.name, column.printed_type);
+        let _ = writeln!(text, "{number} {name} {printed_type} {expression} {meaning}");
     }
-    let _ = match &policy.mode {
-        RefreshMode::Watermark { column, .. } => write!(text, "watermark {column}"),
-        RefreshMode::Diff => write!(text, "diff"),
-        RefreshMode::Full | RefreshMode::Live => Ok(()),
-    };
+    if let RefreshMode::Watermark { column, .. } = &policy.mode {
+        let _ = write!(text, "watermark {column}");
+    }
+    if with_versions {
+        text.push_str("row versions");
+    }
     text
 }

@@ -19,8 +19,6 @@ pub(super) struct Assembly<'a> {
     pub(super) previous: Option<&'a TableEntry>,
     /// The beginning of the names of new files.
     pub(super) prefix: &'a str,
-    /// Columns that have turned out to need text, each with its PostgreSQL type.
-    pub(super) needed_text: Vec<(String, String)>,
 }
 
 impl Assembly<'_> {
@@ -41,14 +39,14 @@ impl Assembly<'_> {
         }
         let digits = digits(kept.iter().map(|(file, _)| file).chain(&new));
         let schema = job.plan.table_schema(&digits);
+        let mut new: Vec<(FileEntry, Deletes)> = new.into_iter().map(|file| (file, Deletes::default())).collect();
         if job.relations.iter().any(|relation| matches!(relation.strategy, Strategy::Newer(_))) {
-            replaced::find(self.store, job, &schema, &mut kept, &new).await?;
+            replaced::find(self.store, job, &schema, &mut kept, &mut new).await?;
         }
         let mut files = vec![];
-        for (index, (file, gone)) in kept.into_iter().enumerate() {
+        for (index, (file, gone)) in kept.into_iter().chain(new).enumerate() {
             files.extend(self.without_deleted(format!("{}{table}-{index}", self.prefix), file, gone)?);
         }
-        files.extend(new);
 
         let description = &job.plan.description;
         let mut entry = TableEntry {
@@ -63,7 +61,7 @@ impl Assembly<'_> {
             relations: job.relation_entries(),
             layout: job.layout.clone(),
             watermark,
-            needed_text: self.needed_text.clone(),
+            needed_text: job.needed_text.clone(),
             stale: None,
         };
         match self.previous.filter(|previous| has_same_rows(previous, &entry)) {

@@ -2,6 +2,7 @@
 //! with a thread that reads and decodes and one that encodes and writes, so that PostgreSQL never waits for
 //! a disk.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -135,7 +136,7 @@ impl Shared<'_> {
             let following = if self.is_stopped(unit.table) {
                 Err(Error::Cancelled.into())
             } else {
-                self.read_unit(&unit, &mut session, &output)
+                self.read_unit_guarded(&unit, &mut session, &output)
             };
             let following = following.unwrap_or_else(|failure| {
                 // Its transaction has failed, or it is in the middle of rows.
@@ -145,6 +146,19 @@ impl Shared<'_> {
             });
             self.queue.done(following);
         }
+    }
+
+    /// Does one unit. A panic is the failure of its table: whoever waits for the unit must hear of its end.
+    fn read_unit_guarded(
+        &self,
+        unit: &Unit,
+        session: &mut Option<Session>,
+        output: &SyncSender<Message>,
+    ) -> Result<Vec<Unit>, PullFailure> {
+        catch_unwind(AssertUnwindSafe(|| self.read_unit(unit, session, output))).unwrap_or_else(|_| {
+            let table = self.pull.jobs[unit.table].plan.name();
+            Err(Error::table(table, "its reader has stopped where it should not; exclude it and report this").into())
+        })
     }
 
     /// Does one unit, and says which come of it.

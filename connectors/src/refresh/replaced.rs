@@ -1,12 +1,13 @@
 //! Finds the rows that newer ones of the same primary key replace, so that a watermark refresh leaves one row
 //! for each key. Of the older files only the key's columns are read, and of those only row groups that can
-//! hold one of the new keys.
+//! hold one of the new keys. A row that was read again, because of the overlap, and is the version that is
+//! there already is not new.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use arrow::array::{ArrayRef, AsArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type, SchemaRef};
+use arrow::datatypes::{DataType, Int64Type, SchemaRef, UInt32Type};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use arrow::row::{RowConverter, SortField};
@@ -15,15 +16,17 @@ use parquet::file::statistics::Statistics;
 
 use super::job::TableJob;
 use crate::error::{Error, Result};
+use crate::pull::{ROW_PLACE, ROW_WRITER};
 use crate::snapshot::{Columns, Deletes, FileEntry, SnapshotStore};
 
-/// Marks in `kept` the rows whose keys `new` has too. A table without a primary key has no such rows.
+/// Marks in `kept` the rows whose keys `new` has too, and in `new` those that are the same version. A table
+/// without a primary key has no such rows.
 pub(super) async fn find(
     store: &SnapshotStore,
     job: &TableJob,
     schema: &SchemaRef,
     kept: &mut [(FileEntry, Deletes)],
-    new: &[FileEntry],
+    new: &mut [(FileEntry, Deletes)],
 ) -> Result<()> {
     let Some(key) = &job.plan.description.primary_key else { return Ok(()) };
     if new.is_empty() {
@@ -37,17 +40,24 @@ pub(super) async fn find(
         cause: Some(cause.into()),
     };
     let mut keys = Keys::new(&key.columns, schema).map_err(failed)?;
-    let columns = Columns::Named(&key.columns);
-    for file in new {
-        let take = |batch: &RecordBatch, _| keys.add(batch).map_err(failed);
+    let columns: Vec<String> = key.columns.iter().cloned().chain([ROW_PLACE, ROW_WRITER].map(str::to_owned)).collect();
+    let columns = Columns::Named(&columns);
+    for (number, (file, _)) in new.iter().enumerate() {
+        let take = |batch: &RecordBatch, first| keys.add(batch, number, first).map_err(failed);
         store.read_file(file)?.read(columns, |_| true, take).await?;
     }
     keys.numbers.sort_unstable();
     for (file, gone) in kept {
         let reader = store.read_file(file)?;
-        let take = |batch: &RecordBatch, first| {
-            let positions = keys.among(batch).map_err(failed)?.into_iter().map(|row| first + row);
-            positions.filter(|&position| !reader.is_deleted(position)).for_each(|position| gone.insert(position));
+        let take = |batch: &RecordBatch, first: u32| {
+            for Found { row, by, is_same } in keys.among(batch).map_err(failed)? {
+                let position = first + row;
+                match (reader.is_deleted(position), is_same) {
+                    (true, _) => {}
+                    (false, true) => new[by.file].1.insert(by.position),
+                    (false, false) => gone.insert(position),
+                }
+            }
             Ok(())
         };
         reader.read(columns, |group| keys.may_be_in(group), take).await?;
@@ -55,12 +65,33 @@ pub(super) async fn find(
     Ok(())
 }
 
+/// A row that has come.
+#[derive(Debug, Clone, Copy)]
+struct NewRow {
+    /// The file's number.
+    file: usize,
+    position: u32,
+    version: Option<Version>,
+}
+
+/// A row of a batch that has the key of a row that has come.
+struct Found {
+    /// Its number in the batch.
+    row: u32,
+    by: NewRow,
+    /// It is the same version of the row.
+    is_same: bool,
+}
+
+/// The place of a row and the transaction that wrote it, where they are kept.
+type Version = (i64, u32);
+
 /// The keys that have come.
 struct Keys {
     columns: Vec<String>,
     types: Vec<DataType>,
     converter: RowConverter,
-    rows: HashSet<Box<[u8]>>,
+    rows: HashMap<Box<[u8]>, NewRow>,
     /// Their first column, where it is an integer, by which row groups are left out.
     numbers: Vec<i64>,
 }
@@ -72,7 +103,7 @@ impl Keys {
             .map(|column| Ok(schema.field_with_name(column)?.data_type().clone()))
             .collect::<Result<Vec<_>, ArrowError>>()?;
         let converter = RowConverter::new(types.iter().cloned().map(SortField::new).collect())?;
-        Ok(Self { columns: columns.to_vec(), types, converter, rows: HashSet::new(), numbers: vec![] })
+        Ok(Self { columns: columns.to_vec(), types, converter, rows: HashMap::new(), numbers: vec![] })
     }
 
     /// The key's columns of a batch, in the key's order and with the table's types.
@@ -86,21 +117,26 @@ impl Keys {
             .collect()
     }
 
-    fn add(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
+    fn add(&mut self, batch: &RecordBatch, file: usize, first: u32) -> Result<(), ArrowError> {
         let columns = self.columns(batch)?;
-        if let Some(first) = columns.first().filter(|first| first.data_type().is_integer()) {
-            self.numbers.extend(cast(first, &DataType::Int64)?.as_primitive::<Int64Type>().values());
+        if let Some(numbers) = columns.first().filter(|column| column.data_type().is_integer()) {
+            self.numbers.extend(cast(numbers, &DataType::Int64)?.as_primitive::<Int64Type>().values());
         }
         let rows = self.converter.convert_columns(&columns)?;
-        self.rows.extend(rows.iter().map(|row| row.as_ref().into()));
+        for ((position, row), version) in (first..).zip(&rows).zip(versions(batch)) {
+            self.rows.insert(row.as_ref().into(), NewRow { file, position, version });
+        }
         Ok(())
     }
 
     /// The rows of a batch whose keys are among these.
-    fn among(&self, batch: &RecordBatch) -> Result<Vec<u32>, ArrowError> {
+    fn among(&self, batch: &RecordBatch) -> Result<Vec<Found>, ArrowError> {
         let rows = self.converter.convert_columns(&self.columns(batch)?)?;
-        let found = (0_u32..).zip(&rows).filter(|(_, row)| self.rows.contains(row.as_ref()));
-        Ok(found.map(|(position, _)| position).collect())
+        let found = (0_u32..).zip(&rows).zip(versions(batch)).filter_map(|((row, key), version)| {
+            let by = *self.rows.get(key.as_ref())?;
+            Some(Found { row, by, is_same: version.is_some() && version == by.version })
+        });
+        Ok(found.collect())
     }
 
     fn may_be_in(&self, group: &RowGroupMetaData) -> bool {
@@ -118,4 +154,12 @@ impl Keys {
             self.numbers.get(next).is_some_and(|&number| number <= max)
         })
     }
+}
+
+/// The versions of a batch's rows.
+fn versions(batch: &RecordBatch) -> impl Iterator<Item = Option<Version>> {
+    let places = batch.column_by_name(ROW_PLACE).map(|places| places.as_primitive::<Int64Type>().clone());
+    let writers = batch.column_by_name(ROW_WRITER).map(|writers| writers.as_primitive::<UInt32Type>().clone());
+    let kept = places.zip(writers);
+    (0..batch.num_rows()).map(move |row| kept.as_ref().map(|(places, writers)| (places.value(row), writers.value(row))))
 }

@@ -1,10 +1,14 @@
 //! The column by which a watermark refresh knows what is new, and the largest value of it so far.
 
+use std::time::Duration;
+
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::kernels::aggregate;
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
 };
+
+use chrono::{DateTime, Datelike};
 
 use crate::error::{Error, Result};
 use crate::name::quote;
@@ -27,6 +31,9 @@ pub(super) struct Watermark {
     kind: Kind,
     /// In the unit of `kind`.
     overlap: i128,
+    /// Rows without a value are read each time: they may be new, or have been changed. What they replace is
+    /// known by the key.
+    with_nulls: bool,
 }
 
 /// What its values count.
@@ -43,6 +50,25 @@ enum Kind {
     Timestamp {
         zoned: bool,
     },
+}
+
+impl Kind {
+    /// A value as SQL; `None` where PostgreSQL has no such value.
+    fn literal(self, value: i128) -> Option<String> {
+        match self {
+            Self::Number => Some(value.to_string()),
+            Self::Decimal { scale } => {
+                let sign = if value < 0 { "-" } else { "" };
+                Some(format!("'{sign}{}e-{scale}'::numeric", value.unsigned_abs()))
+            }
+            Self::Date => Some(format!("('epoch'::date + {value})")),
+            Self::Timestamp { zoned } => {
+                let time = DateTime::from_timestamp_micros(value.try_into().ok()?).filter(|time| time.year() > 0)?;
+                let time = time.format("%Y-%m-%d %H:%M:%S%.6f");
+                Some(if zoned { format!("'{time}+00'::timestamptz") } else { format!("'{time}'::timestamp") })
+            }
+        }
+    }
 }
 
 impl Watermark {
@@ -75,6 +101,7 @@ impl Watermark {
         let has_key = plan.description.primary_key.is_some();
         let overlap = match (overlap, kind) {
             (None, _) if !has_key => 0,
+            (Some(Overlap::Units(0) | Overlap::Time(Duration::ZERO)), _) => 0,
             (None, Kind::Timestamp { .. }) => DEFAULT_OVERLAP_MICROS,
             (None, Kind::Date) => 1,
             (None, Kind::Number) => DEFAULT_OVERLAP_UNITS,
@@ -96,7 +123,8 @@ impl Watermark {
                  set overlap = 0";
             return Err(Error::column(table, column, message));
         }
-        Ok(Some(Self { index, column: column.clone(), kind, overlap }))
+        let with_nulls = has_key && schema.field(index).is_nullable();
+        Ok(Some(Self { index, column: column.clone(), kind, overlap, with_nulls }))
     }
 
     /// The SQL condition of what is new since `last`, which [`Watermark::largest`] gave.
@@ -105,15 +133,10 @@ impl Watermark {
         // Whatever is not a number was not written by us; everything is new then.
         let Ok(last) = last.parse::<i128>() else { return "true".to_owned() };
         let from = last.saturating_sub(self.overlap);
-        let bound = match self.kind {
-            Kind::Number => from.to_string(),
-            Kind::Decimal { scale } => format!("({from} / 1e{scale}::numeric)"),
-            Kind::Date => format!("('epoch'::date + {from})"),
-            Kind::Timestamp { zoned: true } => format!("('epoch'::timestamptz + '{from} microseconds'::interval)"),
-            Kind::Timestamp { zoned: false } => format!("('epoch'::timestamp + '{from} microseconds'::interval)"),
-        };
+        let Some(bound) = self.kind.literal(from) else { return "true".to_owned() };
         let operator = if self.overlap > 0 { ">=" } else { ">" };
-        format!("{column} {operator} {bound}")
+        let or_null = if self.with_nulls { format!(" OR {column} IS NULL") } else { String::new() };
+        format!("{column} {operator} {bound}{or_null}")
     }
 
     /// The largest value of a batch of the column.
@@ -129,5 +152,25 @@ impl Watermark {
             DataType::Decimal128(..) => aggregate::max(column.as_primitive::<Decimal128Type>()),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_exact() {
+        for (kind, value, expected) in [
+            (Kind::Number, -7, "-7"),
+            (Kind::Decimal { scale: 2 }, 12_345_678_901_234_567_860, "'12345678901234567860e-2'::numeric"),
+            (Kind::Decimal { scale: 0 }, -5, "'-5e-0'::numeric"),
+            (Kind::Date, 20_000, "('epoch'::date + 20000)"),
+            (Kind::Timestamp { zoned: false }, 1_763_000_000_000_001, "'2025-11-13 02:13:20.000001'::timestamp"),
+            (Kind::Timestamp { zoned: true }, 0, "'1970-01-01 00:00:00.000000+00'::timestamptz"),
+        ] {
+            assert_eq!(kind.literal(value).as_deref(), Some(expected));
+        }
+        assert_eq!(Kind::Timestamp { zoned: true }.literal(i128::MAX), None);
     }
 }

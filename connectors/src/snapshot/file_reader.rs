@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::AsArray;
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{Int64Type, UInt32Type};
+use arrow::datatypes::{Field, Int64Type, UInt32Type};
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -98,8 +98,12 @@ impl FileReader {
         let metadata = Arc::clone(builder.metadata());
         let mask = match columns {
             Columns::All => ProjectionMask::all(),
+            // By number, because a path of Parquet's takes a dot in a name for a step.
             Columns::Named(names) => {
-                ProjectionMask::columns(builder.parquet_schema(), names.iter().map(String::as_str))
+                let is_wanted = |field: &Field| names.iter().any(|name| name == field.name());
+                let fields = builder.schema().fields().iter().enumerate();
+                let wanted = fields.filter(|(_, field)| is_wanted(field)).map(|(index, _)| index);
+                ProjectionMask::roots(builder.parquet_schema(), wanted)
             }
         };
         let mut first = 0_u64;

@@ -7,7 +7,7 @@ use rail_forge_connectors::{
     Overlap, Reader, RefreshMode, RefreshPolicy, Schedule, Source, SourceSettings, TableSelection, TableSettings,
     Unrepresentable,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 use super::units::Period;
 
@@ -70,11 +70,23 @@ enum Mode {
     Live,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(untagged)]
-enum OverlapSize {
-    Units(u64),
-    Time(Period),
+/// A number, or a time as people write it, which may be none at all.
+#[derive(Debug, Clone, Copy)]
+struct OverlapSize(Overlap);
+
+impl<'de> Deserialize<'de> for OverlapSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wrong = || de::Error::custom("an overlap is a number, such as 1000, or a time, such as \"1m\"");
+        match toml::Value::deserialize(deserializer)? {
+            toml::Value::Integer(units) => {
+                units.try_into().map(|units| Self(Overlap::Units(units))).map_err(|_| wrong())
+            }
+            toml::Value::String(text) => {
+                humantime::parse_duration(&text).map(|time| Self(Overlap::Time(time))).map_err(|_| wrong())
+            }
+            _ => Err(wrong()),
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -167,10 +179,7 @@ impl RefreshTable {
                 return Err("refresh: mode \"watermark\" needs column = \"...\", a column that grows".to_owned());
             }
             (Some(Mode::Watermark), Some(column)) => {
-                let overlap = self.overlap.map(|overlap| match overlap {
-                    OverlapSize::Units(units) => Overlap::Units(units),
-                    OverlapSize::Time(Period(time)) => Overlap::Time(time),
-                });
+                let overlap = self.overlap.map(|OverlapSize(overlap)| overlap);
                 RefreshMode::Watermark { column, overlap }
             }
             (_, Some(_)) => return Err("refresh: column is a key of mode \"watermark\"".to_owned()),
