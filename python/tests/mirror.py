@@ -67,9 +67,12 @@ class Mirror:
         read = Counter[str]()
         for event in events:
             if event["event"] == "progress":
-                read[event["table"]] += event["rows"]
+                read[called(event["schema"], event["table"])] += event["rows"]
         ended = [event for event in events if event["event"] == "table"]
-        return Refreshed(read, {event["table"]: event["error"] for event in ended if event["error"]})
+        errors = {
+            called(event["schema"], event["table"]): event["error"] for event in ended if event["error"]
+        }
+        return Refreshed(read, errors)
 
     def refresh(self, *tables: str) -> Counter[str]:
         """Refresh; gives how many rows were read of each table from which some were."""
@@ -82,14 +85,15 @@ class Mirror:
         found = [table_difference(self.client, self.database, table) for table in tables or self.tables()]
         return [words for words in found if words is not None]
 
-    def tables(self) -> list[str]:
-        """All tables that are served, as they are quoted in SQL."""
+    def tables(self, schema: str = "public") -> list[str]:
+        """All tables of a schema that are to be served, as they are called here."""
         rows = self.database.execute(
-            """SELECT quote_ident(relname) FROM pg_class
-               WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')
-                 AND NOT relispartition ORDER BY relname"""
+            """SELECT nspname, quote_ident(relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+               WHERE nspname = %s AND relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT relispartition
+               ORDER BY relname""",
+            [schema],
         )
-        return [name for (name,) in rows]
+        return [called(*row) for row in rows]
 
     def entries(self) -> dict[str, dict[str, Any]]:
         """The tables of the newest manifest, by name."""
@@ -111,7 +115,12 @@ def entries(data_dir: Path) -> dict[str, dict[str, Any]]:
     """The tables of the newest manifest in a data folder, by name."""
     newest = max((data_dir / "manifests").glob("*.json"))
     tables = json.loads(newest.read_text().rstrip().rpartition("\n")[0])["tables"]
-    return {table["name"]["table"]: table for table in tables}
+    return {called(table["name"]["schema"], table["name"]["table"]): table for table in tables}
+
+
+def called(schema: str, table: str) -> str:
+    """How a table is called in tests: without its schema where that is `public`."""
+    return table if schema == "public" else f"{schema}.{table}"
 
 
 def files(entry: Mapping[str, Any]) -> list[str]:

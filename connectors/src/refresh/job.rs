@@ -141,7 +141,9 @@ fn layout(plan: &TablePlan, policy: &RefreshPolicy, with_versions: bool) -> Stri
         let _ = writeln!(text, "{number} {name} {printed_type} {expression} {meaning}");
     }
     if let RefreshMode::Watermark { column, .. } = &policy.mode {
-        let _ = write!(text, "watermark {column}");
+        // Rows that were read without a key are there once for each of their versions.
+        let key = plan.description.primary_key.as_ref().map(|key| key.columns.join(" ")).unwrap_or_default();
+        let _ = writeln!(text, "watermark {column} key {key}");
     }
     if with_versions {
         text.push_str("row versions");

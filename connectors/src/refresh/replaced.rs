@@ -4,8 +4,9 @@
 //! there already is not new.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray};
+use arrow::array::{ArrayRef, AsArray, FixedSizeBinaryArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, SchemaRef, UInt32Type};
 use arrow::error::ArrowError;
@@ -18,6 +19,11 @@ use super::job::TableJob;
 use crate::error::{Error, Result};
 use crate::pull::{ROW_PLACE, ROW_WRITER};
 use crate::snapshot::{Columns, Deletes, FileEntry, SnapshotStore};
+
+/// A stored interval: months and days of 32 bits, nanoseconds of 64, least significant bytes first.
+const INTERVAL_BYTES: i32 = 16;
+const DAYS_IN_MONTH: i128 = 30;
+const DAY_NANOS: i128 = 86_400_000_000_000;
 
 /// Marks in `kept` the rows whose keys `new` has too, and in `new` those that are the same version. A table
 /// without a primary key has no such rows.
@@ -100,7 +106,10 @@ impl Keys {
     fn new(columns: &[String], schema: &SchemaRef) -> Result<Self, ArrowError> {
         let types = columns
             .iter()
-            .map(|column| Ok(schema.field_with_name(column)?.data_type().clone()))
+            .map(|column| match schema.field_with_name(column)?.data_type() {
+                DataType::Interval(_) => Ok(DataType::FixedSizeBinary(INTERVAL_BYTES)),
+                other => Ok(other.clone()),
+            })
             .collect::<Result<Vec<_>, ArrowError>>()?;
         let converter = RowConverter::new(types.iter().cloned().map(SortField::new).collect())?;
         Ok(Self { columns: columns.to_vec(), types, converter, rows: HashMap::new(), numbers: vec![] })
@@ -112,7 +121,10 @@ impl Keys {
         columns
             .map(|(name, data_type)| {
                 let column = batch.column(batch.schema_ref().index_of(name)?);
-                cast(column, data_type)
+                match column.as_fixed_size_binary_opt() {
+                    Some(intervals) => lengths(intervals),
+                    None => cast(column, data_type),
+                }
             })
             .collect()
     }
@@ -154,6 +166,20 @@ impl Keys {
             self.numbers.get(next).is_some_and(|&number| number <= max)
         })
     }
+}
+
+/// Intervals, as they are stored, by what PostgreSQL compares: a month is 30 days, a day 24 hours.
+fn lengths(intervals: &FixedSizeBinaryArray) -> Result<ArrayRef, ArrowError> {
+    let length = |bytes: &[u8]| {
+        let number = |from: usize, to: usize| {
+            bytes[from..to].iter().rev().fold(0_i128, |number, byte| number << 8 | i128::from(*byte))
+        };
+        let (months, days) = (number(0, 4) as i32, number(4, 8) as i32);
+        let days = i128::from(months) * DAYS_IN_MONTH + i128::from(days);
+        (days * DAY_NANOS + i128::from(number(8, 16) as i64)).to_be_bytes()
+    };
+    let lengths = intervals.iter().map(|bytes| bytes.map(length));
+    Ok(Arc::new(FixedSizeBinaryArray::try_from_sparse_iter_with_size(lengths, INTERVAL_BYTES)?))
 }
 
 /// The versions of a batch's rows.

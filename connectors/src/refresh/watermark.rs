@@ -63,9 +63,12 @@ impl Kind {
             }
             Self::Date => Some(format!("('epoch'::date + {value})")),
             Self::Timestamp { zoned } => {
-                let time = DateTime::from_timestamp_micros(value.try_into().ok()?).filter(|time| time.year() > 0)?;
-                let time = time.format("%Y-%m-%d %H:%M:%S%.6f");
-                Some(if zoned { format!("'{time}+00'::timestamptz") } else { format!("'{time}'::timestamp") })
+                let time = DateTime::from_timestamp_micros(value.try_into().ok()?)?;
+                // There is no year 0: it is 1 BC.
+                let (year, era) = if time.year() > 0 { (time.year(), "") } else { (1 - time.year(), " BC") };
+                let rest = time.format("%m-%d %H:%M:%S%.6f");
+                let (zone, data_type) = if zoned { ("+00", "timestamptz") } else { ("", "timestamp") };
+                Some(format!("'{year:04}-{rest}{zone}{era}'::{data_type}"))
             }
         }
     }
@@ -167,6 +170,7 @@ mod tests {
             (Kind::Decimal { scale: 0 }, -5, "'-5e-0'::numeric"),
             (Kind::Date, 20_000, "('epoch'::date + 20000)"),
             (Kind::Timestamp { zoned: false }, 1_763_000_000_000_001, "'2025-11-13 02:13:20.000001'::timestamp"),
+            (Kind::Timestamp { zoned: false }, -62_167_219_200_000_000, "'0001-01-01 00:00:00.000000 BC'::timestamp"),
             (Kind::Timestamp { zoned: true }, 0, "'1970-01-01 00:00:00.000000+00'::timestamptz"),
         ] {
             assert_eq!(kind.literal(value).as_deref(), Some(expected));

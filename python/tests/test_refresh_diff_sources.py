@@ -1,0 +1,188 @@
+"""Mode `diff` beyond one table: large heaps, open transactions, restarts, other modes before, rights that change."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from configuration import configuration, source
+from conftest import run
+from mirror import Mirror, mirror
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from conftest import NewDatabase, Serve
+
+    from rail_forge_testbed.postgres import PostgresServer
+
+ROWS = 100
+NUMBERS = f"SELECT i AS id, i % 7 AS v FROM generate_series(1, {ROWS}) AS i"
+
+
+@pytest.fixture
+def start(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> Iterator[Callable[..., Mirror]]:
+    """Creates tables and a server of them that has pulled them."""
+    with contextlib.ExitStack() as stack:
+
+        def begin(*statements: str) -> Mirror:
+            url = new_database(*statements)
+            server = serve({}, *configuration(tmp_path, source(url, 'mode = "diff"')))
+            both = stack.enter_context(mirror(server, url))
+            both.refresh()
+            return both
+
+        yield begin
+
+
+# What a large table holds, in one row that both sides compute.
+SUMS = "SELECT count(*), sum(id), sum(id * v), min(id), max(id), count(note), max(note) FROM t"
+
+
+def sums(both: Mirror) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    """What both sides answer."""
+    return both.client.sql(SUMS).rows(), both.database.execute(SUMS).fetchall()
+
+
+def test_a_table_of_many_pages_and_row_groups(start: Callable[..., Mirror]) -> None:
+    # More than one range of pages (64 MiB), row group of a file (262,144 rows), and query by places (20,000).
+    both = start(
+        """CREATE TABLE t AS SELECT i::bigint AS id, 0 AS v, 'note ' || i AS note, repeat('x', 100) AS filler
+           FROM generate_series(1, 600000) AS i"""
+    )
+    for statement, read in [
+        ("UPDATE t SET v = 1 WHERE id % 20 = 7", 30_000),
+        ("DELETE FROM t WHERE id % 20 = 7 AND id % 40 = 7 OR id < 1000", 0),
+        ("UPDATE t SET v = v + 1, note = NULL WHERE id IN (1000, 300000, 300001, 599999, 600000)", 5),
+        ("VACUUM t", 0),
+        ("INSERT INTO t SELECT -i, 3, 'new' FROM generate_series(1, 25000) AS i", 25_000),
+        ("DELETE FROM t WHERE id < 0 AND id % 3 = 0", 0),
+    ]:
+        both.run(statement)
+        assert both.refresh()["t"] == read, statement
+        got, wanted = sums(both)
+        assert got == wanted, statement
+    borders = (1000, 262_144, 262_145, 300_000, 524_289, 600_000, -1, -3, 7, 27)
+    rows = f"SELECT id, v, note FROM t WHERE id IN {borders} ORDER BY id"
+    assert both.client.sql(rows).rows() == both.database.execute(rows.encode()).fetchall()
+
+
+def test_a_place_that_is_used_again_is_another_row(start: Callable[..., Mirror]) -> None:
+    both = start(f"CREATE TABLE t AS {NUMBERS}")
+    places = "SELECT ctid::text FROM t WHERE id {} 0"
+    before = {place for (place,) in both.database.execute(places.format(">").encode())}
+    both.run("DELETE FROM t WHERE id % 4 = 0", "VACUUM t")
+    both.run("INSERT INTO t SELECT -i, 5 FROM generate_series(1, 20) AS i")
+    assert before & {place for (place,) in both.database.execute(places.format("<").encode())}
+    assert both.refresh() == {"t": 20}
+    assert both.differences() == []
+
+
+def test_transactions_that_commit_in_another_order(start: Callable[..., Mirror]) -> None:
+    both = start(f"CREATE TABLE t AS {NUMBERS}")
+    with psycopg.connect(both.database.info.dsn) as slow:
+        slow.execute("INSERT INTO t VALUES (1000, 1)")
+        slow.execute("UPDATE t SET v = 100 WHERE id = 1")
+        slow.execute("DELETE FROM t WHERE id = 2")
+        both.run("INSERT INTO t VALUES (1001, 1)", "UPDATE t SET v = 200 WHERE id = 3")
+        assert both.refresh() == {"t": 2}
+        assert both.differences() == []
+        slow.commit()
+    assert both.refresh() == {"t": 2}
+    assert both.differences() == []
+
+
+def test_a_value_that_cannot_be_kept_leaves_the_rows_as_they_were(start: Callable[..., Mirror]) -> None:
+    both = start(
+        "CREATE TABLE t AS SELECT i AS id, '2024-01-01'::date + i AS day FROM generate_series(1, 100) i"
+    )
+    both.run("UPDATE t SET day = 'infinity' WHERE id = 5", "UPDATE t SET day = 'today' WHERE id = 6")
+    error = both.try_refresh().errors["t"]
+    assert 'shop.public.t, column "day"' in error
+    assert both.client.sql("SELECT count(*) FROM t WHERE day < '2025-01-01'").rows() == [(100,)]
+    both.run("UPDATE t SET day = NULL WHERE id = 5")
+    assert both.refresh() == {"t": 2}
+    assert both.differences() == []
+
+
+def test_a_restart_does_not_read_again(start: Callable[..., Mirror]) -> None:
+    both = start(f"CREATE TABLE t AS {NUMBERS}")
+    both.run("UPDATE t SET v = 8 WHERE id = 1")
+    both.refresh()
+    both.server.stop()
+    both.server.start()
+    both.run("UPDATE t SET v = 8 WHERE id = 2", "DELETE FROM t WHERE id = 3")
+    with mirror(both.server, both.database.info.dsn) as again:
+        assert again.refresh() == {"t": 1}
+        assert again.differences() == []
+
+
+def test_another_mode_begins_anew(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+    url = new_database(f"CREATE TABLE t AS {NUMBERS}", "ALTER TABLE t ADD PRIMARY KEY (id)")
+    for number, refresh in enumerate(
+        [
+            'mode = "full"',
+            'mode = "diff"',
+            'mode = "watermark", column = "id"',
+            'mode = "watermark", column = "v"',
+            'mode = "diff"',
+            'mode = "full"',
+            'mode = "watermark", column = "id"',
+            'mode = "full"',
+        ]
+    ):
+        run(url, f"DELETE FROM t WHERE id = {number + 1}", f"UPDATE t SET v = v + 1 WHERE id % 10 = {number}")
+        server = serve({}, *configuration(tmp_path, source(url, refresh)), data_dir=tmp_path / "data")
+        with mirror(server, url) as both:
+            assert both.refresh() == {"t": ROWS - number - 1}, refresh
+            assert both.differences() == [], refresh
+        server.stop()
+
+
+def test_rights_that_come_and_go(
+    postgres: PostgresServer, new_database: NewDatabase, serve: Serve, tmp_path: Path
+) -> None:
+    name, password = f"reader_{secrets.token_hex(4)}", secrets.token_hex(8)
+    url = new_database(f"CREATE TABLE t AS {NUMBERS}")
+    run(url, f"CREATE ROLE {name} LOGIN PASSWORD '{password}'", f"GRANT SELECT (id, v) ON t TO {name}")
+    try:
+        database = url.rpartition("/")[2]
+        refresh = source(postgres.url(database, name, password), 'mode = "diff"')
+        server = serve({}, *configuration(tmp_path, refresh))
+        with mirror(server, url) as both:
+            for statement in [
+                "UPDATE t SET v = 1 WHERE id = 1",
+                f"GRANT SELECT ON t TO {name}",
+                "UPDATE t SET v = 2 WHERE id = 2",
+                f"REVOKE SELECT ON t FROM {name}; GRANT SELECT (id, v) ON t TO {name}",
+                "DELETE FROM t WHERE id = 3",
+            ]:
+                both.run(statement)
+                both.refresh()
+                assert both.differences() == [], statement
+    finally:
+        run(url, f"DROP OWNED BY {name}", f"DROP ROLE {name}")
+
+
+def test_policies_that_change(
+    postgres: PostgresServer, new_database: NewDatabase, serve: Serve, tmp_path: Path
+) -> None:
+    name, password = f"reader_{secrets.token_hex(4)}", secrets.token_hex(8)
+    url = new_database(f"CREATE TABLE t AS {NUMBERS}", "ALTER TABLE t ENABLE ROW LEVEL SECURITY")
+    run(url, f"CREATE ROLE {name} LOGIN PASSWORD '{password}'", f"GRANT SELECT ON t TO {name}")
+    try:
+        database = url.rpartition("/")[2]
+        as_reader = postgres.url(database, name, password)
+        server = serve({}, *configuration(tmp_path, source(as_reader, 'mode = "diff"')))
+        # The other side is what the role sees.
+        with mirror(server, as_reader) as both:
+            for policy in ["id <= 50", "id <= 60", "id > 10 AND id <= 60", "true", "false", "v = 1"]:
+                run(url, "DROP POLICY IF EXISTS p ON t", f"CREATE POLICY p ON t FOR SELECT USING ({policy})")
+                both.refresh()
+                assert both.differences() == [], policy
+    finally:
+        run(url, f"DROP OWNED BY {name}", f"DROP ROLE {name}")
