@@ -39,6 +39,8 @@ pub(crate) const ROW_WRITER: &str = "xmin";
 #[derive(Debug)]
 pub(crate) enum PullFailure {
     Error(Error),
+    /// A file of the snapshot that the refresh builds on cannot be read.
+    Unreadable(Error),
     /// A value has shown that the column has to be read as text; `column` counts from 0.
     NeedsText {
         column: usize,

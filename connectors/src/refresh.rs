@@ -113,11 +113,11 @@ pub async fn refresh(
     }
     let cancelled = CancelOnDrop(Arc::default());
     let previous = store.pin();
-    let mut needed_text = NeededText::new();
+    let mut again: HashMap<TableName, Again> = HashMap::new();
     let mut outcomes: Vec<(TableName, Result<TableEntry>)> = vec![];
     // Again for tables that have turned out to need a column as text; each time it is one column more.
     for attempt in 0.. {
-        let (jobs, refused) = plan(&source, &previous.manifest, std::mem::take(&mut tables), &needed_text);
+        let (jobs, refused) = plan(&source, &previous.manifest, std::mem::take(&mut tables), &again);
         outcomes.extend(refused);
         if jobs.is_empty() {
             break;
@@ -143,8 +143,12 @@ pub async fn refresh(
         for (name, outcome) in done {
             match outcome {
                 Assembled::Outcome(outcome) => outcomes.push((name, outcome)),
-                Assembled::Again { description, column } => {
-                    needed_text.entry(name).or_default().push(column);
+                Assembled::Again(description, reason) => {
+                    let again = again.entry(name).or_default();
+                    match reason {
+                        Reason::NeedsText(column, printed_type) => again.needed_text.push((column, printed_type)),
+                        Reason::NothingToBuildOn => again.whole = true,
+                    }
                     tables.push(description);
                 }
             }
@@ -165,11 +169,16 @@ pub async fn refresh(
 /// What became of a table that was pulled.
 enum Assembled {
     Outcome(Result<TableEntry>),
-    /// It has to be pulled again with this column, of which the PostgreSQL type is given, as text.
-    Again {
-        description: TableDescription,
-        column: (String, String),
-    },
+    /// It has to be pulled again.
+    Again(TableDescription, Reason),
+}
+
+/// Why a table is pulled once more in the same refresh.
+enum Reason {
+    /// This column, of which the PostgreSQL type is given, has turned out to need text.
+    NeedsText(String, String),
+    /// What the refresh would have built on cannot be read.
+    NothingToBuildOn,
 }
 
 /// Makes the entries of the tables that were pulled.
@@ -191,13 +200,19 @@ async fn assemble(
                     previous: previous.table(&name),
                     prefix: &pull.prefix,
                 };
-                Assembled::Outcome(assembly.entry(index, &job, pulled).await)
+                match assembly.entry(index, &job, pulled).await {
+                    Err(error @ (Error::Storage { .. } | Error::Damaged { .. })) if job.builds_on_files() => {
+                        again_whole(job, &error)
+                    }
+                    outcome => Assembled::Outcome(outcome),
+                }
             }
+            Err(PullFailure::Unreadable(error)) => again_whole(job, &error),
             Err(PullFailure::NeedsText { column, reason }) => {
                 let column = &job.plan.description.columns[column];
                 tracing::info!(table = %name, column = column.name, "is read as text because of {reason}");
-                let column = (column.name.clone(), column.printed_type.clone());
-                Assembled::Again { description: job.plan.description, column }
+                let reason = Reason::NeedsText(column.name.clone(), column.printed_type.clone());
+                Assembled::Again(job.plan.description, reason)
             }
             Err(PullFailure::Error(error)) => Assembled::Outcome(Err(error)),
         };
@@ -206,8 +221,20 @@ async fn assemble(
     assembled
 }
 
-/// Columns that have turned out to need text, each with its PostgreSQL type.
-type NeededText = HashMap<TableName, Vec<(String, String)>>;
+/// What an earlier attempt of the same refresh has found out about a table.
+#[derive(Debug, Clone, Default)]
+struct Again {
+    /// Columns that need text, each with its PostgreSQL type.
+    needed_text: Vec<(String, String)>,
+    /// Its files cannot be built on.
+    whole: bool,
+}
+
+fn again_whole(job: TableJob, error: &Error) -> Assembled {
+    let cause = std::error::Error::source(error);
+    tracing::warn!(table = %job.plan.name(), error = cause, "is read whole, because its files cannot be used: {error}");
+    Assembled::Again(job.plan.description, Reason::NothingToBuildOn)
+}
 
 /// Runs work that blocks on a thread for such work.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
@@ -242,12 +269,17 @@ fn select(tables: Vec<TableDescription>, scope: &Scope, source: &Source) -> Resu
 type Planned = (Vec<TableJob>, Vec<(TableName, Result<TableEntry>)>);
 
 /// What to do for each table; those that cannot be pulled at all come back with the reason.
-fn plan(source: &Source, previous: &Manifest, tables: Vec<TableDescription>, needed_text: &NeededText) -> Planned {
+fn plan(
+    source: &Source,
+    previous: &Manifest,
+    tables: Vec<TableDescription>,
+    again: &HashMap<TableName, Again>,
+) -> Planned {
     let (mut jobs, mut refused) = (vec![], vec![]);
     for table in tables {
         let name = table.name.clone();
-        let needed = needed_text.get(&name).cloned().unwrap_or_default();
-        match TableJob::new(source, table, previous.table(&name), needed) {
+        let again = again.get(&name).cloned().unwrap_or_default();
+        match TableJob::new(source, table, previous.table(&name), again) {
             Ok(job) => jobs.push(job),
             Err(error) => refused.push((name, Err(error))),
         }

@@ -10,14 +10,14 @@ use crate::pattern::matches_pattern;
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a pull waits for a table that somebody has locked.
 pub const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
-/// Connections that read rows, for all refreshes of a source together.
+/// Connections of each refresh that read rows.
 pub const DEFAULT_CONNECTIONS: usize = 2;
 
 /// The settings of a source.
 #[derive(Debug, Clone)]
 pub struct SourceSettings {
     pub selection: TableSelection,
-    /// Connections that read rows, beside the one of each refresh that holds its snapshot.
+    /// Connections of each refresh that read rows, beside the one that holds its snapshot.
     pub connections: usize,
     pub reader: Reader,
     pub unrepresentable: Unrepresentable,

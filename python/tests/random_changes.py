@@ -74,13 +74,13 @@ class RandomChanges:
         """Make one change, or begin one, or commit what was begun."""
         statement = self._chance.choice(self._kinds)(self._chance.choice(self._tables))
         in_slow = self._chance.random() < 0.2 and not statement.startswith(("VACUUM", "TRUNCATE"))
+        if in_slow and self._slow_since is None:
+            self._slow_since = self._moment()
         try:
             (self._slow if in_slow else self._connection).execute(statement.encode())
         except (errors.LockNotAvailable, errors.UniqueViolation):
             self._slow.rollback()
             self._connection.execute(b"ROLLBACK")
-        if in_slow and self._slow_since is None:
-            self._slow_since = self._moment()
         if self._chance.random() < 0.1:
             self._slow.rollback() if self._chance.random() < 0.2 else self.commit()
         # What commits later than that is not seen in mode `watermark`, as documented.

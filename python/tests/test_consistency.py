@@ -9,21 +9,33 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
+import pytest
+from configuration import configuration, source
+from conftest import run
 
 import rail_forge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from conftest import NewDatabase, Serve
 
 ACCOUNTS = 200
 TOTAL = 2 * ACCOUNTS * 1000
-QUERIES = 300
+# In each mode; a thousand in all.
+QUERIES = 340
 LEAST_SNAPSHOTS = 10
 
-TABLE = """CREATE TABLE {} AS SELECT i AS id, 1000::bigint AS balance, repeat('x', 500) AS note
+# `moment` grows with every transfer.
+TABLE = """CREATE TABLE {} AS SELECT i AS id, 1000::bigint AS balance, repeat('x', 500) AS note, 0::bigint AS moment
            FROM generate_series(1, {}) AS i"""
+KEY = "ALTER TABLE {} ADD PRIMARY KEY (id)"
+MODES = {
+    "full": 'mode = "full"',
+    "watermark": 'mode = "watermark", column = "moment", overlap = 20',
+    "diff": 'mode = "diff"',
+}
 
 QUESTIONS = [
     "SELECT (SELECT sum(balance) FROM here) + (SELECT sum(balance) FROM there)",
@@ -37,16 +49,15 @@ def transfer(url: str, stop: threading.Event) -> int:
     chance, transfers = random.Random(), 0
     with psycopg.connect(url) as connection:
         while not stop.is_set():
+            transfers += 1
             giver, taker = chance.sample(["here", "there"], 2)
             amount, account = chance.randint(1, 500), [chance.randint(1, ACCOUNTS)]
-            connection.execute(
-                f"UPDATE {giver} SET balance = balance - {amount} WHERE id = %s".encode(), account
-            )
-            connection.execute(
-                f"UPDATE {taker} SET balance = balance + {amount} WHERE id = %s".encode(), account
-            )
+            for table, change in ((giver, -amount), (taker, amount)):
+                update = (
+                    f"UPDATE {table} SET balance = balance + {change}, moment = {transfers} WHERE id = %s"
+                )
+                connection.execute(update.encode(), account)
             connection.commit()
-            transfers += 1
     return transfers
 
 
@@ -73,9 +84,13 @@ def meanwhile(*work: Callable[[threading.Event], int]) -> Iterator[list[int]]:
         done += [future.result() for future in running]
 
 
-def test_a_total_over_two_tables_is_always_right(new_database: NewDatabase, serve: Serve) -> None:
+@pytest.mark.parametrize("mode", MODES)
+def test_a_total_over_two_tables_is_always_right(
+    mode: str, new_database: NewDatabase, serve: Serve, tmp_path: Path
+) -> None:
     url = new_database(TABLE.format("here", ACCOUNTS), TABLE.format("there", ACCOUNTS))
-    server = serve({"bank": url})
+    run(url, KEY.format("here"), KEY.format("there"))
+    server = serve({}, *configuration(tmp_path, source(url, MODES[mode], name="bank")))
     moments, halves = set(), set()
     with rail_forge.connect(server.flight) as client:
         client.refresh()

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 from comparison import connect_as_reference, reference_rows
-from conftest import NO_REFRESH, answer, refresh
+from configuration import configuration, source
+from conftest import NO_REFRESH, answer, refresh, run
+from mirror import files, mirror
 
 import rail_forge
 from rail_forge_testbed.server import RailForgeServer
@@ -72,35 +74,40 @@ def change(url: str) -> None:
             connection.execute(statement.encode())
 
 
-def kill_during_refresh(server: RailForgeServer, after_seconds: float) -> None:
-    """Start a refresh and kill the server when that time has passed, or when the refresh is done."""
-    done = threading.Event()
+def kill_during_refresh(server: RailForgeServer, after_seconds: float) -> bool:
+    """Start a refresh and kill the server when that time has passed, or when the refresh is done.
+
+    Whether the client was told that it is done.
+    """
+    ended, told = threading.Event(), threading.Event()
 
     def run() -> None:
         with suppress(rail_forge.Error):
             refresh(server)
-        done.set()
+            told.set()
+        ended.set()
 
     thread = threading.Thread(target=run)
     thread.start()
-    done.wait(after_seconds)
+    ended.wait(after_seconds)
     server.kill()
     thread.join()
+    return told.is_set()
 
 
 def unfinished(data_dir: Path) -> list[str]:
     """What lies in a data folder and belongs to no manifest."""
     manifests = list((data_dir / "manifests").glob("*.json"))
     needed = {
-        data_dir / file["path"]
+        data_dir / path
         for manifest in manifests
         for table in json.loads(manifest.read_text().rstrip().rpartition("\n")[0])["tables"]
-        for file in table["files"]
+        for path in files(table)
     }
-    files = {path for path in (data_dir / "data").rglob("*") if path.is_file()}
+    there = {path for path in (data_dir / "data").rglob("*") if path.is_file()}
     folders = {path for path in (data_dir / "data").iterdir() if not any(path.iterdir())}
     partial = set((data_dir / "manifests").iterdir()) - set(manifests)
-    return sorted(str(path.relative_to(data_dir)) for path in (files - needed) | folders | partial)
+    return sorted(str(path.relative_to(data_dir)) for path in (there - needed) | folders | partial)
 
 
 def test_killed_at_random_moments_of_a_refresh(new_database: NewDatabase, tmp_path: Path) -> None:
@@ -128,6 +135,73 @@ def test_killed_at_random_moments_of_a_refresh(new_database: NewDatabase, tmp_pa
         assert False in survived, f"no kill came before its refresh was done, seed {seed}"
         refresh(server)
         assert state_of_server(server) == new
+
+
+# Small tables of every shape, of which a refresh takes a few hundredths of a second.
+SMALL = [
+    "CREATE SEQUENCE moment",
+    "CREATE TABLE a (id integer PRIMARY KEY, v integer DEFAULT 1, w bigint DEFAULT nextval('moment'))",
+    "CREATE TABLE b (id integer PRIMARY KEY, v integer DEFAULT 1, w bigint DEFAULT nextval('moment')) PARTITION BY HASH (id)",
+    "CREATE TABLE b_0 PARTITION OF b FOR VALUES WITH (MODULUS 2, REMAINDER 0)",
+    "CREATE TABLE b_1 PARTITION OF b FOR VALUES WITH (MODULUS 2, REMAINDER 1)",
+    "CREATE TABLE c (id integer PRIMARY KEY, v integer DEFAULT 1, w bigint DEFAULT nextval('moment'), note text)",
+    "INSERT INTO a SELECT generate_series(1, 200)",
+    "INSERT INTO b SELECT generate_series(1, 200)",
+    "INSERT INTO c SELECT i, 1, nextval('moment'), 'note ' || i FROM generate_series(1, 4000) AS i",
+]
+SMALL_CHANGES = [
+    "UPDATE a SET v = v + 1, w = nextval('moment') WHERE id % {share} = 1",
+    "UPDATE b SET v = v + 1, w = nextval('moment') WHERE id % 20 = 7",
+    "INSERT INTO b (id) SELECT max(id) + 1 FROM b",
+    "UPDATE c SET v = v + 1, w = nextval('moment'), note = 'changed' WHERE id % {share} = 5",
+]
+SMALL_DELETES = [
+    "DELETE FROM a WHERE id = (SELECT max(id) FROM a)",
+    "DELETE FROM c WHERE id % 997 = {number} % 997",
+]
+SMALL_STATE = (
+    f"SELECT {', '.join(f'(SELECT sum(id * v) + count(*) FROM {table})' for table in ('a', 'b', 'c'))}"
+)
+KILLS_BY_MODE = {
+    'mode = "full"': 60,
+    'mode = "watermark", column = "w", overlap = 5': 60,
+    'mode = "diff"': 60,
+}
+
+
+@pytest.mark.parametrize("mode", KILLS_BY_MODE)
+def test_killed_in_every_mode(mode: str, new_database: NewDatabase, tmp_path: Path) -> None:
+    url, seed, kills = new_database(*SMALL), secrets.randbits(32), KILLS_BY_MODE[mode]
+    chance = random.Random(seed)
+    file = configuration(tmp_path, source(url, mode))
+    with (
+        RailForgeServer({}, data_dir=tmp_path / "data", arguments=[*file, *NO_REFRESH]) as server,
+        connect_as_reference(url) as reference,
+    ):
+        refresh(server)
+        seconds = refresh_seconds(server)
+        old, survived = reference_rows(reference, SMALL_STATE), []
+        for number in chance.sample(range(kills), kills):
+            # Many rows now and then, which are read whole in mode `diff` and merged into other files.
+            share = chance.choice((50, 50, 200, 3))
+            changes = SMALL_CHANGES if "watermark" in mode else SMALL_CHANGES + SMALL_DELETES
+            run(url, "; ".join(["BEGIN", *changes, "COMMIT"]).format(share=share, number=number))
+            new = reference_rows(reference, SMALL_STATE)
+            moment = (number + chance.random()) / kills * 1.2 * seconds
+            where = f"kill {number} after {moment:.3f} s of {seconds:.3f} s, seed {seed}"
+            told = kill_during_refresh(server, moment)
+            server.start()
+            served = answer(server, SMALL_STATE)
+            assert served in ([new] if told else [old, new]), where
+            assert unfinished(server.data_dir) == [], where
+            survived.append(served == new)
+            old = served
+        assert False in survived, f"no kill came before its refresh was done, seed {seed}"
+        assert True in survived, f"every kill came before its refresh was done, seed {seed}"
+        with mirror(server, url) as both:
+            both.refresh()
+            assert both.differences() == []
+        assert unfinished(server.data_dir) == []
 
 
 def refresh_seconds(server: RailForgeServer) -> float:

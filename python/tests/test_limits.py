@@ -23,7 +23,8 @@ TIMEOUT_SECONDS = 1
 # From the deadline to the error at the client.
 GRACE_SECONDS = 1.5
 CLIENT_SECONDS = 20.0
-IDLE_SECONDS = 5.0
+# Long, because what has been given up may take a while to notice on a machine that has other work.
+IDLE_SECONDS = 15.0
 MIB = 1 << 20
 MEMORY_LIMIT_MIB = 64
 # What a server may take beside its queries: code, the pull's batches, results on their way.

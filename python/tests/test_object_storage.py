@@ -115,6 +115,7 @@ def test_replaced_versions_go(
     run(url, "INSERT INTO a VALUES (1)", "INSERT INTO b VALUES (1)")
     refresh(server)
     for _ in range(3):
+        run(url, "UPDATE a SET id = id")
         refresh(server, "a")
     until(lambda: len(manifests(storage)) == 1, "replaced versions have gone, without another refresh")
     until(lambda: set(storage.objects("data/")) == named_files(storage), "and their files")
@@ -263,7 +264,14 @@ def test_a_damaged_version_is_not_served(
     assert f"{PLACE}/{new} is damaged: it has 5 bytes instead of" in server.log
     refresh(server)
     assert answer(server, "SELECT id FROM t") == [(2,)]
-    until(lambda: new not in storage.objects("data/"), "the damaged file has gone")
+    until(lambda: len(manifests(storage)) == 2, "its manifest has gone")
+    # To the server, its file is like that of another server's refresh until it is old.
+    assert new in storage.objects("data/")
+    server.stop()
+    storage.age(timedelta(hours=2))
+    server.start()
+    assert new not in storage.objects("data/")
+    assert answer(server, "SELECT id FROM t") == [(2,)]
 
 
 @pytest.mark.parametrize(

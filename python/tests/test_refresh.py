@@ -39,9 +39,11 @@ def data_folders(data_dir: Path) -> set[str]:
 
 def test_no_connection_stays_open(new_database: NewDatabase, serve: Serve) -> None:
     url = new_database(
-        "CREATE TABLE one (id integer)", "CREATE TABLE bad (m money)", "CREATE TABLE nan (n numeric(4,2))"
+        "CREATE TABLE one (id integer)",
+        "CREATE TABLE bare ()",
+        "CREATE TABLE nan (n numeric(4,2))",
+        "INSERT INTO nan VALUES ('NaN')",
     )
-    run(url, "INSERT INTO nan VALUES ('NaN')")
     server = serve({"shop": url})
     for _ in range(3):
         with pytest.raises(rail_forge.RefreshError):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from conftest import NO_REFRESH, answer, run
+from configuration import configuration, source
+from conftest import NO_REFRESH, answer, refresh, run
 
 import rail_forge
 from rail_forge_testbed.server import RailForgeServer
@@ -23,52 +24,89 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A table, the column that makes it impossible, and words that its error has to have."""
+    """A table, and words that its error has to have."""
 
-    definition: str
+    columns: str
     rows: Sequence[str]
     words: Sequence[str]
+    settings: str = ""
+    """What its settings are, as lines of the configuration."""
 
+
+KEYED = "id integer PRIMARY KEY, "
+LOCKED = "locked"
 
 REFUSALS = {
-    "unconstrained": Refusal("id integer, bad numeric", ["1, 1.5"], ['column "bad"', "type numeric"]),
-    "too_wide": Refusal("id integer, bad numeric(50,2)", [], ['column "bad"', "numeric(50,2)", "38 digits"]),
-    "money": Refusal("id integer, bad money", ["1, 1.5"], ['column "bad"', "type money"]),
-    "interval": Refusal("id integer, bad interval", ["1, '1 day'"], ['column "bad"', "type interval"]),
-    "ranges": Refusal("id integer, bad int4range", [], ['column "bad"', "type int4range"]),
-    "nan": Refusal("id integer, bad numeric(10,2)", ["1, 1", "2, 'NaN'"], ['column "bad"', "row 2", "NaN"]),
-    "wide_nan": Refusal("id integer, bad numeric(38,2)", ["1, 'NaN'"], ['column "bad"', "row 1", "NaN"]),
-    "forever": Refusal("id integer, bad timestamp", ["1, 'infinity'"], ['column "bad"', "row 1", "infinity"]),
-    "ever": Refusal("id integer, bad timestamptz", ["1, '-infinity'"], ['column "bad"', "row 1", "infinity"]),
+    "nan": Refusal(f"{KEYED}bad numeric(10,2)", ["1, 1", "2, 'NaN'"], ['column "bad"', "row id = 2: NaN"]),
+    "wide_nan": Refusal(f"{KEYED}bad numeric(50,2)", ["1, 'NaN'"], ['column "bad"', "row id = 1: NaN"]),
+    "any_nan": Refusal(f"{KEYED}bad numeric", ["1, 1.5", "2, 'NaN'"], ['column "bad"', "row id = 2: NaN"]),
+    "huge": Refusal(f"{KEYED}bad numeric", ["1, '-Infinity'"], ['column "bad"', "row id = 1: ", "infinity"]),
+    "among": Refusal(f"{KEYED}bad numeric(4,1)[]", ["1, '{1,NaN}'"], ['column "bad"', "row id = 1: NaN"]),
+    "forever": Refusal(f"{KEYED}bad timestamp", ["1, 'infinity'"], ['column "bad"', "row id = 1: infinity"]),
+    "ever": Refusal(f"{KEYED}bad timestamptz", ["1, '-infinity'"], ['column "bad"', "row id = 1: infinity"]),
     "any_day": Refusal(
-        "id integer, bad date", ["1, now()", "2, 'infinity'"], ['column "bad"', "row 2", "infinity"]
+        f"{KEYED}bad date", ["1, now()", "2, 'infinity'"], ['column "bad"', "row id = 2: infinity"]
     ),
     "too_late": Refusal(
-        "id integer, bad timestamp", ["1, '294276-12-31'"], ['column "bad"', "row 1", "range"]
+        f"{KEYED}bad timestamp", ["1, '294276-12-31'"], ['column "bad"', "row id = 1: ", "range"]
     ),
-    "midnight": Refusal("id integer, bad time", ["1, '24:00:00'"], ['column "bad"', "row 1", "24:00:00"]),
-    "matrix": Refusal(
-        "id integer, bad int[]", ["1, '{{1,2},{3,4}}'"], ['column "bad"', "row 1", "dimension"]
+    "midnight": Refusal(f"{KEYED}bad time", ["1, '24:00:00'"], ['column "bad"', "row id = 1: 24:00:00"]),
+    "long": Refusal(
+        f"{KEYED}bad interval", ["1, '3000000:00:00'"], ['column "bad"', "row id = 1: ", "292 years"]
     ),
-    "nothing": Refusal("", [], ["no columns"]),
+    "keyless": Refusal("bad date", ["'infinity'"], ['column "bad"', "row 1 of those read: infinity"]),
+    "nothing": Refusal("", [], ["it has no columns; exclude it"]),
+    LOCKED: Refusal("id integer", [], ["somebody holds a lock on it"]),
+    "other_text": Refusal(
+        "id integer", [], ['no column "gone"', "correct text_columns"], settings='text_columns = ["gone"]'
+    ),
+    "other_mark": Refusal(
+        "id integer",
+        [],
+        ['no column "gone" for its watermark', "correct its refresh settings"],
+        settings='refresh = { mode = "watermark", column = "gone" }',
+    ),
+    "no_mark": Refusal(
+        "id integer, bad boolean",
+        [],
+        ['column "bad"', "type boolean is no watermark"],
+        settings='refresh = { mode = "watermark", column = "bad" }',
+    ),
 }
+
+
+def statements() -> Iterator[str]:
+    yield "CREATE TABLE good (id integer)"
+    yield "INSERT INTO good VALUES (1), (2)"
+    for name, refusal in REFUSALS.items():
+        yield f"CREATE TABLE {name} ({refusal.columns})"
+        yield from (f"INSERT INTO {name} VALUES ({row})" for row in refusal.rows)
 
 
 @pytest.fixture(scope="module")
 def outcome(
-    new_database: NewDatabase,
+    new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[RailForgeServer, dict[str, rail_forge.RefreshedTable]]]:
     """A server of a database that has all these tables beside a good one, and what its refresh said."""
-    statements = ["CREATE TABLE good (id integer)", "INSERT INTO good VALUES (1), (2)"]
-    for name, refusal in REFUSALS.items():
-        statements.append(f"CREATE TABLE {name} ({refusal.definition})")
-        statements += [f"INSERT INTO {name} VALUES ({row})" for row in refusal.rows]
+    url = new_database(*statements())
+    settings = [
+        f"[source.tables.'public.{name}']\n{refusal.settings}\n"
+        for name, refusal in REFUSALS.items()
+        if refusal.settings
+    ]
+    arguments = configuration(
+        tmp_path_factory.mktemp("refused"),
+        source(url, None, 'lock_timeout = "200ms"', name="mixed"),
+        *settings,
+    )
     with (
-        RailForgeServer({"mixed": new_database(*statements)}, arguments=NO_REFRESH) as server,
+        RailForgeServer({}, arguments=[*arguments, *NO_REFRESH]) as server,
         rail_forge.connect(server.flight) as client,
     ):
-        with pytest.raises(rail_forge.RefreshError) as raised:
-            client.refresh()
+        with psycopg.connect(url) as connection:
+            connection.execute(f"LOCK TABLE {LOCKED} IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(rail_forge.RefreshError) as raised:
+                client.refresh()
         yield server, {table.table: table for table in raised.value.tables}
 
 
@@ -137,20 +175,30 @@ def test_table_without_select_is_refused(
         run(url, f"REVOKE ALL ON open FROM {name}")
 
 
-def test_a_column_without_select_refuses_its_table(
+def test_what_cannot_be_selected_is_not_there(
     postgres: PostgresServer, new_database: NewDatabase, serve: Serve, reader: tuple[str, str]
 ) -> None:
     name, password = reader
-    url = new_database("CREATE TABLE open (id integer)", "CREATE TABLE partly (id integer, secret text)")
-    run(url, f"GRANT SELECT ON open TO {name}", f"GRANT SELECT (id) ON partly TO {name}")
+    url = new_database(
+        "CREATE TABLE partly (id integer PRIMARY KEY, secret text, note text)",
+        "INSERT INTO partly VALUES (1, 'canary', 'seen')",
+    )
+    run(url, f"GRANT SELECT (id, note) ON partly TO {name}")
     try:
         server = serve({"shop": postgres.url(url.rpartition("/")[2], name, password)})
+        refresh(server)
         with rail_forge.connect(server.flight) as client:
-            with pytest.raises(rail_forge.RefreshError, match=r"1 of 2 tables.*shop\.public\.partly"):
+            assert client.sql("SELECT * FROM partly").arrow().to_pylist() == [{"id": 1, "note": "seen"}]
+            with pytest.raises(rail_forge.Error, match="secret"):
+                client.sql("SELECT secret FROM partly")
+            run(url, f"GRANT SELECT ON partly TO {name}")
+            refresh(server)
+            assert client.sql("SELECT * FROM partly").rows() == [(1, "canary", "seen")]
+            run(url, f"REVOKE ALL ON partly FROM {name}", f"REVOKE ALL (id, note) ON partly FROM {name}")
+            with pytest.raises(rail_forge.RefreshError, match=r"shop\.public\.partly.*grant SELECT"):
                 client.refresh()
-            assert client.sql("SELECT count(*) FROM open").rows() == [(0,)]
     finally:
-        run(url, f"REVOKE ALL ON open, partly FROM {name}", f"REVOKE ALL (id) ON partly FROM {name}")
+        run(url, f"REVOKE ALL ON partly FROM {name}", f"REVOKE ALL (id, note) ON partly FROM {name}")
 
 
 def test_a_table_that_turns_bad_keeps_its_rows(new_database: NewDatabase, serve: Serve) -> None:

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::Connection;
 use sqlx::postgres::PgConnection;
+use sqlx::{Connection, Row};
 
 use crate::as_of::{AsOf, Lsn};
 use crate::catalogue::{self, TableDescription};
@@ -74,7 +74,9 @@ pub(super) fn import_statements(snapshot_id: &str, lock_timeout: Duration) -> St
 }
 
 async fn begin(connection: &mut PgConnection) -> Result<(AsOf, String), sqlx::Error> {
-    let (micros, lsn): (i64, Option<String>) = sqlx::query_as(POSITION).fetch_one(&mut *connection).await?;
+    // Not as a prepared statement: outside of a transaction, a pooler may give its two halves to two servers.
+    let position = sqlx::raw_sql(POSITION).fetch_one(&mut *connection).await?;
+    let (micros, lsn): (i64, Option<String>) = (position.try_get(0)?, position.try_get(1)?);
     sqlx::raw_sql(BEGIN).execute(&mut *connection).await?;
     sqlx::raw_sql(WITHOUT_TIMEOUTS).execute(&mut *connection).await?;
     let (id,): (String,) = sqlx::query_as("SELECT pg_export_snapshot()").fetch_one(&mut *connection).await?;

@@ -122,7 +122,7 @@ impl Session {
 fn lost(source: &Source, broken: Broken, table: Option<&TableName>) -> Error {
     let (message, concerns_table, cause): (String, bool, Option<Cause>) = match broken {
         Broken::Rows(PullFailure::Error(error)) => return error,
-        Broken::Rows(PullFailure::NeedsText { .. }) | Broken::Malformed => {
+        Broken::Rows(PullFailure::NeedsText { .. } | PullFailure::Unreadable(_)) | Broken::Malformed => {
             ("what PostgreSQL sent is not its binary format".to_owned(), false, None)
         }
         Broken::Lost(cause) => ("the connection to PostgreSQL was lost".to_owned(), false, Some(cause)),

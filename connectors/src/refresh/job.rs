@@ -10,6 +10,7 @@ use crate::snapshot::{FileEntry, RelationEntry, TableEntry};
 use crate::source::Source;
 use crate::source_settings::{RefreshMode, RefreshPolicy};
 
+use super::Again;
 use super::watermark::Watermark;
 
 /// A table to refresh.
@@ -43,8 +44,8 @@ pub(super) enum Strategy {
 }
 
 impl TableJob {
-    /// Decides what to do for a table, of which `previous` is there. `needed_text` are columns that have
-    /// turned out to need it, each with its PostgreSQL type.
+    /// Decides what to do for a table, of which `previous` is there. `again` is what an earlier
+    /// attempt has found out.
     ///
     /// # Errors
     /// [`Error::Table`] when the role may not read it, or its settings do not fit it.
@@ -52,7 +53,7 @@ impl TableJob {
         source: &Source,
         description: TableDescription,
         previous: Option<&TableEntry>,
-        needed_text: Vec<(String, String)>,
+        again: Again,
     ) -> Result<Self> {
         let settings = source.settings();
         let policy = settings.refresh_policy(&description.name);
@@ -62,12 +63,12 @@ impl TableJob {
         if policy.mode == RefreshMode::Diff && !has_places {
             tracing::debug!(table = %description.name, "its rows have no places to compare by; it is read whole");
         }
-        let needed_text = still_text(&description, previous, needed_text);
+        let needed_text = still_text(&description, previous, again.needed_text);
         let text_columns = text_columns(source, &description, &needed_text)?;
         let plan = TablePlan::new(description, &text_columns, with_versions, settings.unrepresentable)?;
         let watermark = Watermark::new(&plan, policy)?;
         let layout = layout(&plan, policy, with_versions);
-        let base = previous.filter(|entry| entry.layout == layout);
+        let base = previous.filter(|entry| !again.whole && entry.layout == layout);
         let relations = plan
             .description
             .relations
@@ -75,6 +76,11 @@ impl TableJob {
             .map(|relation| relation_job(relation, base, watermark.as_ref(), with_versions))
             .collect();
         Ok(Self { plan, relations, watermark, needed_text, layout })
+    }
+
+    /// Whether files of before are read, or stay.
+    pub(super) fn builds_on_files(&self) -> bool {
+        self.relations.iter().any(|relation| relation.strategy != Strategy::Whole)
     }
 
     /// What the manifest says of the relations.

@@ -67,7 +67,10 @@ impl Assembly<'_> {
         match self.previous.filter(|previous| has_same_rows(previous, &entry)) {
             Some(previous) => {
                 entry.version = previous.version;
-                entry.files.clone_from(&previous.files);
+                // Damage on a disk is mended by the files that were just written.
+                if self.store.are_whole(&previous.files) {
+                    entry.files.clone_from(&previous.files);
+                }
             }
             None => {
                 let name = format!("{}{table}", self.prefix);

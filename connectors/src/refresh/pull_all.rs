@@ -202,8 +202,9 @@ impl Shared<'_> {
         let relation = &job.relations[unit.relation];
         let mut stored = vec![];
         for (index, file) in relation.files.iter().enumerate() {
-            let reader = self.pull.store.read_file(file)?;
-            stored.push((index, self.pull.runtime.block_on(reader.versions(&range.places()))?));
+            let reader = self.pull.store.read_file(file).map_err(PullFailure::Unreadable)?;
+            let versions = self.pull.runtime.block_on(reader.versions(&range.places()));
+            stored.push((index, versions.map_err(PullFailure::Unreadable)?));
         }
         let mut comparison = Comparison::new(stored);
         let selection = Selection::row_versions(job.plan.name());
@@ -331,7 +332,9 @@ impl Shared<'_> {
     /// Notes the first failure of a table, or of the refresh.
     fn fail(&self, table: usize, failure: PullFailure) {
         match failure {
-            failure @ (PullFailure::NeedsText { .. } | PullFailure::Error(Error::Table { .. })) => {
+            failure @ (PullFailure::NeedsText { .. }
+            | PullFailure::Unreadable(_)
+            | PullFailure::Error(Error::Table { .. })) => {
                 let mut progress = lock(&self.tables[table]);
                 if progress.is_ok() {
                     *progress = Err(failure);

@@ -8,7 +8,7 @@
 //! The letters after the number are random: refreshes that run side by side, in one server or in two, never
 //! write the same file.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -105,6 +105,16 @@ impl Layout {
     /// The sizes of all data files, by path.
     pub(super) fn data_sizes(&self) -> Result<HashMap<String, u64>> {
         Ok(self.files_in(DATA)?.into_iter().map(|file| (file.path, file.bytes)).collect())
+    }
+
+    /// The sizes of the files that are in the folders of these.
+    pub(super) fn sizes_beside(&self, files: &[FileEntry]) -> Result<HashMap<String, u64>> {
+        let folders: HashSet<&str> = files.iter().map(|file| Self::folder_of(&file.path)).collect();
+        let mut sizes = HashMap::new();
+        for folder in folders {
+            sizes.extend(self.files_in(folder)?.into_iter().map(|file| (file.path, file.bytes)));
+        }
+        Ok(sizes)
     }
 
     /// The bytes of all data files and manifests.

@@ -105,6 +105,15 @@ impl SnapshotStore {
         file.deletes.as_ref().map(|entry| self.layout.read_deletes(entry)).transpose()
     }
 
+    /// Whether files of a snapshot are as they were written; what is wrong goes to the log. Blocks.
+    pub(crate) fn are_whole(&self, files: &[FileEntry]) -> bool {
+        let checked = self
+            .layout
+            .sizes_beside(files)
+            .and_then(|sizes| files.iter().try_for_each(|file| self.layout.check_file(file, &sizes)));
+        checked.inspect_err(|error| tracing::warn!("{error}; its table is read anew")).is_ok()
+    }
+
     /// The bytes of all files that are there, those of replaced versions and of refreshes under way included.
     /// Blocks: the files are listed.
     ///

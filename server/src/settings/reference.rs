@@ -33,7 +33,7 @@ One `[[source]]` for each database. `--source NAME=URL` and `RAIL_FORGE_SOURCE` 
 | `url`, `url_file`, `url_env` | Where the database is: a URL, a file that holds it, or the name of an environment variable that does. Exactly one. |
 | `schemas` | The schemas that are served. Default: `[\"public\"]`. |
 | `exclude` | Names of tables to leave out; `*` stands for any characters. Default: none. |
-| `connections` | Connections that read rows for refreshes, beside the one of each refresh that holds its snapshot. Default: 2. |
+| `connections` | Connections of each refresh that read rows, beside the one that holds its snapshot. Default: 2. |
 | `reader` | Who reads rows: `auto`, `copy` (COPY in binary, the fastest) or `connectorx`. Default: `auto`, which is `copy`. |
 | `unrepresentable` | What becomes of values that have no place in Arrow (NaN and infinity as a decimal, infinite dates, timestamps and intervals, those beyond Arrow's range, 24:00:00): `error` refuses the table and names the row, `null` makes them NULL. Default: `error`. |
 | `password_file` | A file that holds the password of the role, and nothing else. Without it: the URL, `PGPASSWORD`, then `PGPASSFILE` or `~/.pgpass`. |
