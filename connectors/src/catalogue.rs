@@ -149,6 +149,7 @@ const RELATIONS: &str = "
            c.relkind = 'r' AND c.relhassubclass
                AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid),
            has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+               AND NOT row_security_active(c.oid)
     FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     ORDER BY tree.root, n.nspname, c.relname";

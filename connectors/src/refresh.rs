@@ -93,7 +93,7 @@ pub async fn refresh(
     scope: &Scope,
     observer: Arc<Observer>,
 ) -> Result<RefreshReport> {
-    let (_reserved, exported, existing, mut tables) = loop {
+    let (_reserved, mut exported, existing, mut tables) = loop {
         let mut exported = ExportedSnapshot::export(&source).await?;
         let descriptions = exported.describe(&source).await?;
         let existing: Vec<TableName> = descriptions.iter().map(|table| table.name.clone()).collect();
@@ -107,6 +107,9 @@ pub async fn refresh(
         source.reservations().wait_for(&names).await;
     };
     let as_of = exported.as_of;
+    if tables.iter().any(|table| source.settings().refresh_policy(&table.name).mode.builds_on_rows()) {
+        exported.outlives_crashes(&source).await?;
+    }
     let staging = Arc::new(store.begin());
     for table in &tables {
         observer(RefreshEvent::Started { table: table.name.clone(), estimated_rows: table.estimated_rows });
@@ -117,7 +120,7 @@ pub async fn refresh(
     let mut outcomes: Vec<(TableName, Result<TableEntry>)> = vec![];
     // Again for tables that have turned out to need a column as text; each time it is one column more.
     for attempt in 0.. {
-        let (jobs, refused) = plan(&source, &previous.manifest, std::mem::take(&mut tables), &again);
+        let (jobs, refused) = plan(&source, &exported.history, &previous.manifest, std::mem::take(&mut tables), &again);
         outcomes.extend(refused);
         if jobs.is_empty() {
             break;
@@ -271,6 +274,7 @@ type Planned = (Vec<TableJob>, Vec<(TableName, Result<TableEntry>)>);
 /// What to do for each table; those that cannot be pulled at all come back with the reason.
 fn plan(
     source: &Source,
+    history: &str,
     previous: &Manifest,
     tables: Vec<TableDescription>,
     again: &HashMap<TableName, Again>,
@@ -279,7 +283,7 @@ fn plan(
     for table in tables {
         let name = table.name.clone();
         let again = again.get(&name).cloned().unwrap_or_default();
-        match TableJob::new(source, table, previous.table(&name), again) {
+        match TableJob::new(source, history, table, previous.table(&name), again) {
             Ok(job) => jobs.push(job),
             Err(error) => refused.push((name, Err(error))),
         }

@@ -78,7 +78,7 @@ impl SourceSettings {
 /// Which tables of a source are served.
 #[derive(Debug, Clone)]
 pub struct TableSelection {
-    /// The schemas that are read, in the order in which unqualified names are looked up.
+    /// The schemas that are read.
     pub schemas: Vec<String>,
     /// Patterns of table names to leave out; `*` stands for any characters.
     pub exclude: Vec<String>,
@@ -133,6 +133,13 @@ pub enum RefreshMode {
     Diff,
     /// No snapshot: scans are sent to PostgreSQL.
     Live,
+}
+
+impl RefreshMode {
+    /// Whether rows that were read before are kept and added to.
+    pub(crate) fn builds_on_rows(&self) -> bool {
+        matches!(self, Self::Diff | Self::Watermark { .. })
+    }
 }
 
 /// How far below the largest value a watermark refresh reads again, for transactions that committed late.

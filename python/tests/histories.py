@@ -19,7 +19,7 @@ import rail_forge
 from rail_forge_testbed.server import RailForgeServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 # So many histories are refreshed together: few enough that no message about progress is left out.

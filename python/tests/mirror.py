@@ -90,7 +90,8 @@ class Mirror:
     def tables(self, schema: str = "public") -> list[str]:
         """All tables of a schema that are to be served, as they are called here."""
         rows = self.database.execute(
-            """SELECT nspname, quote_ident(relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+            """SELECT nspname, quote_ident(relname)
+               FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
                WHERE nspname = %s AND relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT relispartition
                ORDER BY relname""",
             [schema],
@@ -200,4 +201,7 @@ def _scaled(row: Texts, scales: Sequence[int | None]) -> Texts:
 def _first(got: Sequence[Texts], wanted: Sequence[Texts]) -> str:
     there, expected = Counter(got), Counter(wanted)
     more, missing = list((there - expected).elements()), list((expected - there).elements())
-    return f"{len(got)} rows instead of {len(wanted)}; {len(more)} wrong such as {more[:1]}, {len(missing)} missing such as {missing[:1]}"
+    return (
+        f"{len(got)} rows instead of {len(wanted)}; "
+        f"{len(more)} wrong such as {more[:1]}, {len(missing)} missing such as {missing[:1]}"
+    )

@@ -21,18 +21,15 @@ FIRST_ROWS = 150
 LATEST = 300
 LOCK_WAIT = "SET lock_timeout = '30ms'"
 # `w` grows with every insert and update; (a, b) is the key where a table has one.
+COLUMNS = "b integer, w bigint DEFAULT nextval('moment'), v integer, note text, n numeric"
 CREATE = [
     "CREATE SEQUENCE moment",
-    """CREATE TABLE keyed (a integer PRIMARY KEY, b integer, w bigint DEFAULT nextval('moment'), v integer, note text,
-                            n numeric)""",
-    """CREATE TABLE two_keys (a text, b integer, w bigint DEFAULT nextval('moment'), v integer, note text, n numeric,
-                               PRIMARY KEY (a, b))""",
-    """CREATE TABLE parts (a integer, b integer, w bigint DEFAULT nextval('moment'), v integer, note text, n numeric,
-                            PRIMARY KEY (a, b)) PARTITION BY LIST (b)""",
+    f"CREATE TABLE keyed (a integer PRIMARY KEY, {COLUMNS})",
+    f"CREATE TABLE two_keys (a text, {COLUMNS}, PRIMARY KEY (a, b))",
+    f"CREATE TABLE parts (a integer, {COLUMNS}, PRIMARY KEY (a, b)) PARTITION BY LIST (b)",
     *(f"CREATE TABLE parts_{area} PARTITION OF parts FOR VALUES IN ({area})" for area in range(3)),
 ]
-KEYLESS = """CREATE TABLE keyless (a integer, b integer, w bigint DEFAULT nextval('moment'), v integer, note text,
-                                   n numeric)"""
+KEYLESS = f"CREATE TABLE keyless (a integer, {COLUMNS})"
 NOTES = ("NULL", "''", "'x'", "'Grüße, 世界'", "repeat('long ', 1000)", "md5(random()::text)")
 NUMBERS = ("NULL", "0", "1.5", "-12345678901234567890.123", "0.000000000001")
 
@@ -98,8 +95,9 @@ class RandomChanges:
 
     def _rows(self, table: str, first: int, rows: int) -> str:
         key = "'k' || i" if table == "two_keys" else "i"
-        return f"""INSERT INTO {table} (a, b, v, note, n)
-                   SELECT {key}, i % 3, i, {self._note()}, {self._number()} FROM generate_series({first}, {first + rows - 1}) AS i"""
+        values = f"{key}, i % 3, i, {self._note()}, {self._number()}"
+        series = f"generate_series({first}, {first + rows - 1}) AS i"
+        return f"INSERT INTO {table} (a, b, v, note, n) SELECT {values} FROM {series}"
 
     def _insert(self, table: str) -> str:
         rows = self._chance.choice((1, 1, 2, 5, 30))

@@ -28,7 +28,8 @@ QUERIES = 340
 LEAST_SNAPSHOTS = 10
 
 # `moment` grows with every transfer.
-TABLE = """CREATE TABLE {} AS SELECT i AS id, 1000::bigint AS balance, repeat('x', 500) AS note, 0::bigint AS moment
+TABLE = """CREATE TABLE {} AS
+           SELECT i AS id, 1000::bigint AS balance, 0::bigint AS moment, repeat('x', 500) AS note
            FROM generate_series(1, {}) AS i"""
 KEY = "ALTER TABLE {} ADD PRIMARY KEY (id)"
 MODES = {

@@ -125,10 +125,10 @@ def test_killed_at_random_moments_of_a_refresh(new_database: NewDatabase, tmp_pa
             # One in each of the equal parts of a refresh and a little more.
             moment = (number + moments.random()) / KILLS * 1.2 * seconds
             where = f"kill {number} after {moment:.3f} s of {seconds:.3f} s, seed {seed}"
-            kill_during_refresh(server, moment)
+            told = kill_during_refresh(server, moment)
             server.start()
             served = state_of_server(server)
-            assert served in (old, new), where
+            assert served in ([new] if told else [old, new]), where
             assert unfinished(server.data_dir) == [], where
             survived.append(served == new)
             old = served
@@ -138,13 +138,14 @@ def test_killed_at_random_moments_of_a_refresh(new_database: NewDatabase, tmp_pa
 
 
 # Small tables of every shape, of which a refresh takes a few hundredths of a second.
+COLUMNS = "id integer PRIMARY KEY, v integer DEFAULT 1, w bigint DEFAULT nextval('moment')"
 SMALL = [
     "CREATE SEQUENCE moment",
-    "CREATE TABLE a (id integer PRIMARY KEY, v integer DEFAULT 1, w bigint DEFAULT nextval('moment'))",
-    "CREATE TABLE b (id integer PRIMARY KEY, v integer DEFAULT 1, w bigint DEFAULT nextval('moment')) PARTITION BY HASH (id)",
+    f"CREATE TABLE a ({COLUMNS})",
+    f"CREATE TABLE b ({COLUMNS}) PARTITION BY HASH (id)",
     "CREATE TABLE b_0 PARTITION OF b FOR VALUES WITH (MODULUS 2, REMAINDER 0)",
     "CREATE TABLE b_1 PARTITION OF b FOR VALUES WITH (MODULUS 2, REMAINDER 1)",
-    "CREATE TABLE c (id integer PRIMARY KEY, v integer DEFAULT 1, w bigint DEFAULT nextval('moment'), note text)",
+    f"CREATE TABLE c ({COLUMNS}, note text)",
     "INSERT INTO a SELECT generate_series(1, 200)",
     "INSERT INTO b SELECT generate_series(1, 200)",
     "INSERT INTO c SELECT i, 1, nextval('moment'), 'note ' || i FROM generate_series(1, 4000) AS i",
@@ -159,9 +160,8 @@ SMALL_DELETES = [
     "DELETE FROM a WHERE id = (SELECT max(id) FROM a)",
     "DELETE FROM c WHERE id % 997 = {number} % 997",
 ]
-SMALL_STATE = (
-    f"SELECT {', '.join(f'(SELECT sum(id * v) + count(*) FROM {table})' for table in ('a', 'b', 'c'))}"
-)
+SMALL_STATE = """SELECT (SELECT sum(id * v) + count(*) FROM a), (SELECT sum(id * v) + count(*) FROM b),
+                        (SELECT sum(id * v) + count(*) FROM c)"""
 KILLS_BY_MODE = {
     'mode = "full"': 60,
     'mode = "watermark", column = "w", overlap = 5': 60,

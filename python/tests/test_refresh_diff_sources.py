@@ -1,26 +1,23 @@
-"""Mode `diff` beyond one table: large heaps, open transactions, restarts, other modes before, rights that change."""
+"""Mode `diff` and what is around tables: transactions, restarts, crashes, other modes before, rights."""
 
 from __future__ import annotations
 
 import contextlib
-import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 from configuration import configuration, source
 from conftest import run
-from mirror import Mirror, mirror
+from mirror import Mirror, files, mirror
 
 from rail_forge_testbed.postgres import EmbeddedPostgres
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from conftest import NewDatabase, Serve
-
-    from rail_forge_testbed.postgres import PostgresServer
 
 ROWS = 100
 NUMBERS = f"SELECT i AS id, i % 7 AS v FROM generate_series(1, {ROWS}) AS i"
@@ -145,51 +142,6 @@ def test_another_mode_begins_anew(new_database: NewDatabase, serve: Serve, tmp_p
         server.stop()
 
 
-def test_rights_that_come_and_go(
-    postgres: PostgresServer, new_database: NewDatabase, serve: Serve, tmp_path: Path
-) -> None:
-    name, password = f"reader_{secrets.token_hex(4)}", secrets.token_hex(8)
-    url = new_database(f"CREATE TABLE t AS {NUMBERS}")
-    run(url, f"CREATE ROLE {name} LOGIN PASSWORD '{password}'", f"GRANT SELECT (id, v) ON t TO {name}")
-    try:
-        database = url.rpartition("/")[2]
-        refresh = source(postgres.url(database, name, password), 'mode = "diff"')
-        server = serve({}, *configuration(tmp_path, refresh))
-        with mirror(server, url) as both:
-            for statement in [
-                "UPDATE t SET v = 1 WHERE id = 1",
-                f"GRANT SELECT ON t TO {name}",
-                "UPDATE t SET v = 2 WHERE id = 2",
-                f"REVOKE SELECT ON t FROM {name}; GRANT SELECT (id, v) ON t TO {name}",
-                "DELETE FROM t WHERE id = 3",
-            ]:
-                both.run(statement)
-                both.refresh()
-                assert both.differences() == [], statement
-    finally:
-        run(url, f"DROP OWNED BY {name}", f"DROP ROLE {name}")
-
-
-def test_policies_that_change(
-    postgres: PostgresServer, new_database: NewDatabase, serve: Serve, tmp_path: Path
-) -> None:
-    name, password = f"reader_{secrets.token_hex(4)}", secrets.token_hex(8)
-    url = new_database(f"CREATE TABLE t AS {NUMBERS}", "ALTER TABLE t ENABLE ROW LEVEL SECURITY")
-    run(url, f"CREATE ROLE {name} LOGIN PASSWORD '{password}'", f"GRANT SELECT ON t TO {name}")
-    try:
-        database = url.rpartition("/")[2]
-        as_reader = postgres.url(database, name, password)
-        server = serve({}, *configuration(tmp_path, source(as_reader, 'mode = "diff"')))
-        # The other side is what the role sees.
-        with mirror(server, as_reader) as both:
-            for policy in ["id <= 50", "id <= 60", "id > 10 AND id <= 60", "true", "false", "v = 1"]:
-                run(url, "DROP POLICY IF EXISTS p ON t", f"CREATE POLICY p ON t FOR SELECT USING ({policy})")
-                both.refresh()
-                assert both.differences() == [], policy
-    finally:
-        run(url, f"DROP OWNED BY {name}", f"DROP ROLE {name}")
-
-
 def test_a_transaction_that_a_crash_has_undone(serve: Serve, tmp_path: Path) -> None:
     # Commits wait for nobody, and are lost when the server is killed in time.
     with EmbeddedPostgres(settings={"wal_writer_delay": "10s", "synchronous_commit": "off"}) as postgres:
@@ -207,3 +159,57 @@ def test_a_transaction_that_a_crash_has_undone(serve: Serve, tmp_path: Path) -> 
             both.run("INSERT INTO t VALUES (2000, 2)")
             both.refresh()
             assert both.differences() == []
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-3])
+
+
+def change_a_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x01
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("spoil", [cut, change_a_byte, Path.unlink])
+def test_damaged_deletes(spoil: Callable[[Path], None], start: Callable[..., Mirror]) -> None:
+    both = start(f"CREATE TABLE t AS {NUMBERS}")
+    both.run("DELETE FROM t WHERE id <= 10")
+    both.refresh()
+    [path] = [path for path in files(both.entries()["t"]) if path.endswith(".deletes")]
+    both.server.stop()
+    spoil(both.server.data_dir / path)
+    both.server.start()
+    with mirror(both.server, both.database.info.dsn) as again:
+        # As with every damaged file: the version before is served, and the log says why.
+        assert again.client.sql("SELECT count(*) FROM t").rows() == [(ROWS,)]
+        [line] = [line for line in both.server.log.splitlines() if "damaged" in line]
+        assert path in line
+        again.refresh()
+        assert again.differences() == []
+
+
+def test_settings_that_change(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+    url = new_database(
+        "CREATE TABLE t AS SELECT i AS id, '2024-01-01'::date + i AS day FROM generate_series(1, 100) AS i",
+        "UPDATE t SET day = 'infinity' WHERE id = 5",
+    )
+    as_text = "[source.tables.'public.t']\ntext_columns = ['day']\n"
+    for lines, days in [
+        ('unrepresentable = "null"', 99),
+        ('unrepresentable = "error"', None),
+        (f'unrepresentable = "error"\n{as_text}', 100),
+        ('unrepresentable = "null"\nreader = "connectorx"', 99),
+        (f'unrepresentable = "null"\n{as_text}', 100),
+    ]:
+        settings = source(url, 'mode = "diff"', lines)
+        if as_text in lines:
+            # The table's settings come last.
+            settings = source(url, 'mode = "diff"', lines.replace(as_text, "")) + as_text
+        server = serve({}, *configuration(tmp_path, settings), data_dir=tmp_path / "data")
+        with mirror(server, url) as both:
+            errors = both.try_refresh().errors
+            assert errors.keys() == ({"t"} if days is None else set()), lines
+            if days is not None:
+                assert both.client.sql("SELECT count(day) FROM t").rows() == [(days,)], lines
+        server.stop()

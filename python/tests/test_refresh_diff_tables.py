@@ -1,4 +1,4 @@
-"""Mode `diff` and what a table can be: partitions, inheritance, views, large rows, types that follow values."""
+"""Mode `diff` and what a table can be: partitions, inheritance, views, types that follow values."""
 
 from __future__ import annotations
 
@@ -128,7 +128,8 @@ HISTORIES = {
     "numerics that widen": History(
         DIFF,
         [
-            f"CREATE TABLE t AS SELECT i AS id, i::numeric AS n, ARRAY[i / 2.0] AS a FROM generate_series(1, {ROWS}) i"
+            f"""CREATE TABLE t AS SELECT i AS id, i::numeric AS n, ARRAY[i / 2.0] AS a
+                FROM generate_series(1, {ROWS}) AS i"""
         ],
         [
             ("UPDATE t SET n = 1.25 WHERE id = 2", {"t": 1}),

@@ -1,4 +1,4 @@
-"""What holds in all modes: random changes are seen, nothing changes where nothing has changed, files stay few."""
+"""What holds in all modes: random changes are seen, nothing is written without need, files stay few."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from configuration import configuration, source
+from conftest import NO_REFRESH, run
 from mirror import files, mirror
+from object_storage import BUCKET, PREFIX, object_storage
 from random_changes import RandomChanges
 from waiting import until
+
+from rail_forge_testbed.server import RailForgeServer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,19 +26,25 @@ MODES = {"full": 'mode = "full"', "watermark": 'mode = "watermark", column = "w"
 every_mode = pytest.mark.parametrize("mode", MODES)
 
 CHANGES = 300
-MOST_CHANGES_BETWEEN = 15
+MOST_CHANGES_BETWEEN = 20
 SMALL_REFRESHES = 100
 # Files of a table whose changes were all small; without compaction there would be one for each refresh.
 FEW_FILES = 24
 
 
-@every_mode
-def test_random_changes(mode: str, new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("mode", "reader"),
+    [*((mode, "copy") for mode in MODES), ("watermark", "connectorx"), ("diff", "connectorx")],
+)
+def test_random_changes(
+    mode: str, reader: str, new_database: NewDatabase, serve: Serve, tmp_path: Path
+) -> None:
     url, seed = new_database(), secrets.randbits(32)
+    settings = source(url, MODES[mode], f'reader = "{reader}"')
     chance = random.Random(seed)
     with (
         RandomChanges(url, chance, only_growing=mode == "watermark") as changes,
-        mirror(serve({}, *configuration(tmp_path, source(url, MODES[mode]))), url) as both,
+        mirror(serve({}, *configuration(tmp_path, settings)), url) as both,
     ):
         done = 0
         while done < CHANGES:
@@ -150,3 +160,33 @@ def test_files_stay_few(new_database: NewDatabase, serve: Serve, tmp_path: Path)
         # What was replaced is gone, but for the version before.
         kept = server.data_dir / "data"
         until(lambda: len([*kept.rglob("*.*")]) <= 3 * FEW_FILES, "files of replaced versions are removed")
+
+
+def test_every_mode_in_a_bucket(new_database: NewDatabase, tmp_path: Path) -> None:
+    create = (
+        "CREATE TABLE {} AS SELECT i AS id, i AS w, 'note ' || i AS note FROM generate_series(1, 500) AS i"
+    )
+    url = new_database(*(create.format(mode) for mode in MODES))
+    run(url, *(f"ALTER TABLE {mode} ADD PRIMARY KEY (id)" for mode in MODES))
+    tables = {f"public.{mode}": setting for mode, setting in MODES.items()}
+    arguments = [*configuration(tmp_path, source(url, tables=tables)), *NO_REFRESH]
+    place = f"s3://{BUCKET}/{PREFIX}"
+    with (
+        object_storage() as storage,
+        RailForgeServer({}, data_dir=place, arguments=arguments, env=storage.environment) as server,
+    ):
+        for statement in [
+            "SELECT '{}'",
+            "UPDATE {} SET w = w + 10000, note = NULL WHERE id % 100 = 1",
+            "INSERT INTO {} SELECT i, 20000, 'new' FROM generate_series(1001, 1010) AS i",
+            "UPDATE {} SET w = 30000 WHERE id > 1005",
+        ]:
+            run(url, *(statement.format(mode) for mode in MODES))
+            with mirror(server, url) as both:
+                both.refresh()
+                assert both.differences() == [], statement
+            server.kill()
+            server.start()
+            with mirror(server, url) as both:
+                assert both.differences() == [], statement
+        assert any(path.endswith(".deletes") for path in storage.objects("data/"))

@@ -1,4 +1,4 @@
-"""Schedules and settings of tables: which counts for a table, and that one schedule does not hold up another."""
+"""Schedules and settings of tables: which count for a table, and that none holds up another."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ALWAYS = ("--initial-refresh", "always")
 # A refresh every second has shown a change after this, on a machine that is busy with a large table.
 SOON_SECONDS = 10.0
 NUMBERS = "SELECT i AS id, i AS w FROM generate_series(1, 100) AS i"
-SLOW = """CREATE VIEW slow AS SELECT i AS id, pg_sleep(0.05) IS NULL AS slept FROM generate_series(1, 100) AS i"""
+SLOW = "CREATE VIEW slow AS SELECT i AS id, pg_sleep(0.05) IS NULL AS slept FROM generate_series(1, 100) AS i"
 WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 PULLS = """SELECT count(*) FROM pg_stat_activity
            WHERE datname = current_database() AND application_name = 'rail-forge pull' AND query LIKE '%{}%'

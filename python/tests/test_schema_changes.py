@@ -1,4 +1,4 @@
-"""Tables that change their shape while they are queried: the next refresh notices, and no restart is needed."""
+"""Tables that change their shape while they are queried: the next refresh notices, without a restart."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from waiting import until
 import rail_forge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from conftest import NewDatabase, Serve
@@ -167,16 +167,10 @@ def test_a_schema_that_is_dropped(mode: str, new_database: NewDatabase, serve: S
                 ("DROP SCHEMA extra CASCADE", []),
                 ("CREATE SCHEMA extra; CREATE TABLE extra.t (w integer, text text)", ["extra.t"]),
                 ("CREATE TABLE extra.u AS SELECT 1 AS w; ALTER SCHEMA extra RENAME TO more", []),
-                ("ALTER SCHEMA more RENAME TO extra; ALTER TABLE extra.t SET SCHEMA public; ", None),
+                ("ALTER SCHEMA more RENAME TO extra", ["extra.t", "extra.u"]),
+                ("ALTER TABLE extra.u SET SCHEMA public", ["extra.t", "u"]),
             ]:
-                if tables is None:
-                    # A table of that name is there already.
-                    with pytest.raises(psycopg.errors.DuplicateTable):
-                        both.run(change)
-                    tables = ["extra.t", "extra.u"]
-                    both.run("ALTER SCHEMA more RENAME TO extra")
-                else:
-                    both.run(change)
+                both.run(change)
                 both.run("UPDATE t SET w = w + 1000 WHERE id = 1")
                 both.refresh()
                 assert sorted(both.entries()) == sorted(["other", "t", *tables]), change
@@ -276,7 +270,7 @@ def test_the_watermark_itself_changes(both: Mirror) -> None:
     for change, words in [
         ("ALTER TABLE t ALTER COLUMN w TYPE bigint", None),
         (
-            "ALTER TABLE t ALTER COLUMN w TYPE timestamp USING '2024-01-01'::timestamp + w * '1 day'::interval",
+            "ALTER TABLE t ALTER COLUMN w TYPE timestamp USING '2024-01-01'::timestamp + w * '1 d'::interval",
             None,
         ),
         ("ALTER TABLE t ALTER COLUMN w TYPE timestamptz", None),

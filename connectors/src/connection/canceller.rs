@@ -1,7 +1,6 @@
 //! Asks a server to stop what it does for one of our connections.
 
 use std::path::PathBuf;
-use std::thread;
 use std::time::Duration;
 
 use tokio::net::{TcpStream, UnixStream};
@@ -50,19 +49,14 @@ impl Canceller {
         Self { token: Token::Pooled(token), tls }
     }
 
-    /// Asks the servers of all these connections to stop, and does not wait for it. Nobody tells whether
-    /// something was stopped: what waits for an answer sees.
+    /// Asks the servers of all these connections to stop. Blocks, and must not be called on a runtime's thread.
+    /// Nobody tells whether something was stopped: what waits for an answer sees.
     pub(crate) fn cancel_all(cancellers: Vec<Self>) {
-        let ask = move || {
-            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-            for canceller in cancellers {
-                if let Err(error) = canceller.cancel(&runtime) {
-                    tracing::debug!(error = &*error, "a server could not be asked to stop a query");
-                }
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        for canceller in cancellers {
+            if let Err(error) = canceller.cancel(&runtime) {
+                tracing::debug!(error = &*error, "a server could not be asked to stop a query");
             }
-        };
-        if let Err(error) = thread::Builder::new().name("cancel".to_owned()).spawn(ask) {
-            tracing::warn!(%error, "running queries of PostgreSQL could not be cancelled");
         }
     }
 

@@ -24,7 +24,25 @@ const WITHOUT_TIMEOUTS: &str = "
     SELECT set_config(name, '0', true) FROM pg_catalog.pg_settings
     WHERE name IN ('idle_in_transaction_session_timeout', 'statement_timeout', 'transaction_timeout')";
 
+/// How values are printed that come as text, whatever the role's settings are: with all digits, and so that the
+/// text of a value is always the same.
+const TEXT_FORMS: &str = "
+    SET LOCAL extra_float_digits = 1; SET LOCAL datestyle = 'ISO, MDY'; SET LOCAL intervalstyle = 'postgres';
+    SET LOCAL bytea_output = 'hex'";
+
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// Which history of which database this is: its system, and the timeline that a promotion or a restore has begun.
+const HISTORY: &str = "
+    SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system())::text || ' ' ||
+           CASE WHEN pg_is_in_recovery() THEN (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint())::text
+                ELSE substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) END";
+
+/// Whether all that the snapshot shows would outlive a crash. With `synchronous_commit = off` it need not yet.
+const IS_FLUSHED: &str = "SELECT pg_is_in_recovery() OR pg_current_wal_flush_lsn() >= ";
+/// How often that is asked, and how many times at most: the WAL writer needs 0.6 s with its default settings.
+const FLUSH_POLL: Duration = Duration::from_millis(20);
+const FLUSH_POLLS: usize = 250;
 
 /// How long closing the connection may take; the snapshot ends with it in any case.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -34,6 +52,8 @@ pub(crate) struct ExportedSnapshot {
     connection: PgConnection,
     pub(crate) id: String,
     pub(crate) as_of: AsOf,
+    /// What must be the same for anything that was read before to mean the same; empty where it is not told.
+    pub(crate) history: String,
 }
 
 impl ExportedSnapshot {
@@ -44,13 +64,34 @@ impl ExportedSnapshot {
     pub(crate) async fn export(source: &Source) -> Result<Self> {
         let connected = source.database().connect_catalogue().await;
         let mut connection = connected.map_err(|error| source.unreachable(error))?;
+        // A role may have been forbidden to ask.
+        let history = sqlx::raw_sql(HISTORY).fetch_one(&mut connection).await.and_then(|row| row.try_get(0));
+        let history = history.unwrap_or_default();
         let (as_of, id) = begin(&mut connection).await.map_err(|cause| broken(source, cause))?;
-        Ok(Self { connection, id, as_of })
+        Ok(Self { connection, id, as_of, history })
     }
 
     /// The source's tables as the snapshot sees them.
     pub(crate) async fn describe(&mut self, source: &Source) -> Result<Vec<TableDescription>> {
         catalogue::describe(&mut self.connection, source).await.map_err(|cause| broken(source, cause))
+    }
+
+    /// Waits until what the snapshot shows would outlive a crash of the database: what is read of it is built on
+    /// later. A database that does not write its log in time is not waited for.
+    pub(crate) async fn outlives_crashes(&mut self, source: &Source) -> Result<()> {
+        let query = format!("{IS_FLUSHED}'{}'::pg_lsn", self.as_of.lsn);
+        for _ in 0..FLUSH_POLLS {
+            let row = sqlx::raw_sql(sqlx::AssertSqlSafe(query.clone())).fetch_one(&mut self.connection).await;
+            if row.and_then(|row| row.try_get(0)).map_err(|cause| broken(source, cause))? {
+                return Ok(());
+            }
+            tokio::time::sleep(FLUSH_POLL).await;
+        }
+        tracing::warn!(
+            source = source.name(),
+            "the database is slow to write its log; a crash of it now may be missed"
+        );
+        Ok(())
     }
 
     /// Ends the transaction. An error changes nothing: the rows have been read.
@@ -67,6 +108,7 @@ pub(super) fn import_statements(snapshot_id: &str, lock_timeout: Duration) -> St
     format!(
         "{BEGIN}; SET TRANSACTION SNAPSHOT '{}'; SET LOCAL lock_timeout = {}; SET LOCAL synchronize_seqscans = off; \
          SET LOCAL max_parallel_workers_per_gather = 0; \
+         {TEXT_FORMS}; \
          {WITHOUT_TIMEOUTS}",
         snapshot_id.replace('\'', "''"),
         lock_timeout.as_millis(),

@@ -158,8 +158,8 @@ fn explain(code: Option<&str>) -> (String, bool) {
         "57014" => "its reading was cancelled by an operator",
         "57P01" | "57P02" | "57P03" | "57P05" => return ("PostgreSQL is shutting down".to_owned(), false),
         _ => {
-            let concerns_table = !matches!(&code[..code.len().min(2)], "08" | "25" | "28" | "53" | "58");
-            return (format!("PostgreSQL stopped the pull (SQLSTATE {code})"), concerns_table);
+            let concerns_source = code == "08P01" || matches!(&code[..code.len().min(2)], "25" | "28" | "53" | "58");
+            return (format!("PostgreSQL stopped the pull (SQLSTATE {code})"), !concerns_source);
         }
     };
     (message.to_owned(), true)

@@ -3,8 +3,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use crate::connection::Canceller;
+
+/// A request that comes between two queries stops neither, so it is made again until the threads have ended.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What the threads of a refresh look at.
 #[derive(Default)]
@@ -22,6 +27,10 @@ impl Cancellation {
     pub(super) fn add(&self, connection: Canceller) {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
     }
+
+    fn connections(&self) -> Vec<Canceller> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// Cancels when it is dropped, unless the refresh's reading is over.
@@ -37,9 +46,16 @@ impl CancelOnDrop {
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         self.0.cancelled.store(true, Ordering::Relaxed);
-        let connections = std::mem::take(&mut *self.0.connections.lock().unwrap_or_else(PoisonError::into_inner));
-        if !connections.is_empty() {
-            Canceller::cancel_all(connections);
+        // The threads of the refresh hold what is asked about here until they have ended.
+        let cancellation = Arc::downgrade(&self.0);
+        let ask = move || {
+            while let Some(connections) = cancellation.upgrade().map(|cancellation| cancellation.connections()) {
+                Canceller::cancel_all(connections);
+                thread::sleep(ASK_AGAIN);
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("cancel".to_owned()).spawn(ask) {
+            tracing::warn!(%error, "running queries of PostgreSQL could not be cancelled");
         }
     }
 }

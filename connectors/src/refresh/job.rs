@@ -51,6 +51,7 @@ impl TableJob {
     /// [`Error::Table`] when the role may not read it, or its settings do not fit it.
     pub(super) fn new(
         source: &Source,
+        history: &str,
         description: TableDescription,
         previous: Option<&TableEntry>,
         again: Again,
@@ -58,8 +59,7 @@ impl TableJob {
         let settings = source.settings();
         let policy = settings.refresh_policy(&description.name);
         let has_places = TablePlan::has_places(&description);
-        let keeps_versions = matches!(policy.mode, RefreshMode::Diff | RefreshMode::Watermark { .. });
-        let with_versions = keeps_versions && has_places;
+        let with_versions = policy.mode.builds_on_rows() && has_places;
         if policy.mode == RefreshMode::Diff && !has_places {
             tracing::debug!(table = %description.name, "its rows have no places to compare by; it is read whole");
         }
@@ -67,7 +67,7 @@ impl TableJob {
         let text_columns = text_columns(source, &description, &needed_text)?;
         let plan = TablePlan::new(description, &text_columns, with_versions, settings.unrepresentable)?;
         let watermark = Watermark::new(&plan, policy)?;
-        let layout = layout(&plan, policy, with_versions);
+        let layout = layout(&plan, policy, history, with_versions);
         let base = previous.filter(|entry| !again.whole && entry.layout == layout);
         let relations = plan
             .description
@@ -138,7 +138,7 @@ fn text_columns(source: &Source, description: &TableDescription, needed: &[(Stri
 
 /// One line for each column: its number, name, type, how it is read and what its values mean; then what is kept
 /// to refresh the rows by.
-fn layout(plan: &TablePlan, policy: &RefreshPolicy, with_versions: bool) -> String {
+fn layout(plan: &TablePlan, policy: &RefreshPolicy, history: &str, with_versions: bool) -> String {
     let mut text = String::new();
     let columns = plan.description.columns.iter().zip(plan.selection.expressions());
     for (column, expression) in columns {
@@ -150,6 +150,9 @@ fn layout(plan: &TablePlan, policy: &RefreshPolicy, with_versions: bool) -> Stri
         // Rows that were read without a key are there once for each of their versions.
         let key = plan.description.primary_key.as_ref().map(|key| key.columns.join(" ")).unwrap_or_default();
         let _ = writeln!(text, "watermark {column} key {key}");
+    }
+    if policy.mode.builds_on_rows() {
+        let _ = writeln!(text, "history {history}");
     }
     if with_versions {
         text.push_str("row versions");

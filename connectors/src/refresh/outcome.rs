@@ -68,7 +68,8 @@ impl Assembly<'_> {
             Some(previous) => {
                 entry.version = previous.version;
                 // Damage on a disk is mended by the files that were just written.
-                if self.store.are_whole(&previous.files) {
+                let paths = |files: &[FileEntry]| files.iter().map(|file| file.path.clone()).collect::<Vec<_>>();
+                if paths(&entry.files) != paths(&previous.files) && self.store.are_whole(&previous.files) {
                     entry.files.clone_from(&previous.files);
                 }
             }

@@ -221,6 +221,7 @@ impl Shared<'_> {
                 "its rows did not come in the order of their places; use mode = \"full\"",
             ))
         })?;
+        self.refuse_rewritten(unit, session)?;
         let difference = comparison.finish();
         let is_last = self.with_relation(unit, |pulled| {
             pulled.difference.merge(difference);
@@ -273,7 +274,25 @@ impl Shared<'_> {
         session.read(selection, &query, &mut |batch| {
             if self.is_stopped(unit.table) { Err(Error::Cancelled) } else { send(Message::Batch(batch)) }
         })?;
+        self.refuse_rewritten(unit, session)?;
         Ok(send(Message::End)?)
+    }
+
+    /// TRUNCATE and what of ALTER TABLE rewrites a table show an older snapshot no rows at all
+    /// (<https://www.postgresql.org/docs/current/mvcc-caveats.html>). The lock of the reading is held, so what
+    /// is true now was true while it went on.
+    fn refuse_rewritten(&self, unit: &Unit, session: &mut Session) -> Result<(), PullFailure> {
+        let job = &self.pull.jobs[unit.table];
+        let relation = &job.relations[unit.relation].relation;
+        if !relation.kind.has_heap() {
+            return Ok(());
+        }
+        let file_node = format!("coalesce(pg_catalog.pg_relation_filenode({}), 0)::int8", relation.oid);
+        if number(session, job, &file_node)? == i64::from(relation.file_node) {
+            return Ok(());
+        }
+        let message = "it was rewritten while it was read; it is read again at the next refresh";
+        Err(Error::table(job.plan.name(), message).into())
     }
 
     /// Writes what one connection's thread reads.
@@ -360,13 +379,18 @@ impl Shared<'_> {
 /// The pages of a heap as they are now. It waits for a lock, as the reading of the rows would.
 fn pages(session: &mut Session, job: &TableJob, oid: u32) -> Result<u64, PullFailure> {
     let expression = format!("pg_catalog.pg_relation_size({oid}) / current_setting('block_size')::int8");
-    let selection = Selection::number(job.plan.name(), &expression);
-    let mut pages = 0;
+    Ok(number(session, job, &expression)?.unsigned_abs())
+}
+
+/// The value of an SQL expression.
+fn number(session: &mut Session, job: &TableJob, expression: &str) -> Result<i64, PullFailure> {
+    let selection = Selection::number(job.plan.name(), expression);
+    let mut number = 0;
     session.read(&selection, &selection.select(), &mut |pulled: PulledBatch| {
-        pages = pulled.batch.column(0).as_primitive::<Int64Type>().values().first().copied().unwrap_or(0);
+        number = pulled.batch.column(0).as_primitive::<Int64Type>().values().first().copied().unwrap_or(0);
         Ok(())
     })?;
-    Ok(pages.unsigned_abs())
+    Ok(number)
 }
 
 fn whole(unit: &Unit, ranges: Vec<PageRange>) -> Vec<Unit> {
