@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-FIRST_ROWS = 150
+FIRST_ROWS = 90
 # Of the default overlap of 1,000; one statement may take as many moments as a table has rows.
 LATEST = 300
 LOCK_WAIT = "SET lock_timeout = '30ms'"

@@ -220,7 +220,7 @@ NAMES = [
 ]
 
 
-@pytest.mark.parametrize("mode", ['mode = "full"', 'mode = "diff"', 'mode = "watermark", column = "w"'])
+@pytest.mark.parametrize("mode", ['mode = "diff"', 'mode = "watermark", column = "w"'])
 def test_every_name_can_be_that_of_schema_table_and_column(
     mode: str, new_database: NewDatabase, serve: Serve, tmp_path: Path
 ) -> None:

@@ -12,15 +12,13 @@ from mirror import mirror
 from waiting import until
 
 import rail_forge
-from rail_forge_testbed.server import run_cli
+from rail_forge_testbed.server import RailForgeServer, run_cli
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from conftest import NewDatabase, Serve
-    from mirror import Mirror
-
-    from rail_forge_testbed.server import RailForgeServer
 
 ALWAYS = ("--initial-refresh", "always")
 # A refresh every second has shown a change after this, on a machine that is busy with a large table.
@@ -153,22 +151,6 @@ PRECEDENCE = {
     "a longer pattern before a shorter": (FULL, {"*": WATERMARK, "public.o*": DIFF, "p*": WATERMARK}, "diff"),
     "other letters": (FULL, {"public.ORDERS": DIFF}, "full"),
 }
-
-
-@pytest.mark.parametrize("name", PRECEDENCE)
-def test_which_settings_count(name: str, new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
-    refresh, tables, mode = PRECEDENCE[name]
-    url = new_database(f"CREATE TABLE orders AS {NUMBERS}", "ALTER TABLE orders ADD PRIMARY KEY (id)")
-    with mirror(serve({}, *configuration(tmp_path, source(url, refresh, tables=tables))), url) as both:
-        assert rows_after_a_change(both) == READ[mode]
-
-
-def rows_after_a_change(both: Mirror) -> int:
-    both.refresh()
-    both.run("INSERT INTO orders VALUES (101, 99)")
-    return both.refresh()["orders"]
-
-
 INHERITANCE = {
     "the mode": (DIFF, 'every = "1h"', "diff"),
     "the mode with its column": (WATERMARK, 'every = "1h", jitter = "1m"', "watermark"),
@@ -178,15 +160,35 @@ INHERITANCE = {
 }
 
 
-@pytest.mark.parametrize("name", INHERITANCE)
-def test_a_table_inherits_what_it_does_not_say(
-    name: str, new_database: NewDatabase, serve: Serve, tmp_path: Path
-) -> None:
-    refresh, own, mode = INHERITANCE[name]
+@pytest.fixture(scope="module")
+def read(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, int]:
+    """How many rows a refresh has read after a new row, with each of these settings."""
     url = new_database(f"CREATE TABLE orders AS {NUMBERS}", "ALTER TABLE orders ADD PRIMARY KEY (id)")
-    settings = source(url, refresh, tables={"public.orders": own})
-    with mirror(serve({}, *configuration(tmp_path, settings)), url) as both:
-        assert rows_after_a_change(both) == READ[mode]
+    sources = [
+        source(url, refresh, name=name, tables=tables) for name, (refresh, tables, _) in PRECEDENCE.items()
+    ]
+    sources += [
+        source(url, refresh, name=name, tables={"public.orders": own})
+        for name, (refresh, own, _) in INHERITANCE.items()
+    ]
+    file = configuration(tmp_path_factory.mktemp("settings"), *sources)
+    with (
+        RailForgeServer({}, arguments=[*file, "--initial-refresh", "never"]) as server,
+        mirror(server, url) as both,
+    ):
+        both.refresh()
+        both.run("INSERT INTO orders VALUES (101, 99)")
+        return both.try_refresh().read_of_source
+
+
+@pytest.mark.parametrize("name", PRECEDENCE)
+def test_which_settings_count(name: str, read: Mapping[str, int]) -> None:
+    assert read[name] == READ[PRECEDENCE[name][-1]]
+
+
+@pytest.mark.parametrize("name", INHERITANCE)
+def test_a_table_inherits_what_it_does_not_say(name: str, read: Mapping[str, int]) -> None:
+    assert read[name] == READ[INHERITANCE[name][-1]]
 
 
 def test_a_table_inherits_the_schedule(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:

@@ -179,9 +179,16 @@ def test_a_schema_that_is_dropped(mode: str, new_database: NewDatabase, serve: S
         assert len(reader.seen) == 1
 
 
-@every_mode
 @pytest.mark.parametrize(
-    "change", ["DROP TABLE t", "TRUNCATE t", "ALTER TABLE t DROP COLUMN v", "UPDATE t SET v = -1"]
+    ("mode", "change"),
+    [
+        ("full", "DROP TABLE t"),
+        ("full", "UPDATE t SET v = -1"),
+        ("watermark", "TRUNCATE t"),
+        ("watermark", "UPDATE t SET v = -1, w = w + 1000000 WHERE id % 50 = 0"),
+        ("diff", "ALTER TABLE t DROP COLUMN v"),
+        ("diff", "DELETE FROM t WHERE id % 50 = 0"),
+    ],
 )
 def test_a_query_that_runs_reads_on_what_it_began(
     change: str, mode: str, new_database: NewDatabase, serve: Serve, tmp_path: Path

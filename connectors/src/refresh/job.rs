@@ -67,7 +67,8 @@ impl TableJob {
         let text_columns = text_columns(source, &description, &needed_text)?;
         let plan = TablePlan::new(description, &text_columns, with_versions, settings.unrepresentable)?;
         let watermark = Watermark::new(&plan, policy)?;
-        let layout = layout(&plan, policy, history, with_versions);
+        let history = format!("{history} {:?}", settings.unrepresentable);
+        let layout = layout(&plan, policy, &history, with_versions);
         let base = previous.filter(|entry| !again.whole && entry.layout == layout);
         let relations = plan
             .description

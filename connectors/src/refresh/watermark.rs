@@ -138,8 +138,19 @@ impl Watermark {
         let from = last.saturating_sub(self.overlap);
         let Some(bound) = self.kind.literal(from) else { return "true".to_owned() };
         let operator = if self.overlap > 0 { ">=" } else { ">" };
-        let or_null = if self.with_nulls { format!(" OR {column} IS NULL") } else { String::new() };
-        format!("{column} {operator} {bound}{or_null}")
+        // Infinity and NaN are above every bound; where they come as NULL, they are treated as that.
+        let is_moment = match self.kind {
+            Kind::Number => None,
+            Kind::Decimal { .. } => Some(format!("{column} <> 'NaN'::numeric")),
+            Kind::Date | Kind::Timestamp { .. } => Some(format!("isfinite({column})")),
+        };
+        let newer = format!("{column} {operator} {bound}");
+        match (is_moment, self.with_nulls) {
+            (None, false) => newer,
+            (None, true) => format!("{newer} OR {column} IS NULL"),
+            (Some(is_moment), false) => format!("{newer} AND {is_moment}"),
+            (Some(is_moment), true) => format!("{newer} OR {column} IS NULL OR NOT {is_moment}"),
+        }
     }
 
     /// The largest value of a batch of the column.

@@ -78,7 +78,7 @@ impl Layout {
     /// # Errors
     /// [`Error::Damaged`] when it is not what was written.
     pub(super) fn read_deletes(&self, entry: &DeletesEntry) -> Result<Deletes> {
-        let bytes = self.storage.read(&entry.path).map_err(self.failed("cannot read", &entry.path))?;
+        let bytes = self.storage.read(&entry.path).map_err(self.unreadable(&entry.path))?;
         let damaged =
             |message: &str| Error::Damaged { path: self.storage.locate(&entry.path), message: message.to_owned() };
         if checksum::of_bytes(&bytes) != entry.checksum {
