@@ -151,10 +151,10 @@ def table_difference(
     frame = client.sql(f"SELECT * FROM {served_as or table}").arrow()
     if frame.schema.names != [column for column, _ in columns]:
         return f"{table}: columns {frame.schema.names} instead of {columns}"
-    got = sorted(zip(*map(texts, frame.columns), strict=True), key=repr)
+    got = Counter(zip(*map(texts, frame.columns), strict=True))
     printed = ", ".join(_text(column, type_name) for column, type_name in columns)
     rows = database.execute(f"SELECT {printed} FROM {table}".encode()).fetchall()
-    wanted = sorted((_scaled(row, scales(frame.schema)) for row in rows), key=repr)
+    wanted = Counter(_scaled(row, scales(frame.schema)) for row in rows)
     return None if got == wanted else f"{table}: {_first(got, wanted)}"
 
 
@@ -203,10 +203,9 @@ def _scaled(row: Texts, scales: Sequence[int | None]) -> Texts:
     )
 
 
-def _first(got: Sequence[Texts], wanted: Sequence[Texts]) -> str:
-    there, expected = Counter(got), Counter(wanted)
-    more, missing = list((there - expected).elements()), list((expected - there).elements())
+def _first(got: Counter[Texts], wanted: Counter[Texts]) -> str:
+    more, missing = got - wanted, wanted - got
     return (
-        f"{len(got)} rows instead of {len(wanted)}; "
-        f"{len(more)} wrong such as {more[:1]}, {len(missing)} missing such as {missing[:1]}"
+        f"{got.total()} rows instead of {wanted.total()}; {more.total()} wrong such as {list(more)[:1]}, "
+        f"{missing.total()} missing such as {list(missing)[:1]}"
     )

@@ -30,7 +30,9 @@ CREATE = [
     *(f"CREATE TABLE parts_{area} PARTITION OF parts FOR VALUES IN ({area})" for area in range(3)),
 ]
 KEYLESS = f"CREATE TABLE keyless (a integer, {COLUMNS})"
-NOTES = ("NULL", "''", "'x'", "'Grüße, 世界'", "repeat('long ', 1000)", "md5(random()::text)")
+# Beyond what fits into a page with other rows.
+LARGE = "(SELECT string_agg(md5(random()::text || j), '') FROM generate_series(1, 80) AS j)"
+NOTES = ("NULL", "''", "'x'", "'Grüße, 世界'", LARGE, "md5(random()::text)")
 NUMBERS = ("NULL", "0", "1.5", "-12345678901234567890.123", "0.000000000001")
 
 

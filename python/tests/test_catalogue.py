@@ -62,6 +62,7 @@ KINDS = {
         """CREATE RECURSIVE VIEW recursive_view (n) AS VALUES (1) UNION ALL
            SELECT n + 1 FROM recursive_view WHERE n < 9"""
     ],
+    "view_of_places": ["CREATE VIEW view_of_places AS SELECT ctid, xmin, tableoid::regclass, id FROM plain"],
     "materialized": ["CREATE MATERIALIZED VIEW materialized AS SELECT * FROM plain WHERE id < 10"],
     "parent": [
         "CREATE TABLE parent (id integer, note text)",

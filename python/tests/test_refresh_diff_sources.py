@@ -142,25 +142,6 @@ def test_another_mode_begins_anew(new_database: NewDatabase, serve: Serve, tmp_p
         server.stop()
 
 
-def test_a_transaction_that_a_crash_has_undone(serve: Serve, tmp_path: Path) -> None:
-    # Commits wait for nobody, and are lost when the server is killed in time.
-    with EmbeddedPostgres(settings={"wal_writer_delay": "10s", "synchronous_commit": "off"}) as postgres:
-        url = postgres.create_database("undone")
-        run(url, f"CREATE TABLE t AS {NUMBERS}", "CHECKPOINT")
-        server = serve({}, *configuration(tmp_path, source(url, 'mode = "diff"')))
-        with mirror(server, url) as both:
-            both.refresh()
-            both.run("INSERT INTO t VALUES (1000, 1)")
-            both.refresh()
-        postgres.kill()
-        postgres.start()
-        with mirror(server, url) as both:
-            # Of the number of the transaction that was lost, and in the place of its row.
-            both.run("INSERT INTO t VALUES (2000, 2)")
-            both.refresh()
-            assert both.differences() == []
-
-
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-3])
 

@@ -133,7 +133,34 @@ def replaced(columns: str, values: str, key: str) -> History:
     return History(NO_OVERLAP, begin, steps)
 
 
+def of_types_that_follow_values() -> History:
+    """Types widen with what comes; rows that were there are given the wider type."""
+    begin = [
+        "CREATE TABLE t (id integer PRIMARY KEY, w integer, n numeric, a integer[])",
+        f"INSERT INTO t SELECT i, i, i, ARRAY[i] FROM generate_series(1, {ROWS}) AS i",
+    ]
+    changes = [
+        "n = 1.25",
+        "n = NULL",
+        "n = 12345678901234567890.123456789",
+        "a = '{}'",
+        "a = NULL",
+        "n = 1e60",
+    ]
+    update = "UPDATE t SET w = {}, {} WHERE id = {}"
+    steps: list[Step] = [
+        (update.format(1000 + number, change, number), {"t": 1}) for number, change in enumerate(changes, 1)
+    ]
+    # From here on a column comes as text, and all rows are read again for it.
+    as_text = ["a = '{{1,2},{3,4}}'", "n = 1e90", "n = 1", "a = '{5}'"]
+    steps += [
+        (update.format(2000 + number, change, number), None) for number, change in enumerate(as_text, 50)
+    ]
+    return History(NO_OVERLAP, begin, steps)
+
+
 HISTORIES = {
+    "types that follow values": of_types_that_follow_values(),
     **{f"{printed}, with a key": with_a_key(printed, *how) for printed, how in TYPES.items()},
     **{
         f"{printed} before 1970, with a key": with_a_key(printed, value, TYPES[printed][1])
