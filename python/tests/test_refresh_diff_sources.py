@@ -12,8 +12,6 @@ from configuration import configuration, source
 from conftest import run
 from mirror import Mirror, files, mirror
 
-from rail_forge_testbed.postgres import EmbeddedPostgres
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
