@@ -4,7 +4,8 @@ It listens on a free port of 127.0.0.1 and on a Unix socket in a private directo
 these is trusted without a password, except the role `locked` (password `right`), with which tests of wrong
 passwords work. Text sorts in byte order, as in the C locale. Durability is switched off: a crash of
 PostgreSQL (`kill`) may lose what was committed last, unless the transaction said
-`SET synchronous_commit = on`, and a crash of the machine may lose everything. Not for data that anybody wants to keep.
+`SET synchronous_commit = on`, and a crash of the machine may lose everything. Not for data that
+anybody wants to keep.
 """
 
 from __future__ import annotations
