@@ -1,0 +1,120 @@
+//! The thread that loads columns, one file at a time, after queries have read them and never while one waits
+//! for it. It also gives memory back when the server runs short of it, and writes the summary.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use datafusion::common::Result;
+use object_store::ObjectStore;
+use tokio::runtime::Runtime;
+
+use super::ledger::Candidate;
+use super::stored_file::Footer;
+use super::{HotTier, Settings};
+
+/// How often the memory that is left is looked at.
+const LOOK_PERIOD: Duration = Duration::from_secs(1);
+/// How long nothing is loaded after memory was short.
+const PAUSE: Duration = Duration::from_secs(60);
+/// How long a file that could not be loaded is left alone.
+const RETRY_AFTER: Duration = Duration::from_secs(300);
+/// How often the summary is written.
+const SUMMARY_PERIOD: Duration = Duration::from_secs(300);
+
+/// What the thread works with.
+pub(super) struct Loader {
+    /// Weak, so that a store that is dropped ends the thread.
+    tier: Weak<HotTier>,
+    store: Arc<dyn ObjectStore>,
+    settings: Settings,
+    /// Waiting for files; their decoding runs on this thread.
+    runtime: Runtime,
+    paused_until: Instant,
+    summary_at: Instant,
+}
+
+impl Loader {
+    pub(super) fn new(tier: &Arc<HotTier>, store: Arc<dyn ObjectStore>, settings: Settings) -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let now = Instant::now();
+        let tier = Arc::downgrade(tier);
+        Ok(Self { tier, store, settings, runtime, paused_until: now, summary_at: now + SUMMARY_PERIOD })
+    }
+
+    /// Works until the tier is gone. A message wakes it.
+    pub(super) fn run(mut self, wake: &Receiver<()>) {
+        loop {
+            match wake.recv_timeout(LOOK_PERIOD) {
+                Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            let Some(tier) = self.tier.upgrade() else { return };
+            while self.has_memory(&tier) && self.load_next(&tier) {}
+            if Instant::now() >= self.summary_at {
+                self.summary_at = Instant::now() + SUMMARY_PERIOD;
+                tier.write_summary();
+            }
+        }
+    }
+
+    /// Whether there is memory to load something. Where it is short, half of what is held is given back, and
+    /// half of the rest the next time.
+    fn has_memory(&mut self, tier: &HotTier) -> bool {
+        let now = Instant::now();
+        if (self.settings.memory_is_short)() {
+            self.paused_until = now + PAUSE;
+            tier.give_back_half(now);
+        }
+        now >= self.paused_until
+    }
+
+    /// Loads the columns that are worth it most. False when there are none.
+    fn load_next(&self, tier: &HotTier) -> bool {
+        let now = Instant::now();
+        let Some(candidate) = tier.ledger().next(now) else { return false };
+        let result = self.runtime.block_on(self.load(tier, &candidate));
+        if let Err(error) = result {
+            tracing::debug!(path = %candidate.path, %error, "columns are not kept in memory");
+        }
+        !tier.is_stopping()
+    }
+
+    async fn load(&self, tier: &HotTier, candidate: &Candidate) -> Result<()> {
+        let not_before = Instant::now() + RETRY_AFTER;
+        let footer = Footer::read(Arc::clone(&self.store), &candidate.path, candidate.file_bytes, &candidate.schema);
+        let footer = match footer.await {
+            Ok(footer) => footer,
+            Err(error) => {
+                tier.ledger().give_up(candidate, 0, not_before);
+                return Err(error);
+            }
+        };
+        if candidate.needed_bytes.is_none() {
+            let estimates = candidate.columns.iter().map(|column| (column.clone(), footer.estimate(column)));
+            tier.ledger().set_bytes(&candidate.path, estimates);
+            return Ok(());
+        }
+        let Some(reserved) = tier.ledger().reserve(candidate, Instant::now()) else {
+            tier.ledger().give_up(candidate, 0, not_before);
+            return Ok(());
+        };
+        let mut loaded = vec![];
+        let mut left = reserved;
+        for name in &candidate.columns {
+            match footer.load(name, left).await {
+                Ok(column) => {
+                    left = left.saturating_sub(column.bytes());
+                    loaded.push((name.clone(), column));
+                }
+                Err(error) => {
+                    drop(loaded);
+                    tier.ledger().give_up(candidate, reserved, not_before);
+                    return Err(error);
+                }
+            }
+        }
+        tier.ledger().hold(&candidate.path, loaded, reserved);
+        Ok(())
+    }
+}
