@@ -99,7 +99,7 @@ impl SnapshotStore {
         let _turn = lock(&self.collecting);
         self.search_abandoned_folders();
         let round = self.state().plan(&self.retention);
-        if !round.needed.is_empty() {
+        if !round.folders.is_empty() {
             self.files.hot.retain(|path| round.needed.contains(path));
         }
         let result = self.remove(&round);

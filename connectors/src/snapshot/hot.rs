@@ -13,10 +13,12 @@ mod column;
 mod file_in_memory;
 mod ledger;
 mod loader;
+mod one_piece;
 mod scan;
 mod source;
 mod stored_file;
 mod summary;
+mod uses;
 
 use std::fmt;
 use std::io;

@@ -2,21 +2,22 @@
 //! and for every array its smallest and largest value, by which scans skip it. Deleted rows are among them:
 //! files never change, what is deleted of them does.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayData, ArrayRef, AsArray};
-use arrow::buffer::Buffer;
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::concat;
 use arrow::datatypes::{BinaryViewType, ByteViewType, DataType, StringViewType};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::functions_aggregate::min_max::{MaxAccumulator, MinAccumulator};
 use datafusion::logical_expr::Accumulator;
 
+use super::one_piece::in_one_piece;
+
 /// Rows of an array: a batch of the engine, so that no batch keeps the memory of others' rows, or is taken to
 /// need it by a sort that counts.
 pub(super) const CHUNK_ROWS: usize = 8_192;
-/// What an array takes beside its buffers: its own fields, and the allocator's.
+/// What an array takes beside its buffers: its own fields, and those of its buffers.
 const ARRAY_BYTES: u64 = 256;
 /// A bound of text that is longer is not kept. One that is unknown skips nothing.
 const BOUND_BYTES: usize = 64;
@@ -39,19 +40,21 @@ struct Bounds {
 impl HotColumn {
     /// The column of these arrays, as they were read.
     pub(super) fn new(read: Vec<ArrayRef>) -> Result<Self> {
-        let chunks = compact(rechunk(read)?);
-        let bounds = match chunks.first() {
-            Some(first) if has_order(first.data_type()) => {
-                let data_type = first.data_type();
-                Some(Bounds {
-                    smallest: bounds(&chunks, || MinAccumulator::try_new(data_type))?,
-                    largest: bounds(&chunks, || MaxAccumulator::try_new(data_type))?,
-                })
-            }
-            _ => None,
+        let chunks = with_own_texts(rechunk(read)?);
+        let bounds = match chunks.first().map(|chunk| chunk.data_type()) {
+            Some(data_type) if has_order(data_type) => vec![
+                bounds(&chunks, || MinAccumulator::try_new(data_type))?,
+                bounds(&chunks, || MaxAccumulator::try_new(data_type))?,
+            ],
+            _ => vec![],
         };
-        let arrays = chunks.iter().chain(bounds.iter().flat_map(|bounds| [&bounds.smallest, &bounds.largest]));
-        let bytes = bytes_of(arrays);
+        let arrays: Vec<ArrayRef> = [bounds, chunks].concat();
+        let (mut arrays, bytes) = in_one_piece(&arrays)?;
+        let bytes = bytes + arrays.len() as u64 * ARRAY_BYTES;
+        let has_bounds = arrays.first().is_some_and(|first| has_order(first.data_type()));
+        let chunks = arrays.split_off(if has_bounds { 2 } else { 0 });
+        let mut bounds = arrays.into_iter();
+        let bounds = bounds.next().zip(bounds.next()).map(|(smallest, largest)| Bounds { smallest, largest });
         Ok(Self { chunks, bounds, bytes })
     }
 
@@ -107,24 +110,22 @@ fn joined(pieces: &[ArrayRef]) -> Result<ArrayRef> {
     Ok(concat(&pieces.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>())?)
 }
 
-/// Gives back memory that the values do not need. Text as it was read refers to whole pages; it gets buffers of
-/// its own, unless they would be larger, as they would where many rows share the texts of a dictionary.
-fn compact(mut chunks: Vec<ArrayRef>) -> Vec<ArrayRef> {
+/// Text as it was read refers to whole pages. It gets buffers of its own, unless they would be larger, as they
+/// would where many rows share the texts of a dictionary.
+fn with_own_texts(mut chunks: Vec<ArrayRef>) -> Vec<ArrayRef> {
     match chunks.first().map(|chunk| chunk.data_type().clone()) {
-        Some(DataType::Utf8View) => compact_views::<StringViewType>(&mut chunks),
-        Some(DataType::BinaryView) => compact_views::<BinaryViewType>(&mut chunks),
+        Some(DataType::Utf8View) => own_texts::<StringViewType>(&mut chunks),
+        Some(DataType::BinaryView) => own_texts::<BinaryViewType>(&mut chunks),
         _ => {}
     }
-    chunks.iter_mut().for_each(Array::shrink_to_fit);
     chunks
 }
 
-fn compact_views<T: ByteViewType>(chunks: &mut [ArrayRef]) {
-    let mut seen = HashSet::new();
+fn own_texts<T: ByteViewType>(chunks: &mut [ArrayRef]) {
     let pages = chunks.iter().flat_map(|chunk| chunk.as_byte_view::<T>().data_buffers());
-    let shared: u64 = pages.map(|page| new_bytes(page, &mut seen)).sum();
-    let own: u64 = chunks.iter().map(|chunk| chunk.as_byte_view::<T>().total_buffer_bytes_used() as u64).sum();
-    if own < shared {
+    let pages: HashMap<usize, usize> = pages.map(|page| (page.as_ptr().addr(), page.len())).collect();
+    let own: usize = chunks.iter().map(|chunk| chunk.as_byte_view::<T>().total_buffer_bytes_used()).sum();
+    if own < pages.values().sum() {
         chunks.iter_mut().for_each(|chunk| *chunk = Arc::new(chunk.as_byte_view::<T>().gc()));
     }
 }
@@ -148,23 +149,6 @@ fn bounds<A: Accumulator>(chunks: &[ArrayRef], accumulator: impl Fn() -> Result<
         })
     });
     ScalarValue::iter_to_array(bounds.collect::<Result<Vec<_>>>()?)
-}
-
-/// What the arrays take, each buffer counted once.
-fn bytes_of<'a>(arrays: impl Iterator<Item = &'a ArrayRef>) -> u64 {
-    let mut seen = HashSet::new();
-    arrays.map(|array| ARRAY_BYTES + data_bytes(&array.to_data(), &mut seen)).sum()
-}
-
-fn data_bytes(data: &ArrayData, seen: &mut HashSet<usize>) -> u64 {
-    let nulls = data.nulls().map(|nulls| nulls.buffer());
-    let own: u64 = data.buffers().iter().chain(nulls).map(|buffer| new_bytes(buffer, seen)).sum();
-    own + data.child_data().iter().map(|child| data_bytes(child, seen)).sum::<u64>()
-}
-
-/// The bytes of a buffer's allocation, if it is met for the first time.
-fn new_bytes(buffer: &Buffer, seen: &mut HashSet<usize>) -> u64 {
-    if seen.insert(buffer.data_ptr().as_ptr().addr()) { buffer.capacity().max(buffer.len()) as u64 } else { 0 }
 }
 
 #[cfg(test)]
@@ -216,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_counted_once_and_given_back() {
+    fn a_column_takes_no_more_than_its_values() {
         let page = StringViewArray::from((0..8_192).map(|row| format!("text number {row:010}")).collect::<Vec<_>>());
         let few: ArrayRef = Arc::new(page.slice(0, 100));
         let column = HotColumn::new(vec![Arc::clone(&few)]).unwrap();

@@ -10,15 +10,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arrow::datatypes::SchemaRef;
 
 use super::column::HotColumn;
+use super::uses::Uses;
 use crate::TableName;
 
-/// After this time a use counts half.
-const HALF_LIFE: Duration = Duration::from_secs(3600);
 /// By how many uses a column must be ahead of one that goes for it: tables that are scanned in turns are
 /// never further apart than one use, and must not push each other out for ever.
 const LEAD_USES: f64 = 1.0;
@@ -30,24 +29,6 @@ const TOGETHER_USES: f64 = 0.5;
 const FORGOTTEN_USES: f64 = 0.01;
 /// A summary that claims more than this is not believed.
 const MOST_USES: f64 = 1e6;
-
-/// How often something was used, fading.
-#[derive(Debug, Clone, Copy)]
-struct Uses {
-    count: f64,
-    at: Instant,
-}
-
-impl Uses {
-    fn now(&self, now: Instant) -> f64 {
-        let age = now.saturating_duration_since(self.at).as_secs_f64();
-        self.count * (-age / HALF_LIFE.as_secs_f64()).exp2()
-    }
-
-    fn add(&mut self, count: f64, now: Instant) {
-        *self = Self { count: self.now(now) + count, at: now };
-    }
-}
 
 /// A table of the current version.
 #[derive(Debug)]
@@ -249,9 +230,13 @@ impl Ledger {
         }
     }
 
-    /// Gives back what was reserved for a candidate that could not be loaded; it is not tried again before.
-    pub(super) fn give_up(&mut self, candidate: &Candidate, reserved: u64, not_before: Instant) {
+    /// Gives back what was reserved for columns that are not loaded after all.
+    pub(super) fn release(&mut self, reserved: u64) {
         self.reserved_bytes -= reserved;
+    }
+
+    /// Leaves columns that could not be loaded alone for a time.
+    pub(super) fn postpone(&mut self, candidate: &Candidate, not_before: Instant) {
         let Some(file) = self.files.get_mut(&candidate.path) else { return };
         for name in &candidate.columns {
             if let Some(column) = file.columns.get_mut(name) {
@@ -369,7 +354,7 @@ impl File {
 
 impl Column {
     fn used(count: f64, now: Instant) -> Self {
-        Self { uses: Uses { count, at: now }, bytes: None, held: None, not_before: None }
+        Self { uses: Uses::new(count, now), bytes: None, held: None, not_before: None }
     }
 }
 

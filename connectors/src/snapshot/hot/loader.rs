@@ -5,10 +5,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use datafusion::common::Result;
+use datafusion::common::{Result, exec_err};
 use object_store::ObjectStore;
 use tokio::runtime::Runtime;
 
+use super::column::HotColumn;
 use super::ledger::Candidate;
 use super::stored_file::Footer;
 use super::{HotTier, Settings};
@@ -71,50 +72,62 @@ impl Loader {
 
     /// Loads the columns that are worth it most. False when there are none.
     fn load_next(&self, tier: &HotTier) -> bool {
-        let now = Instant::now();
-        let Some(candidate) = tier.ledger().next(now) else { return false };
-        let result = self.runtime.block_on(self.load(tier, &candidate));
-        if let Err(error) = result {
+        let Some(candidate) = tier.ledger().next(Instant::now()) else { return false };
+        if let Err(error) = self.runtime.block_on(self.load(tier, &candidate)) {
             tracing::debug!(path = %candidate.path, %error, "columns are not kept in memory");
+            tier.ledger().postpone(&candidate, Instant::now() + RETRY_AFTER);
         }
         !tier.is_stopping()
     }
 
     async fn load(&self, tier: &HotTier, candidate: &Candidate) -> Result<()> {
-        let not_before = Instant::now() + RETRY_AFTER;
-        let footer = Footer::read(Arc::clone(&self.store), &candidate.path, candidate.file_bytes, &candidate.schema);
-        let footer = match footer.await {
-            Ok(footer) => footer,
-            Err(error) => {
-                tier.ledger().give_up(candidate, 0, not_before);
-                return Err(error);
-            }
-        };
+        let store = Arc::clone(&self.store);
+        let footer = Footer::read(store, &candidate.path, candidate.file_bytes, &candidate.schema).await?;
         if candidate.needed_bytes.is_none() {
             let estimates = candidate.columns.iter().map(|column| (column.clone(), footer.estimate(column)));
             tier.ledger().set_bytes(&candidate.path, estimates);
+            // Whether there is room for it, or something else comes first, is another question now.
             return Ok(());
         }
         let Some(reserved) = tier.ledger().reserve(candidate, Instant::now()) else {
-            tier.ledger().give_up(candidate, 0, not_before);
-            return Ok(());
+            return exec_err!("there is no room any longer");
         };
-        let mut loaded = vec![];
-        let mut left = reserved;
-        for name in &candidate.columns {
-            match footer.load(name, left).await {
-                Ok(column) => {
-                    left = left.saturating_sub(column.bytes());
-                    loaded.push((name.clone(), column));
-                }
-                Err(error) => {
-                    drop(loaded);
-                    tier.ledger().give_up(candidate, reserved, not_before);
-                    return Err(error);
-                }
+        let loaded = load_columns(&footer, candidate, reserved).await;
+        let mut ledger = tier.ledger();
+        match loaded {
+            Ok(Loaded::All(columns)) => ledger.hold(&candidate.path, columns, reserved),
+            Ok(Loaded::TooLarge(bytes)) => {
+                ledger.release(reserved);
+                ledger.set_bytes(&candidate.path, bytes);
+            }
+            Err(error) => {
+                ledger.release(reserved);
+                return Err(error);
             }
         }
-        tier.ledger().hold(&candidate.path, loaded, reserved);
         Ok(())
     }
+}
+
+/// How the loading of columns has ended.
+enum Loaded {
+    All(Vec<(String, HotColumn)>),
+    /// They take more than was estimated; what is known now of their sizes.
+    TooLarge(Vec<(String, u64)>),
+}
+
+async fn load_columns(footer: &Footer, candidate: &Candidate, reserved: u64) -> Result<Loaded> {
+    let mut loaded: Vec<(String, HotColumn)> = vec![];
+    let mut left = reserved;
+    for name in &candidate.columns {
+        let Some(column) = footer.load(name, left).await? else {
+            // Grows every time, until it is enough or more than there can be.
+            let more = 2 * left.max(footer.estimate(name));
+            let sizes = loaded.into_iter().map(|(name, column)| (name, column.bytes())).chain([(name.clone(), more)]);
+            return Ok(Loaded::TooLarge(sizes.collect()));
+        };
+        left -= column.bytes();
+        loaded.push((name.clone(), column));
+    }
+    Ok(Loaded::All(loaded))
 }

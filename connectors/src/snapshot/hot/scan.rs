@@ -2,7 +2,7 @@
 //! files queries read.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -12,7 +12,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::DynamicFilterTracking;
 use datafusion::physical_expr::projection::{ProjectionExprs, Projector};
 use datafusion::physical_expr::utils::reassign_expr_columns;
-use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
+use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder};
 use datafusion_datasource::PartitionedFile;
 use datafusion_datasource::file::FileSource;
 use datafusion_datasource::morsel::{Morsel, MorselPlan, MorselPlanner, Morselizer};
@@ -25,7 +25,6 @@ use super::file_in_memory::FileInMemory;
 use super::source::{ChunkOrder, HotSource};
 
 /// Opens the files of one partition of a scan.
-#[derive(Debug)]
 pub(super) struct HotMorselizer {
     parquet: Box<dyn Morselizer>,
     tier: Arc<HotTier>,
@@ -33,7 +32,7 @@ pub(super) struct HotMorselizer {
     schema: SchemaRef,
     /// What the scan reads, and what it makes of that.
     reading: Arc<Reading>,
-    filter: Option<Arc<dyn PhysicalExpr>>,
+    pruning: Option<Arc<Pruning>>,
     order: Option<ChunkOrder>,
     /// A scan that ends after some rows has not read its files.
     is_limited: bool,
@@ -65,19 +64,19 @@ impl HotMorselizer {
         Ok(Self {
             parquet,
             tier: Arc::clone(source.tier()),
-            schema,
             reading: Arc::new(reading),
-            filter: source.filter(),
+            pruning: source.filter().map(|filter| Arc::new(Pruning::new(filter, &schema))),
             order: source.order(),
             is_limited,
+            schema,
         })
     }
 
     /// Whether no row of the file can pass the filter, as far as is known before it is opened.
     fn skips(&self, file: &PartitionedFile) -> bool {
-        let (Some(filter), Some(statistics)) = (&self.filter, &file.statistics) else { return false };
+        let (Some(pruning), Some(statistics)) = (&self.pruning, &file.statistics) else { return false };
         let statistics = PrunableStatistics::new(vec![Arc::clone(statistics)], Arc::clone(&self.schema));
-        matches!(kept(filter, &self.schema, &statistics).as_deref(), Some([false]))
+        matches!(pruning.kept(&statistics).as_deref(), Some([false]))
     }
 }
 
@@ -99,7 +98,7 @@ impl Morselizer for HotMorselizer {
         chunks.retain(|chunk| part.contains(chunk));
         // The next one is the last.
         chunks.reverse();
-        let skip = self.filter.as_ref().map(|filter| ChunkFilter::new(filter, &self.schema));
+        let skip = self.pruning.as_ref().map(ChunkFilter::new);
         let reading = Arc::clone(&self.reading);
         Ok(Box::new(HotScan { file: in_memory.clone(), chunks, reading, skip, rest: None }))
     }
@@ -117,44 +116,57 @@ fn part_of(file: &PartitionedFile, chunks: usize) -> std::ops::Range<usize> {
     first_from(range.start)..first_from(range.end)
 }
 
-/// Which containers may have rows that pass the filter; `None` when that cannot be told.
-fn kept(
-    filter: &Arc<dyn PhysicalExpr>,
-    schema: &SchemaRef,
-    statistics: &(impl PruningStatistics + ?Sized),
-) -> Option<Vec<bool>> {
-    // A filter that cannot be used to skip is no error: it is evaluated above the scan.
-    let predicate =
-        PruningPredicateBuilder::new().with_file_schema(Arc::clone(schema)).try_build(Arc::clone(filter)).ok()?;
-    if predicate.always_true() { None } else { predicate.prune(statistics).ok() }
-}
-
-/// Skips chunks. Filters that grow while the query runs, those of joins and of the first rows of a sort, are
-/// looked at again when they have changed.
-#[derive(Debug)]
-struct ChunkFilter {
+/// What a filter says of rows of which only bounds are known.
+struct Pruning {
     filter: Arc<dyn PhysicalExpr>,
     schema: SchemaRef,
+    /// Whether the filter stays as it is. Those of joins and of the first rows of a sort grow while the query
+    /// runs.
+    is_fixed: bool,
+    fixed: OnceLock<Option<PruningPredicate>>,
+}
+
+impl Pruning {
+    fn new(filter: Arc<dyn PhysicalExpr>, schema: &SchemaRef) -> Self {
+        let is_fixed = !DynamicFilterTracking::classify(&filter).contains_dynamic_filter();
+        Self { filter, schema: Arc::clone(schema), is_fixed, fixed: OnceLock::new() }
+    }
+
+    /// Which containers may have rows that pass the filter, as it is now; `None` when that cannot be told.
+    fn kept(&self, statistics: &dyn PruningStatistics) -> Option<Vec<bool>> {
+        if self.is_fixed {
+            self.fixed.get_or_init(|| self.predicate()).as_ref()?.prune(statistics).ok()
+        } else {
+            self.predicate()?.prune(statistics).ok()
+        }
+    }
+
+    /// A filter that can skip nothing is no error: it is evaluated above the scan.
+    fn predicate(&self) -> Option<PruningPredicate> {
+        let builder = PruningPredicateBuilder::new().with_file_schema(Arc::clone(&self.schema));
+        let predicate = builder.try_build(Arc::clone(&self.filter)).ok()?;
+        (!predicate.always_true()).then_some(predicate)
+    }
+}
+
+/// Skips chunks of a file. A filter that has changed is looked at again.
+struct ChunkFilter {
+    pruning: Arc<Pruning>,
     changes: DynamicFilterTracking,
     /// For all chunks, once it was computed.
     kept: Option<Option<Vec<bool>>>,
 }
 
 impl ChunkFilter {
-    fn new(filter: &Arc<dyn PhysicalExpr>, schema: &SchemaRef) -> Self {
-        Self {
-            changes: DynamicFilterTracking::classify(filter),
-            filter: Arc::clone(filter),
-            schema: Arc::clone(schema),
-            kept: None,
-        }
+    fn new(pruning: &Arc<Pruning>) -> Self {
+        Self { changes: DynamicFilterTracking::classify(&pruning.filter), pruning: Arc::clone(pruning), kept: None }
     }
 
     fn keeps(&mut self, file: &FileInMemory, chunk: usize) -> bool {
         if self.changes.watcher().is_some_and(|filters| filters.changed()) {
             self.kept = None;
         }
-        let compute = || kept(&self.filter, &self.schema, &file.statistics(&self.schema));
+        let compute = || self.pruning.kept(&file.statistics(&self.pruning.schema));
         match self.kept.get_or_insert_with(compute) {
             Some(kept) => kept.get(chunk).copied().unwrap_or(true),
             None => true,
@@ -219,14 +231,14 @@ impl Morsel for HotScan {
     }
 }
 
-impl fmt::Debug for HotScan {
+impl fmt::Debug for HotMorselizer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("HotScan").field("chunks", &self.chunks).finish_non_exhaustive()
+        formatter.debug_struct("HotMorselizer").field("columns", &self.reading.indices).finish_non_exhaustive()
     }
 }
 
-impl fmt::Debug for Reading {
+impl fmt::Debug for HotScan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Reading").field("indices", &self.indices).finish_non_exhaustive()
+        formatter.debug_struct("HotScan").field("chunks", &self.chunks).finish_non_exhaustive()
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
-use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err};
+use datafusion::common::{Result, exec_datafusion_err, exec_err};
 use futures::StreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
@@ -52,7 +52,7 @@ impl Footer {
         Ok(Self { store, path, bytes, metadata, schema: Arc::clone(schema) })
     }
 
-    /// What a column will take in memory at most, as far as the footer tells.
+    /// What a column will take in memory, as far as the footer tells.
     pub(super) fn estimate(&self, column: &str) -> u64 {
         let data_type = self.schema.field_with_name(column).ok().map(Field::data_type);
         let groups = self.metadata.metadata().row_groups();
@@ -63,8 +63,8 @@ impl Footer {
         values + rows / 8 + (rows / CHUNK_ROWS as u64 + 1) * CHUNK_BYTES
     }
 
-    /// Decodes a column; `at_most` is how many bytes it may take.
-    pub(super) async fn load(&self, column: &str, at_most: u64) -> Result<HotColumn> {
+    /// Decodes a column; `None` when it takes more than `at_most` bytes.
+    pub(super) async fn load(&self, column: &str, at_most: u64) -> Result<Option<HotColumn>> {
         let file = StoredFile { store: Arc::clone(&self.store), path: self.path.clone(), bytes: self.bytes };
         let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(file, self.metadata.clone());
         let mask = ProjectionMask::columns(builder.parquet_schema(), [column]);
@@ -79,11 +79,11 @@ impl Footer {
             }
             bytes += array.to_data().get_slice_memory_size()? as u64;
             if bytes > at_most {
-                return Err(DataFusionError::ResourcesExhausted(format!("{column} takes more than {at_most} bytes")));
+                return Ok(None);
             }
             read.push(Arc::clone(array));
         }
-        HotColumn::new(read)
+        Ok(Some(HotColumn::new(read)?).filter(|column| column.bytes() <= at_most))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is loaded, what goes for it, and that the budget holds.
 
+use std::time::Duration;
+
 use arrow::array::{ArrayRef, Int64Array};
 use arrow::datatypes::{DataType, Field, Schema};
 
@@ -208,7 +210,7 @@ fn what_could_not_be_loaded_waits() {
     adopt(&mut ledger, &["t/0"], now);
     use_file(&mut ledger, "t/0", 3, now);
     let candidate = ledger.next(now).unwrap();
-    ledger.give_up(&candidate, 0, now + Duration::from_secs(300));
+    ledger.postpone(&candidate, now + Duration::from_secs(300));
     assert_eq!(load_next(&mut ledger, now), None);
     assert_eq!(load_all(&mut ledger, now + Duration::from_secs(300)), ["t/0"]);
 }
