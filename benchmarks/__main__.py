@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from rail_forge_testbed.postgres import postgres_server
 
-from . import diff, many, memory, pull, watermark
+from . import diff, hot, many, memory, pull, watermark
 from .comparison import Comparison, table
 from .subject import Settings
 
@@ -38,6 +38,7 @@ SUBJECTS: dict[str, Callable[[PostgresServer, Settings], list[Comparison]]] = {
     "diff": diff.measure,
     "watermark": watermark.measure,
     "many": many.measure,
+    "hot": hot.measure,
 }
 
 

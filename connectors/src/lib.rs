@@ -23,8 +23,8 @@ pub use name::TableName;
 pub use pull::Digits;
 pub use refresh::{Observer, RefreshEvent, RefreshReport, Scope, TableReport, nearest, refresh};
 pub use snapshot::{
-    DeletesEntry, FileEntry, Location, Manifest, Opened, PinnedSnapshot, RefusedTable, RelationEntry, Retention,
-    SnapshotStore, TableEntry,
+    DeletesEntry, FileEntry, HotTierSettings, HotTierStatus, Location, Manifest, Opened, PinnedSnapshot, RefusedTable,
+    RelationEntry, Retention, SnapshotStore, TableEntry,
 };
 pub use source::Source;
 pub use source_settings::{

@@ -6,6 +6,7 @@ mod checksum;
 mod deletes;
 mod file_reader;
 mod garbage;
+mod hot;
 mod layout;
 mod location;
 mod manifest;
@@ -24,6 +25,7 @@ mod writer;
 
 pub(crate) use deletes::Deletes;
 pub(crate) use file_reader::{Columns, StoredVersion};
+pub use hot::{HotTierSettings, HotTierStatus};
 pub use location::Location;
 pub use manifest::{DeletesEntry, FileEntry, Manifest, RefusedTable, RelationEntry, TableEntry};
 pub use opening::Opened;

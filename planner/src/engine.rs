@@ -51,6 +51,11 @@ impl Engine {
         Ok(Self { shared: Arc::new(Shared { store, sessions, timeout: limits.timeout, runtime: Some(runtime) }) })
     }
 
+    /// Tells, whenever it is asked, the share of the queries' memory that is taken.
+    pub fn memory_share(&self) -> impl Fn() -> f64 + Send + 'static {
+        self.shared.sessions.memory_share()
+    }
+
     /// Plans a statement on the current snapshot, without running it.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use datafusion::config::Dialect;
 use datafusion::error::Result;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryLimit, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::optimizer::Analyzer;
@@ -50,6 +50,15 @@ impl Sessions {
             template.deregister_udf(name)?;
         }
         Ok(Self { template })
+    }
+
+    /// The share of the queries' memory that is taken.
+    pub(crate) fn memory_share(&self) -> impl Fn() -> f64 + Send + 'static {
+        let pool = Arc::clone(&self.template.runtime_env().memory_pool);
+        move || match pool.memory_limit() {
+            MemoryLimit::Finite(limit) => pool.reserved() as f64 / limit.max(1) as f64,
+            MemoryLimit::Infinite | MemoryLimit::Unknown => 0.0,
+        }
     }
 
     /// A session that sees the pinned snapshot's tables and no others.

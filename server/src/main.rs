@@ -6,6 +6,7 @@ mod failure;
 mod flight;
 mod http;
 mod logging;
+mod memory;
 mod refresher;
 mod serve;
 mod settings;

@@ -9,7 +9,8 @@ use chrono::{DateTime, Utc};
 use futures::future::join_all;
 use rail_forge_connectors as connectors;
 use rail_forge_connectors::{
-    Observer, PinnedSnapshot, RefreshEvent, RefreshReport, Schedule, Scope, SnapshotStore, Source, TableEntry,
+    HotTierStatus, Observer, PinnedSnapshot, RefreshEvent, RefreshReport, Schedule, Scope, SnapshotStore, Source,
+    TableEntry,
 };
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
@@ -86,6 +87,29 @@ pub struct ServerStatus {
     pub tables: Vec<TableStatus>,
     /// Bytes of all files, of replaced versions too; `None` when the object store does not tell in time.
     pub stored_bytes: Option<u64>,
+    /// The columns that are kept in memory; `None` when none are.
+    #[serde(default)]
+    pub cache: Option<CacheStatus>,
+}
+
+/// The columns that are kept in memory, and the files that queries have read since the start.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CacheStatus {
+    pub limit_bytes: u64,
+    pub bytes: u64,
+    /// Columns of files.
+    pub columns: usize,
+    /// Files that were read from memory.
+    pub hits: u64,
+    /// Files that were read from the data folder.
+    pub misses: u64,
+}
+
+impl From<HotTierStatus> for CacheStatus {
+    fn from(status: HotTierStatus) -> Self {
+        let HotTierStatus { budget_bytes, bytes, columns, hits, misses } = status;
+        Self { limit_bytes: budget_bytes, bytes, columns, hits, misses }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -272,7 +296,8 @@ impl Refresher {
             error: Some(refused.reason.clone()),
         });
         let tables = snapshot.manifest.tables.iter().map(|table| table_status(table, now)).chain(refused).collect();
-        ServerStatus { version: env!("CARGO_PKG_VERSION").to_owned(), sources, tables, stored_bytes }
+        let cache = self.store.hot_tier().map(CacheStatus::from);
+        ServerStatus { version: env!("CARGO_PKG_VERSION").to_owned(), sources, tables, stored_bytes, cache }
     }
 
     async fn stored_bytes(&self) -> Option<u64> {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rail_forge_connectors::{Opened, SnapshotStore};
+use rail_forge_connectors::{HotTierSettings, Opened, SnapshotStore};
 use rail_forge_planner::{Engine, Limits};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -17,12 +17,17 @@ use crate::failure::Failure;
 use crate::refresher::Refresher;
 use crate::settings::Settings;
 use crate::spill::SpillFolder;
-use crate::{flight, http};
+use crate::{flight, http, memory};
 
 /// How long running calls may take to finish after a signal to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How often versions are looked through for some that need not be kept any longer. That is a glance.
 const GARBAGE_PERIOD: Duration = Duration::from_secs(5);
+/// Queries that take a larger share of their memory leave none for columns that are only kept to be fast: what
+/// they allocate without counting it grows with what they count.
+const QUERIES_SHARE: f64 = 0.9;
+/// The file in the data folder that says which columns are used most.
+const HOT_SUMMARY: &str = "hot.json";
 
 /// Serves until SIGTERM or SIGINT.
 ///
@@ -43,11 +48,18 @@ pub async fn serve(settings: Settings) -> Result<(), Failure> {
     let default_catalog = settings.sources.first().map(|source| source.name()).unwrap_or_default();
     let engine =
         Engine::new(Arc::clone(&store), &limits, default_catalog).map_err(|error| Failure::work(error.to_string()))?;
+    let queries = engine.memory_share();
+    let hot_tier = HotTierSettings {
+        budget_bytes: settings.cache_bytes,
+        summary: settings.data_dir.folder().map(|folder| folder.join(HOT_SUMMARY)),
+        memory_is_short: Box::new(move || queries() > QUERIES_SHARE || memory::is_short()),
+    };
+    store.start_hot_tier(hot_tier).map_err(|error| Failure::work(format!("cannot start threads: {error}")))?;
     for source in &settings.sources {
         tracing::info!(source = source.name(), location = source.location(), "serving");
     }
     let garbage = tokio::spawn(collect_garbage(Arc::clone(&store)));
-    let refresher = Arc::new(Refresher::new(settings.sources, store));
+    let refresher = Arc::new(Refresher::new(settings.sources, Arc::clone(&store)));
 
     let flight_listener = listen(settings.listen).await?;
     let http_listener = listen(settings.http_listen).await?;
@@ -76,6 +88,7 @@ pub async fn serve(settings: Settings) -> Result<(), Failure> {
     refreshes.abort();
     garbage.abort();
     let drained = tokio::time::timeout(DRAIN, async { tokio::join!(flight_server, http_server) }).await;
+    store.stop_hot_tier();
     match drained {
         Ok((Ok(Ok(())), Ok(Ok(())))) => tracing::info!("stopped"),
         Ok(_) => tracing::warn!("stopped; a listener ended with an error"),

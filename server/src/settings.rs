@@ -20,6 +20,8 @@ use serde::Deserialize;
 pub use reference::print as print_reference;
 use units::{Bytes, Period};
 
+use crate::memory;
+
 /// Where the server listens when nothing is said.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:32010";
 const DEFAULT_HTTP_LISTEN: &str = "127.0.0.1:0";
@@ -29,8 +31,10 @@ const DEFAULT_QUERY_TIMEOUT: Duration = Duration::from_secs(300);
 /// The share of the machine's memory that queries may use together; the rest is for pulls, for results on
 /// their way and for the operating system's cache of snapshot files.
 const DEFAULT_MEMORY_SHARE: u64 = 2;
+/// The share that columns of the most used tables may take, beside that of queries.
+const DEFAULT_CACHE_SHARE: u64 = 4;
 /// Where the machine does not say how much memory it has.
-const FALLBACK_MEMORY: u64 = 2 << 30;
+const FALLBACK_MEMORY: u64 = 4 << 30;
 
 /// A wrong setting, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -72,9 +76,14 @@ pub struct ServerSettings {
     initial_refresh: Option<InitialRefresh>,
 
     /// Memory that all running queries may use together; what needs more spills to disk or fails, for
-    /// example 4GiB. Default: half of the machine's.
+    /// example 4GiB. Default: half of the machine's, or of what its container may use.
     #[arg(long, env = "RAIL_FORGE_MEMORY_LIMIT", value_name = "SIZE")]
     memory_limit: Option<Bytes>,
+
+    /// Memory for the columns of the most used tables, decoded; 0B reads every query from the files. It comes on
+    /// top of memory_limit. Default: a quarter of the machine's, or of what its container may use.
+    #[arg(long, env = "RAIL_FORGE_CACHE_MEMORY", value_name = "SIZE")]
+    cache_memory: Option<Bytes>,
 
     /// The folder that queries spill to, always on this machine. Default: the folder spill in data_dir, or the
     /// system's folder for temporary files when data_dir is not a folder.
@@ -165,6 +174,7 @@ pub struct Settings {
     pub ready_file: Option<PathBuf>,
     pub initial_refresh: InitialRefresh,
     pub limits: Limits,
+    pub cache_bytes: u64,
     pub log_format: LogFormat,
     pub log_level: String,
     pub sources: Vec<Arc<Source>>,
@@ -185,12 +195,17 @@ impl SettingsArgs {
             keep_replaced: given.keep_replaced.or(filed.keep_replaced).map_or(kept.keep_replaced, |time| time.0),
         };
         let limits = Limits {
-            memory_bytes: given.memory_limit.or(filed.memory_limit).map_or_else(default_memory, |limit| limit.0)
+            memory_bytes: given
+                .memory_limit
+                .or(filed.memory_limit)
+                .map_or_else(|| share_of_memory(DEFAULT_MEMORY_SHARE), |limit| limit.0)
                 as usize,
             spill_dir: given.spill_dir.or(filed.spill_dir).unwrap_or_else(|| default_spill_dir(&data_dir)),
             spill_bytes: given.spill_limit.or(filed.spill_limit).map_or(DEFAULT_SPILL_LIMIT, |limit| limit.0),
             timeout: given.query_timeout.or(filed.query_timeout).map_or(DEFAULT_QUERY_TIMEOUT, |time| time.0),
         };
+        let cache_bytes = given.cache_memory.or(filed.cache_memory);
+        let cache_bytes = cache_bytes.map_or_else(|| share_of_memory(DEFAULT_CACHE_SHARE), |size| size.0);
         let mut sources = file.sources;
         for SourceArg { name, url } in self.sources {
             let source = Source::new(&name, &url, SourceSettings::default())
@@ -207,6 +222,7 @@ impl SettingsArgs {
             ready_file: given.ready_file.or(filed.ready_file),
             initial_refresh: given.initial_refresh.or(filed.initial_refresh).unwrap_or(InitialRefresh::Missing),
             limits,
+            cache_bytes,
             log_format: given.log_format.or(filed.log_format).unwrap_or(LogFormat::Human),
             log_level: given.log_level.or(filed.log_level).unwrap_or_else(|| "info".to_owned()),
             sources,
@@ -238,14 +254,6 @@ fn default_spill_dir(data_dir: &Location) -> PathBuf {
     data_dir.folder().map_or_else(std::env::temp_dir, |folder| folder.join("spill"))
 }
 
-fn default_memory() -> u64 {
-    machine_memory().map_or(FALLBACK_MEMORY, |bytes| bytes / DEFAULT_MEMORY_SHARE)
-}
-
-/// `MemTotal` of Linux, in bytes.
-fn machine_memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes * 1024)
+fn share_of_memory(share: u64) -> u64 {
+    memory::total().unwrap_or(FALLBACK_MEMORY) / share
 }

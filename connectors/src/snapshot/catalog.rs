@@ -11,6 +11,7 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use object_store::ObjectStore;
 
 use super::deletes::Deletes;
+use super::hot::HotTier;
 use super::manifest::{DeletesEntry, Manifest};
 use super::table::SnapshotTable;
 
@@ -20,10 +21,11 @@ pub(super) fn build(
     deletes: impl Fn(&DeletesEntry) -> crate::Result<Deletes>,
     store: &Arc<dyn ObjectStore>,
     store_url: &ObjectStoreUrl,
+    hot: &Arc<HotTier>,
 ) -> Result<Arc<dyn CatalogProviderList>> {
     let catalogs = MemoryCatalogProviderList::new();
     for entry in &manifest.tables {
-        let table = SnapshotTable::new(entry, &deletes, Arc::clone(store), store_url.clone())?;
+        let table = SnapshotTable::new(entry, &deletes, Arc::clone(store), store_url.clone(), Arc::clone(hot))?;
         let catalog = catalogs.catalog(&entry.name.catalog).unwrap_or_else(|| {
             let catalog: Arc<dyn CatalogProvider> = Arc::new(MemoryCatalogProvider::new());
             catalogs.register_catalog(entry.name.catalog.clone(), Arc::clone(&catalog));

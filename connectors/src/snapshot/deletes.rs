@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use arrow::array::{BooleanArray, BooleanBufferBuilder};
 use parquet::arrow::arrow_reader::RowSelection;
 use roaring::RoaringBitmap;
 
@@ -38,6 +39,17 @@ impl Deletes {
         self.0.len()
     }
 
+    /// Which rows of a range are not deleted; `None` when none is.
+    pub(super) fn live(&self, positions: Range<u32>) -> Option<BooleanArray> {
+        let first = positions.start;
+        let mut deleted = self.0.range(positions.clone()).peekable();
+        deleted.peek()?;
+        let mut live = BooleanBufferBuilder::new(positions.len());
+        live.append_n(positions.len(), true);
+        deleted.for_each(|position| live.set_bit((position - first) as usize, false));
+        Some(BooleanArray::new(live.finish(), None))
+    }
+
     /// What a scan reads of a file of `rows` rows.
     pub(super) fn selection(&self, rows: u64) -> RowSelection {
         let total = rows as usize;
@@ -70,6 +82,9 @@ mod tests {
         let selection = deletes.selection(10);
         let runs: Vec<(bool, usize)> = selection.iter().map(|run| (run.skip, run.row_count)).collect();
         assert_eq!(runs, [(true, 1), (false, 2), (true, 2), (false, 4), (true, 1)]);
+        let live = |positions| deletes.live(positions).map(|live| live.values().iter().collect::<Vec<_>>());
+        assert_eq!(live(2..6), Some(vec![true, false, false, true]));
+        assert_eq!(live(5..9), None);
         assert_eq!(Deletes::from_bytes(&deletes.to_bytes().unwrap()).unwrap(), deletes);
     }
 }

@@ -147,10 +147,10 @@ impl FileReader {
 }
 
 /// A file as Parquet's reader wants it.
-struct StoredFile {
-    store: Arc<dyn ObjectStore>,
-    path: Path,
-    bytes: u64,
+pub(super) struct StoredFile {
+    pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) path: Path,
+    pub(super) bytes: u64,
 }
 
 impl AsyncFileReader for StoredFile {

@@ -99,6 +99,9 @@ impl SnapshotStore {
         let _turn = lock(&self.collecting);
         self.search_abandoned_folders();
         let round = self.state().plan(&self.retention);
+        if !round.folders.is_empty() {
+            self.files.hot.retain(|path| round.needed.contains(path));
+        }
         let result = self.remove(&round);
         let told = std::mem::replace(&mut self.state().garbage.failing, result.is_err());
         if let Err(error) = result

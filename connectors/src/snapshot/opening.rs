@@ -8,6 +8,7 @@ use std::sync::Arc;
 use datafusion::execution::object_store::ObjectStoreUrl;
 
 use super::garbage::{Garbage, abandoned};
+use super::hot::HotTier;
 use super::layout::Layout;
 use super::location::Location;
 use super::manifest::Manifest;
@@ -46,7 +47,7 @@ impl SnapshotStore {
         let layout = Layout::new(storage);
         let url = ObjectStoreUrl::parse(STORE_URL)
             .map_err(|cause| Error::storage("cannot open", layout.root())(std::io::Error::other(cause)))?;
-        let files = StoreFiles { url, objects: layout.object_store() };
+        let files = StoreFiles { url, objects: layout.object_store(), hot: HotTier::off() };
         layout.remove_partial_manifests()?;
         // In this order: a folder that another server commits in between is named by a manifest.
         let folders = layout.data_folders()?;
@@ -101,7 +102,7 @@ impl SnapshotStore {
             Ok(snapshot) if snapshot.manifest.version <= self.pin().manifest.version => {}
             Ok(snapshot) => {
                 tracing::warn!(version = snapshot.manifest.version, "another server's snapshot is served from now on");
-                self.state().replace(snapshot);
+                self.replace(snapshot);
             }
             Err(error) => tracing::warn!(
                 error = &error as &dyn std::error::Error,

@@ -93,7 +93,7 @@ impl Staging {
             }
             return Err(error);
         }
-        store.state().replace(snapshot);
+        store.replace(snapshot);
         Ok(version)
     }
 

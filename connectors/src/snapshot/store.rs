@@ -10,6 +10,7 @@ use super::catalog;
 use super::deletes::Deletes;
 use super::file_reader::FileReader;
 use super::garbage::Garbage;
+use super::hot::HotTier;
 use super::layout::Layout;
 use super::manifest::{DeletesEntry, FileEntry, Manifest};
 use super::retention::{Retained, Retention};
@@ -34,13 +35,15 @@ pub struct SnapshotStore {
 pub(super) struct StoreFiles {
     pub(super) url: ObjectStoreUrl,
     pub(super) objects: Arc<dyn ObjectStore>,
+    /// What of them is in memory.
+    pub(super) hot: Arc<HotTier>,
 }
 
 impl StoreFiles {
     /// A manifest with its table providers.
     pub(super) fn snapshot(&self, manifest: Manifest, layout: &Layout) -> Result<Arc<Snapshot>> {
         let deletes = |entry: &DeletesEntry| layout.read_deletes(entry);
-        let catalogs = catalog::build(&manifest, deletes, &self.objects, &self.url).map_err(|cause| {
+        let catalogs = catalog::build(&manifest, deletes, &self.objects, &self.url, &self.hot).map_err(|cause| {
             Error::storage("cannot describe the tables of", layout.root())(std::io::Error::other(cause))
         })?;
         Ok(Arc::new(Snapshot { manifest, catalogs }))
@@ -87,6 +90,12 @@ impl SnapshotStore {
             return Ok(PinnedSnapshot(Arc::clone(&state.current)));
         }
         state.retained.get(version).cloned().map(PinnedSnapshot).ok_or(Error::SnapshotGone { version })
+    }
+
+    /// Makes a snapshot the current one.
+    pub(super) fn replace(&self, snapshot: Arc<Snapshot>) {
+        self.files.hot.adopt(&snapshot.manifest);
+        self.state().replace(snapshot);
     }
 
     /// Where the tables' files are: a URL, and the store that DataFusion is to use for it.

@@ -21,6 +21,7 @@ use datafusion_datasource_parquet::{CachedParquetFileReaderFactory, ParquetRowSe
 use object_store::ObjectStore;
 
 use super::deletes::Deletes;
+use super::hot::{HotTier, StoredRows};
 use super::manifest::{DeletesEntry, TableEntry};
 use super::statistics;
 use super::stored_form::{from_stored, stored_schema};
@@ -36,6 +37,7 @@ pub(super) struct SnapshotTable {
     files: FileGroup,
     store: Arc<dyn ObjectStore>,
     store_url: ObjectStoreUrl,
+    hot: Arc<HotTier>,
 }
 
 impl SnapshotTable {
@@ -45,6 +47,7 @@ impl SnapshotTable {
         deletes: impl Fn(&DeletesEntry) -> crate::Result<Deletes>,
         store: Arc<dyn ObjectStore>,
         store_url: ObjectStoreUrl,
+        hot: Arc<HotTier>,
     ) -> Result<Self> {
         let schema = in_memory_schema(&entry.schema);
         let stored_schema = stored_schema(&schema);
@@ -52,11 +55,14 @@ impl SnapshotTable {
         for file in &entry.files {
             let known = statistics::for_planning(file, &stored_schema);
             let mut partitioned = PartitionedFile::new(file.path.clone(), file.bytes).with_statistics(Arc::new(known));
+            let mut rows = StoredRows { rows: file.rows, deletes: None };
             if let Some(deleted) = &file.deletes {
                 let deleted = deletes(deleted).map_err(|error| DataFusionError::External(error.into()))?;
                 let selection = ParquetRowSelection::new(deleted.selection(file.rows));
                 partitioned = partitioned.with_extension(selection);
+                rows.deletes = Some(Arc::new(deleted));
             }
+            partitioned = partitioned.with_extension(rows);
             files.push(partitioned);
         }
         let (mut groups, statistics) =
@@ -69,6 +75,7 @@ impl SnapshotTable {
             stored_schema,
             store,
             store_url,
+            hot,
         })
     }
 }
@@ -111,8 +118,9 @@ impl TableProvider for SnapshotTable {
         let source = ParquetSource::new(self.stored_schema.clone())
             .with_table_parquet_options(state.table_options().parquet.clone())
             .with_parquet_file_reader_factory(Arc::new(readers));
-        let config = FileScanConfigBuilder::new(self.store_url.clone(), Arc::new(source))
-            .with_file_groups(self.files.clone().split_files(state.config().target_partitions()))
+        let (files, source) = self.hot.attach(&self.files, &self.stored_schema, projection, Arc::new(source));
+        let config = FileScanConfigBuilder::new(self.store_url.clone(), source)
+            .with_file_groups(files.split_files(state.config().target_partitions()))
             .with_statistics(self.statistics.clone())
             .with_constraints(self.constraints.clone())
             .with_projection_indices(projection.cloned())?
@@ -124,7 +132,7 @@ impl TableProvider for SnapshotTable {
 
 /// The schema that plans work on: text and bytes as views, on which DataFusion compares and groups faster, and
 /// no metadata, which belongs to columns and not to what is computed from them.
-fn in_memory_schema(schema: &Schema) -> SchemaRef {
+pub(super) fn in_memory_schema(schema: &Schema) -> SchemaRef {
     let in_memory = |field: &Arc<Field>| {
         let data_type = match field.data_type() {
             DataType::Utf8 => DataType::Utf8View,

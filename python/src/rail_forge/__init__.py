@@ -1,6 +1,6 @@
 """RailForge's Python client: SQL in, Arrow frames out, over Arrow Flight SQL."""
 
-from ._actions import RefreshedTable, ServerStatus, SourceStatus, TableStatus
+from ._actions import CacheStatus, RefreshedTable, ServerStatus, SourceStatus, TableStatus
 from ._as_of import AsOf
 from ._client import Client, connect
 from ._errors import (
@@ -20,6 +20,7 @@ from ._result import Result
 __all__ = [
     "AsOf",
     "AuthenticationError",
+    "CacheStatus",
     "Client",
     "Error",
     "NotFoundError",

@@ -70,17 +70,33 @@ class SourceStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheStatus:
+    """The columns that a server keeps in memory.
+
+    `bytes` are taken of `limit_bytes`, by so many `columns` of files. Since the server started, queries have
+    read `hits` files from memory and `misses` files from where the snapshots are.
+    """
+
+    limit_bytes: int
+    bytes: int
+    columns: int
+    hits: int
+    misses: int
+
+
+@dataclass(frozen=True, slots=True)
 class ServerStatus:
     """A server's version, its sources and their tables.
 
     `stored_bytes` is the size of all files of the snapshots, those of replaced versions included; None when
-    the server cannot tell.
+    the server cannot tell. `cache` is None when the server keeps nothing in memory.
     """
 
     version: str
     sources: list[SourceStatus]
     tables: list[TableStatus]
     stored_bytes: int | None = None
+    cache: CacheStatus | None = None
 
 
 def refresh_request(tables: Sequence[str]) -> bytes:
@@ -112,6 +128,7 @@ def read_status(answers: Sequence[bytes]) -> ServerStatus:
             sources=[_source_status(source) for source in status["sources"]],
             tables=[_table_status(table) for table in status["tables"]],
             stored_bytes=status.get("stored_bytes"),
+            cache=_cache_status(status.get("cache")),
         )
 
 
@@ -129,6 +146,18 @@ def _refreshed_table(event: Mapping[str, Any], as_of: AsOf | None) -> RefreshedT
 
 def _source_status(source: Mapping[str, Any]) -> SourceStatus:
     return SourceStatus(catalog=source["catalog"], state=source["state"], message=source["message"])
+
+
+def _cache_status(cache: Mapping[str, Any] | None) -> CacheStatus | None:
+    if cache is None:
+        return None
+    return CacheStatus(
+        limit_bytes=cache["limit_bytes"],
+        bytes=cache["bytes"],
+        columns=cache["columns"],
+        hits=cache["hits"],
+        misses=cache["misses"],
+    )
 
 
 def _table_status(table: Mapping[str, Any]) -> TableStatus:

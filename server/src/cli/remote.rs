@@ -58,6 +58,11 @@ pub(super) async fn status(server: ServerArgs) -> Result<(), Failure> {
     if let Some(bytes) = status.stored_bytes {
         println!("{} stored, replaced versions included", ByteSize(bytes).display().iec());
     }
+    if let Some(cache) = status.cache {
+        let [bytes, limit] = [cache.bytes, cache.limit_bytes].map(|bytes| ByteSize(bytes).display().iec());
+        let (columns, hits, read) = (cache.columns, cache.hits, cache.hits + cache.misses);
+        println!("{bytes} of {limit} in memory, {columns} columns; {hits} of {read} files were read from there");
+    }
     Ok(())
 }
 

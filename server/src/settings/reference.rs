@@ -96,6 +96,9 @@ One server at a time uses a prefix. Nothing locks it: when two do, the refresh o
 says so, and takes up what the other has committed. What a killed server has left of a refresh is removed after an
 hour. Parts of uploads that it has left can only be removed by the bucket: give it a lifecycle rule for incomplete
 multipart uploads.
+
+Which columns are used most (`hot.json` in a folder) is not kept in a bucket: after a restart, they come into memory
+as queries use them.
 ";
 
 /// The reference as Markdown.
