@@ -98,7 +98,7 @@ fn relation_job(
 }
 
 /// The columns that come as text: by setting, because a value needed it now, or because one did before.
-fn text_columns(
+pub(super) fn text_columns(
     source: &Source,
     description: &TableDescription,
     previous: Option<&TableEntry>,

@@ -65,6 +65,7 @@ impl Assembly<'_> {
             watermark,
             needed_text: self.needed_text.clone(),
             stale: None,
+            live: None,
         };
         match self.previous.filter(|previous| has_same_rows(previous, &entry)) {
             Some(previous) => {

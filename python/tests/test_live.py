@@ -1,0 +1,688 @@
+"""Live tables: fresh without a refresh, PostgreSQL's own answers, of one snapshot, and bounded.
+
+That something was sent to PostgreSQL is shown by EXPLAIN, which has the statements.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from comparison import multiset, reference_rows
+from configuration import configuration, source
+from conftest import Served, answer, refresh, run
+from pyarrow import flight
+from waiting import until
+
+import rail_forge
+from rail_forge_testbed.server import RailForgeServer, run_cli
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from conftest import NewDatabase, Serve
+
+    from rail_forge_testbed.postgres import EmbeddedPostgres
+
+LIVE = 'mode = "live"'
+
+# Statements on the shop, and what of them PostgreSQL is asked to do.
+SENT = {
+    # Conditions on numbers.
+    "SELECT id, total FROM orders WHERE id = 17": """WHERE "id" = '17'::int8""",
+    "SELECT id FROM orders WHERE 17 >= id": """WHERE "id" <= '17'::int8""",
+    "SELECT id FROM orders WHERE id IN (1, 2, 3, 5, 99999999)": """WHERE "id" IN ('1'::int8, '2'::int8""",
+    "SELECT id FROM orders WHERE id NOT IN (1, 2, 3, 5) AND id < 9": """"id" NOT IN ('1'::int8""",
+    "SELECT id FROM orders WHERE id BETWEEN 10 AND 20": """"id" >= '10'::int8""",
+    "SELECT id FROM orders WHERE NOT (id < 100)": """"id" >= '100'::int8""",
+    "SELECT id FROM orders WHERE id = 3 OR (id > 7 AND id <= 9)": " OR ",
+    "SELECT id, total FROM orders WHERE total > 100.5": """"total" > '100.5""",
+    "SELECT id FROM orders WHERE total >= 100 AND total < 200": """"total" >= '100""",
+    "SELECT id FROM product WHERE price = 19.990": """"price" = '19.99""",
+    "SELECT id FROM customer WHERE loyalty_tier > 1": """"loyalty_tier" > '1'::int2""",
+    "SELECT id FROM customer WHERE loyalty_tier IS NULL OR loyalty_tier = 3": """"loyalty_tier" IS NULL""",
+    "SELECT id FROM customer WHERE loyalty_tier IS DISTINCT FROM 2": "IS DISTINCT FROM '2'::int2",
+    "SELECT id FROM product WHERE weight_kg > 1.5": """::float8""",
+    "SELECT id FROM product WHERE weight_kg IS NULL": """"weight_kg" IS NULL""",
+    "SELECT id FROM order_line WHERE quantity = position": """"quantity" = "position\"""",
+    "SELECT id FROM orders WHERE customer_id > region_id AND region_id = 2": """"customer_id" > "region_id\"""",
+    # On truth values.
+    "SELECT id FROM customer WHERE is_business": """WHERE "is_business\"""",
+    "SELECT id FROM customer WHERE NOT is_business AND id < 50": """NOT ("is_business")""",
+    "SELECT id FROM customer WHERE is_business IS NOT TRUE": "IS NOT TRUE",
+    """SELECT id FROM "Gift Wrap" WHERE "it's" IS TRUE""": """"it's\"""",
+    """SELECT id FROM "Gift Wrap" WHERE "it's" IS NULL""": """"it's" IS NULL""",
+    # On texts.
+    "SELECT id FROM orders WHERE channel = 'web'": """"channel" = 'web'::text""",
+    "SELECT id FROM orders WHERE channel <> 'web'": """"channel" <> 'web'::text""",
+    "SELECT id FROM orders WHERE status = 'paid'": """"status"::text COLLATE "C" = 'paid'::text""",
+    "SELECT id FROM orders WHERE status IN ('paid', 'shipped', 'returned', 'cancelled')": """"status"::text""",
+    "SELECT id FROM region WHERE currency = 'EUR'": """"currency" = 'EUR'::bpchar""",
+    "SELECT id FROM orders WHERE coupon LIKE 'A%'": """"coupon" LIKE 'A%'::text""",
+    "SELECT id FROM orders WHERE coupon LIKE '_A%' OR coupon LIKE '%1_'": """LIKE '_A%'::text""",
+    "SELECT id FROM orders WHERE channel NOT LIKE '%e%'": "NOT LIKE '%e%'::text",
+    "SELECT id FROM customer WHERE city = 'Zürich' OR city = E'it\\'s \\\\'": """'Zürich'::text""",
+    "SELECT id FROM orders WHERE note IS NOT NULL": """"note" IS NOT NULL""",
+    """SELECT id FROM "Gift Wrap" WHERE "Größe" = ''""": """"Größe" = ''::text""",
+    "SELECT id FROM customer WHERE public_id = 'nonsense'": """"public_id"::text COLLATE "C" = 'nonsense'""",
+    # On other types.
+    "SELECT id FROM orders WHERE placed_at >= '2024-06-01'": """'2024-06-01 00:00:00.000000+00'::timestamptz""",
+    "SELECT id FROM orders WHERE placed_at < now() - interval '400 days'": """"placed_at" < '""",
+    "SELECT id FROM orders WHERE delivered_on = DATE '2024-03-01'": """"delivered_on" = '2024-03-01'::date""",
+    "SELECT id FROM orders WHERE delivered_on > '2024-03-01' AND coupon IS NULL": """"coupon" IS NULL""",
+    "SELECT id FROM orders WHERE shipped_at < placed_at": """"shipped_at" < "placed_at\"""",
+    "SELECT id FROM product WHERE tags IS NOT NULL AND attributes IS NOT NULL": "IS NOT NULL",
+    # The first rows.
+    "SELECT id, total FROM orders ORDER BY total DESC, id LIMIT 10": """ORDER BY "total" DESC NULLS FIRST""",
+    "SELECT id FROM orders ORDER BY delivered_on NULLS FIRST, id DESC LIMIT 10": "ASC NULLS FIRST",
+    "SELECT id FROM orders WHERE channel = 'web' ORDER BY id LIMIT 5 OFFSET 7": "LIMIT 12",
+    "SELECT x.i FROM (SELECT id AS i, total * 2 AS t FROM orders) AS x ORDER BY i DESC LIMIT 3": "LIMIT 3",
+    # Groups.
+    "SELECT count(*) FROM orders": "SELECT count(*) FROM",
+    "SELECT count(*), count(coupon), count(DISTINCT channel) FROM orders": "count(DISTINCT",
+    "SELECT count(*) FROM orders WHERE id < 0": "GROUP BY ()",
+    "SELECT min(id), max(placed_at), min(delivered_on), max(total) FROM orders": """min("id")""",
+    "SELECT sum(total), sum(region_id) FROM orders": """sum("total")::numeric(22,2)""",
+    "SELECT sum(quantity), sum(position), avg(quantity), avg(unit_price) FROM order_line": """sum("quantity")""",
+    "SELECT channel, status, count(*), sum(total) FROM orders GROUP BY channel, status": "GROUP BY",
+    "SELECT currency, max(utc_offset_hours) FROM region GROUP BY currency": """GROUP BY "currency\"""",
+    "SELECT is_business, loyalty_tier, count(*) AS n FROM customer GROUP BY 1, 2": """GROUP BY "is_business\"""",
+    "SELECT delivered_on, avg(total) FROM orders WHERE id < 500 GROUP BY delivered_on": """GROUP BY "delivered""",
+    "SELECT public_id, count(*) FROM customer GROUP BY public_id": """GROUP BY "public_id\"""",
+    "SELECT count(*) FILTER (WHERE channel = 'web'), sum(total) FILTER (WHERE id < 9) FROM orders": "FILTER (",
+    "SELECT DISTINCT channel FROM orders": """SELECT "channel" FROM "public"."orders" GROUP BY""",
+    "SELECT status FROM orders GROUP BY status HAVING count(*) > 100": """count(*) FROM "public"."orders\"""",
+    "SELECT channel, sum(total) AS s FROM orders AS o GROUP BY channel ORDER BY s DESC LIMIT 2": "GROUP BY",
+    "SELECT a.n - b.n FROM (SELECT count(*) AS n FROM orders) a, (SELECT count(*) AS n FROM orders) b": "count(*)",
+    # In larger statements.
+    "SELECT o.id, c.name FROM orders o JOIN customer c ON c.id = o.customer_id WHERE o.id < 20": """"id" < '20'""",
+    "SELECT count(*) FROM orders a JOIN orders b ON a.id = b.id + 1 WHERE a.channel = 'web'": "'web'::text",
+    "SELECT id FROM customer c WHERE EXISTS (SELECT FROM orders o WHERE o.customer_id = c.id AND o.id < 30)": (
+        """"id" < '30'"""
+    ),
+    "SELECT id FROM product WHERE id IN (SELECT product_id FROM order_line WHERE id < 30)": """"id" < '30'""",
+    "SELECT id, (SELECT max(total) FROM orders) FROM region": """max("total")""",
+    "WITH big AS (SELECT * FROM orders WHERE total > 500) SELECT count(*) FROM big": """"total" > '500""",
+    "SELECT id, row_number() OVER (ORDER BY id) FROM orders WHERE id < 10": """"id" < '10'""",
+    "SELECT id FROM region UNION ALL SELECT id FROM category WHERE depth = 0": """"depth" = '0'::int2""",
+    """WITH RECURSIVE tree AS (
+           SELECT id, name FROM category WHERE parent_id IS NULL
+           UNION ALL SELECT c.id, c.name FROM category c JOIN tree t ON c.parent_id = t.id)
+       SELECT count(*), min(name), max(name) FROM tree""": """"parent_id" IS NULL""",
+}
+# What the engine does itself, since PostgreSQL's answer could be another; the first word is not sent.
+KEPT = {
+    "SELECT id FROM customer WHERE name > 'M'": "'M'",
+    "SELECT id FROM customer WHERE name ILIKE 'a%'": "LIKE",
+    "SELECT id FROM customer WHERE upper(city) = 'BERLIN'": "BERLIN",
+    "SELECT id FROM orders WHERE total * 2 > 100": "WHERE",
+    "SELECT id FROM orders WHERE extract(year FROM placed_at) = 2024": "WHERE",
+    "SELECT id FROM orders WHERE coupon LIKE 'A\\_%'": "LIKE",
+    "SELECT max(weight_kg), max(rating) FROM product": "max",
+    "SELECT weight_kg, count(*) FROM product GROUP BY weight_kg": "GROUP BY",
+    "SELECT count(*) FROM customer WHERE name > 'M' AND id < 50": "count",
+    "SELECT id, name FROM customer ORDER BY name COLLATE \"C\", id LIMIT 10": "ORDER BY",
+}
+
+
+@pytest.fixture(scope="module")
+def live_shop(shop: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[rail_forge.Client]:
+    """A client of a server for which all tables of the shop are live."""
+    folder = tmp_path_factory.mktemp("live")
+    arguments = configuration(folder, source(shop.url, LIVE))
+    with (
+        RailForgeServer({}, arguments=[*arguments, "--initial-refresh", "missing"]) as server,
+        rail_forge.connect(server.flight) as client,
+    ):
+        until(lambda: client.status().tables, "the tables are described")
+        yield client
+
+
+def explain(client: rail_forge.Client, sql: str) -> str:
+    """The plan, with the statements that PostgreSQL gets."""
+    return "\n".join(str(plan) for _, plan in client.sql(f"EXPLAIN {sql}").rows())
+
+
+def statements(client: rail_forge.Client, sql: str) -> list[str]:
+    """The statements that PostgreSQL gets, one for each scan."""
+    lines = explain(client, sql).splitlines()
+    return [line.partition("sql=[")[2].removesuffix("]") for line in lines if "LiveScan" in line]
+
+
+def live_server(serve: Serve, folder: Path, url: str, *further: str, arguments: tuple[str, ...] = ()) -> RailForgeServer:
+    """A server of one source whose tables are live and described."""
+    server = serve({}, *configuration(folder, source(url, LIVE, *further)), *arguments)
+    refresh(server)
+    return server
+
+
+def backends(url: str) -> int:
+    """How many connections RailForge has to a database."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        counted = connection.execute(
+            """SELECT count(*) FROM pg_stat_activity
+               WHERE datname = %s AND application_name LIKE 'rail-forge%%'""",
+            [connection.info.dbname],
+        ).fetchall()
+        return int(counted[0][0])
+
+
+@pytest.mark.parametrize("sql", SENT)
+def test_what_is_sent_has_postgresqls_answer(
+    sql: str, live_shop: rail_forge.Client, shop_reference: psycopg.Connection
+) -> None:
+    assert SENT[sql] in "; ".join(statements(live_shop, sql))
+    wanted = multiset(reference_rows(shop_reference, sql))
+    assert multiset(live_shop.sql(sql).rows()) == wanted
+
+
+@pytest.mark.parametrize("sql", KEPT)
+def test_what_is_kept_has_it_too(
+    sql: str, live_shop: rail_forge.Client, shop_reference: psycopg.Connection
+) -> None:
+    sent = statements(live_shop, sql)
+    assert sent
+    assert not [statement for statement in sent if KEPT[sql] in statement]
+    assert multiset(live_shop.sql(sql).rows()) == multiset(reference_rows(shop_reference, sql))
+
+
+def test_only_the_columns_that_are_wanted_are_read(live_shop: rail_forge.Client) -> None:
+    assert statements(live_shop, "SELECT name FROM region") == ['SELECT "name" FROM "public"."region"']
+    [counted] = statements(live_shop, "SELECT 1 AS one FROM region, (SELECT 1 AS x) AS y")
+    assert counted == 'SELECT TRUE FROM "public"."region"'
+    assert len(live_shop.sql("SELECT 1 AS one FROM region").rows()) == 12
+
+
+def test_a_limit_is_sent(live_shop: rail_forge.Client) -> None:
+    assert statements(live_shop, "SELECT id FROM orders LIMIT 5") == [
+        'SELECT "id" FROM "public"."orders" LIMIT 5'
+    ]
+    assert len(live_shop.sql("SELECT id FROM orders LIMIT 5").rows()) == 5
+    # A condition that the engine evaluates needs rows that the limit would cut off.
+    assert "LIMIT" not in statements(live_shop, "SELECT id FROM customer WHERE name > 'M' LIMIT 5")[0]
+
+
+def test_parameters_become_constants(live_shop: rail_forge.Client, shop_reference: psycopg.Connection) -> None:
+    sql = "SELECT id, public_id FROM customer WHERE id = $1"
+    [row] = live_shop.sql(sql, [7]).rows()
+    assert [row] == reference_rows(shop_reference, sql, [7])
+    by_text = "SELECT id FROM customer WHERE public_id = $1 AND name <> $2"
+    assert live_shop.sql(by_text, [row[1], "Robert'); DROP TABLE customer;--"]).rows() == [(7,)]
+
+
+def test_columns_and_keys_are_described(live_shop: rail_forge.Client, client: rail_forge.Client) -> None:
+    for table in ("orders", "product", '"Gift Wrap"'):
+        sql = f"SELECT * FROM {table} ORDER BY id LIMIT 20"
+        live, kept = live_shop.sql(sql).arrow(), client.sql(sql).arrow()
+        assert live.schema.equals(kept.schema, check_metadata=True)
+        assert live.equals(kept)
+
+
+def test_the_status_says_live(live_shop: rail_forge.Client) -> None:
+    table = next(table for table in live_shop.status().tables if table.table == "orders")
+    assert (table.live, table.rows, table.bytes, table.as_of, table.lag_seconds) == (True, None, None, None, None)
+
+
+def test_the_command_line_says_live(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+    url = new_database("CREATE TABLE t (id integer)")
+    server = live_server(serve, tmp_path, url)
+    assert "shop.public.t" in run_cli("status", "--url", server.flight).stdout
+    assert " live" in run_cli("status", "--url", server.flight).stdout
+    refreshed = run_cli("refresh", "--url", server.flight)
+    assert "public.t: live" in refreshed.stderr
+
+
+def test_rows_are_fresh_without_a_refresh(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+    url = new_database("CREATE TABLE t (id integer, x text)", "CREATE TABLE kept (id integer)")
+    tables = {"public.t": LIVE}
+    server = serve({}, *configuration(tmp_path, source(url, tables=tables)))
+    refresh(server)
+    with rail_forge.connect(server.flight) as client:
+        prepared = client.sql("SELECT id, x FROM t")
+        run(url, "INSERT INTO t VALUES (1, 'a'), (2, NULL)", "INSERT INTO kept VALUES (1)")
+        assert sorted(prepared.rows()) == [(1, "a"), (2, None)]
+        assert client.sql("SELECT count(*) FROM kept").rows() == [(0,)]
+        run(url, "UPDATE t SET x = 'b' WHERE id = 2", "DELETE FROM t WHERE id = 1")
+        assert client.sql("SELECT t.id, x, kept.id FROM t LEFT JOIN kept ON true").rows() == [(2, "b", None)]
+
+
+def test_each_tables_moment_is_said(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+    url = new_database("CREATE TABLE t (id integer)", "CREATE TABLE kept (id integer)")
+    server = serve({}, *configuration(tmp_path, source(url, tables={"public.t": LIVE})))
+    refresh(server)
+    run(url, "INSERT INTO t VALUES (1)")
+    with psycopg.connect(url, autocommit=True) as connection, rail_forge.connect(server.flight) as client:
+        [(before,)] = connection.execute("SELECT clock_timestamp()").fetchall()
+        live, both = client.sql("SELECT id FROM t"), client.sql("SELECT t.id FROM t, kept")
+        kept = client.sql("SELECT id FROM kept")
+        assert live.as_of is not None
+        assert both.as_of is not None
+        assert live.as_of.time >= before
+        assert live.as_of.lsn == "0/0"  # it is read later, and PostgreSQL was not asked yet
+        assert both.as_of == kept.as_of
+        assert live.rows() == [(1,)]
+
+
+def test_a_self_join_sees_one_snapshot(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+    rows = "SELECT i AS id, 1000::bigint AS balance, repeat('x', 500) AS note FROM generate_series(1, 200) AS i"
+    url = new_database(f"CREATE TABLE here AS {rows}", f"CREATE TABLE there AS {rows}")
+    server = live_server(serve, tmp_path, url)
+    questions = [
+        "SELECT (SELECT sum(balance) FROM here) + (SELECT sum(balance) FROM there)",
+        "SELECT sum(balance) FROM (SELECT balance FROM here UNION ALL SELECT balance FROM there) AS all_of_them",
+        "SELECT sum(h.balance + t.balance) FROM here h JOIN there t ON h.id = t.id",
+        """SELECT sum(a.balance + b.balance) / 2 FROM (SELECT * FROM here UNION ALL SELECT * FROM there) a
+           JOIN (SELECT * FROM here UNION ALL SELECT * FROM there) b ON a.id = b.id AND a.balance = b.balance
+           WHERE a.note = b.note AND a.id = 7""",
+    ]
+    stop, moved = threading.Event(), 0
+
+    def move_money() -> int:
+        transfers = 0
+        with psycopg.connect(url) as connection:
+            while not stop.is_set():
+                for giver, taker, amount in (("here", "there", 7), ("there", "here", 3)):
+                    account = [1 + transfers % 200]
+                    connection.execute(
+                        f"UPDATE {giver} SET balance = balance - {amount} WHERE id = %s".encode(), account
+                    )
+                    connection.execute(
+                        f"UPDATE {taker} SET balance = balance + {amount} WHERE id = %s".encode(), account
+                    )
+                    connection.commit()
+                    transfers += 1
+        return transfers
+
+    with ThreadPoolExecutor(1) as threads, rail_forge.connect(server.flight) as client:
+        writer = threads.submit(move_money)
+        try:
+            for _ in range(20):
+                for question in questions[:3]:
+                    assert client.sql(question).rows() == [(400_000,)]
+        finally:
+            stop.set()
+        moved = writer.result()
+    assert moved > 100
+
+
+def test_a_large_heap_is_read_in_two_parts(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+    url = new_database(
+        "CREATE TABLE t (id integer, x text)",
+        "ALTER TABLE t ALTER COLUMN x SET STORAGE plain",
+        "INSERT INTO t SELECT i, repeat(md5(i::text), 60) FROM generate_series(1, 50000) AS i",
+        "ANALYZE t",
+    )
+    server = live_server(serve, tmp_path, url)
+    with rail_forge.connect(server.flight) as client:
+        [both] = statements(client, "SELECT id, x FROM t")
+        assert both.count("SELECT") == 2
+        assert "ctid < '(" in both
+        assert "ctid >= '(" in both
+        frame = client.sql("SELECT id, x FROM t").arrow()
+        assert sorted(frame["id"].to_pylist()) == list(range(1, 50_001))
+        assert "ctid" not in statements(client, "SELECT x FROM t WHERE id = 7")[0]
+
+
+SLOW = (
+    "CREATE FUNCTION slow(i integer) RETURNS integer LANGUAGE plpgsql "
+    "AS $$ BEGIN PERFORM pg_sleep(60); RETURN i; END $$",
+    "CREATE VIEW v AS SELECT slow(i) AS i FROM generate_series(1, 10) AS i",
+    "CREATE TABLE t AS SELECT 1 AS id",
+)
+
+
+def test_a_client_that_goes_away_ends_the_backend(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+    url = new_database(*SLOW)
+    server = live_server(serve, tmp_path, url)
+    with (
+        rail_forge.connect(server.flight, timeout=1) as client,
+        pytest.raises(rail_forge.QueryTimeout),
+    ):
+        client.sql("SELECT count(*) FROM v JOIN t ON t.id = v.i").rows()
+    until(lambda: backends(url) == 0, "its backends have ended", seconds=10)
+    assert answer(server, "SELECT id FROM t") == [(1,)]
+
+
+def test_the_deadline_ends_the_backend(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+    url = new_database(*SLOW)
+    server = live_server(serve, tmp_path, url, arguments=("--query-timeout", "1s"))
+    with pytest.raises(rail_forge.QueryTimeout, match="query_timeout"):
+        answer(server, "SELECT * FROM v")
+    until(lambda: backends(url) == 0, "its backends have ended", seconds=10)
+
+
+def test_a_result_that_is_closed_ends_the_backend(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+    url = new_database("CREATE VIEW v AS SELECT i, repeat('x', 1000) AS x FROM generate_series(1, 10000000) AS i")
+    server = live_server(serve, tmp_path, url)
+    with rail_forge.connect(server.flight) as client:
+        batches = client.sql("SELECT * FROM v").batches()
+        assert next(batches).num_rows > 0
+        assert backends(url) == 1
+        del batches
+        until(lambda: backends(url) == 0, "its backend has ended", seconds=10)
+        first = client.sql("SELECT i FROM v LIMIT 3").rows()
+        assert len(first) == 3
+
+
+def test_the_statement_timeout_is_a_setting(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+    url = new_database(*SLOW)
+    server = live_server(serve, tmp_path, url, 'statement_timeout = "500ms"')
+    with pytest.raises(rail_forge.ServerError, match=r"shop\.public\.v: .*statement_timeout"):
+        answer(server, "SELECT * FROM v")
+    assert answer(server, "SELECT id FROM t") == [(1,)]
+    until(lambda: backends(url) == 0, "no connection stays", seconds=5)
+
+
+def test_timeouts_of_the_database_do_not_hold(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+    url = new_database("CREATE VIEW v AS SELECT 1 AS i, pg_sleep(0.3)::text AS x")
+    for setting in ("statement_timeout", "idle_in_transaction_session_timeout"):
+        run(url, f'ALTER DATABASE "{url.rpartition("/")[2]}" SET {setting} = \'100ms\'')
+    server = live_server(serve, tmp_path, url)
+    assert answer(server, "SELECT a.i FROM v a JOIN v b ON a.i = b.i WHERE a.x = b.x") == [(1,)]
+
+
+def test_connections_are_limited(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+    url = new_database(
+        "CREATE FUNCTION slow(i integer) RETURNS integer LANGUAGE plpgsql "
+        "AS $$ BEGIN PERFORM pg_sleep(4); RETURN i; END $$",
+        "CREATE VIEW v AS SELECT slow(i) AS i FROM generate_series(1, 1) AS i",
+        "CREATE TABLE t AS SELECT i AS id FROM generate_series(1, 100000) AS i",
+    )
+    server = live_server(serve, tmp_path, url, "live_connections = 2", 'connect_timeout = "1s"')
+
+    def ask(sql: str) -> str:
+        try:
+            return str(answer(server, sql))
+        except rail_forge.ServerUnavailable as error:
+            return str(error)
+
+    with ThreadPoolExecutor(3) as threads:
+        long = [threads.submit(ask, "SELECT i FROM v") for _ in range(2)]
+        until(lambda: backends(url) == 2, "both have their connections", seconds=3)
+        refused = ask("SELECT count(*) FROM t")
+        assert "its 2 connections for live tables are in use" in refused
+        assert "live_connections" in refused
+        assert [future.result() for future in long] == ["[(1,)]", "[(1,)]"]
+    assert ask("SELECT count(*) FROM t") == "[(100000,)]"
+    until(lambda: backends(url) == 0, "no connection stays", seconds=5)
+
+
+def test_many_tables_are_read_with_few_connections(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+    rows = "SELECT i AS id, i::text AS x FROM generate_series(1, 50000) AS i"
+    names = [f"t{number}" for number in range(6)]
+    url = new_database(*(f"CREATE TABLE {name} AS {rows}" for name in names))
+    server = live_server(serve, tmp_path, url, "live_connections = 2")
+    most = 0
+    joined = " ".join(f"JOIN {name} USING (id)" for name in names[1:])
+    ends = threading.Event()
+
+    def watch() -> int:
+        seen = 0
+        while not ends.is_set():
+            seen = max(seen, backends(url))
+            time.sleep(0.005)
+        return seen
+
+    with ThreadPoolExecutor(1) as threads:
+        watching = threads.submit(watch)
+        try:
+            joins = answer(server, f"SELECT count(*), max(t0.x) FROM t0 {joined}")
+            # All are wanted at the same time: whoever holds a connection must not wait for the others' rows.
+            ordered = " UNION ALL ".join(f"SELECT id, x FROM {name}" for name in names)
+            sorted_rows = answer(server, f"SELECT count(*), max(x) FROM ({ordered}) AS u")
+        finally:
+            ends.set()
+        most = watching.result()
+    assert joins == [(50_000, "9999")]
+    assert sorted_rows == [(300_000, "9999")]
+    assert 1 <= most <= 2
+
+
+def test_what_waits_in_memory_is_limited(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+    rows = "SELECT i AS id, repeat('x', 1000) AS x FROM generate_series(1, 60000) AS i"
+    url = new_database(*(f"CREATE TABLE t{number} AS {rows}" for number in range(3)))
+    server = live_server(serve, tmp_path, url, "live_connections = 2", arguments=("--memory-limit", "16MiB"))
+    with pytest.raises(rail_forge.ServerError, match="memory_limit"):
+        answer(server, "SELECT count(*) FROM t0 JOIN t1 ON t0.x = t1.x JOIN t2 ON t1.x = t2.x")
+    assert answer(server, "SELECT count(*) FROM t0") == [(60_000,)]
+    until(lambda: backends(url) == 0, "no connection stays", seconds=10)
+
+
+def test_postgresql_may_restart_between_queries(
+    stoppable_postgres: EmbeddedPostgres, serve: Serve, tmp_path: Path
+) -> None:
+    url = stoppable_postgres.create_database("live_restart")
+    run(url, "CREATE TABLE t AS SELECT 1 AS id")
+    server = live_server(serve, tmp_path, url)
+    assert answer(server, "SELECT id FROM t") == [(1,)]
+    stoppable_postgres.restart()
+    assert answer(server, "SELECT id FROM t") == [(1,)]
+    stoppable_postgres.stop()
+    with pytest.raises(rail_forge.ServerUnavailable, match='source "shop".*cannot be reached'):
+        answer(server, "SELECT id FROM t")
+    with rail_forge.connect(server.flight) as client:
+        assert statements(client, "SELECT id FROM t") == ['SELECT "id" FROM "public"."t"']
+    stoppable_postgres.start()
+    assert answer(server, "SELECT id FROM t") == [(1,)]
+
+
+def test_postgresql_may_crash_during_a_query(
+    stoppable_postgres: EmbeddedPostgres, serve: Serve, tmp_path: Path
+) -> None:
+    url = stoppable_postgres.create_database("live_crash")
+    run(url, *SLOW)
+    server = live_server(serve, tmp_path, url)
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(answer, server, "SELECT * FROM v")
+        until(lambda: backends(url) == 1, "the query runs")
+        stoppable_postgres.kill()
+        with pytest.raises(rail_forge.ServerUnavailable, match="lost|shutting down"):
+            running.result()
+    stoppable_postgres.start()
+    assert answer(server, "SELECT id FROM t") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("DROP TABLE t", ["public.t", "dropped", "refresh"]),
+        ("ALTER TABLE t DROP COLUMN x", ['column "x"', "dropped", "refresh"]),
+        ("ALTER TABLE t RENAME COLUMN x TO y", ['column "x"', "refresh"]),
+        ("ALTER TABLE t ALTER COLUMN id TYPE real", ['column "id"', "changed", "refresh"]),
+        ("ALTER TABLE t ALTER COLUMN id TYPE bigint", ['column "id"', "changed", "refresh"]),
+        ("ALTER TABLE t ALTER COLUMN id DROP NOT NULL", ['column "id"', "changed", "refresh"]),
+        ("REVOKE SELECT ON t FROM reader", ["public.t", "may not read it"]),
+    ],
+)
+def test_a_table_that_has_changed_says_so(
+    change: str, words: list[str], new_database: NewDatabase, serve: Serve, tmp_path: Path
+) -> None:
+    url = new_database(
+        "DO $$ BEGIN CREATE ROLE reader LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+        "CREATE TABLE t (id integer NOT NULL, x text)",
+        "CREATE TABLE other AS SELECT 1 AS id",
+        "GRANT SELECT ON t, other TO reader",
+    )
+    as_reader = url.replace(url.partition("//")[2].partition("@")[0], "reader", 1) if "@" in url else url
+    server = live_server(serve, tmp_path, as_reader)
+    assert answer(server, "SELECT id, x FROM t") == []
+    run(url, change)
+    with pytest.raises(rail_forge.ServerError) as raised:
+        answer(server, "SELECT id FROM t")
+    for word in words:
+        assert word in str(raised.value)
+    assert answer(server, "SELECT id FROM other") == [(1,)]
+    if "REVOKE" in change:
+        run(url, "GRANT SELECT ON t TO reader")
+    else:
+        refresh(server)
+    if "DROP TABLE" not in change:
+        assert answer(server, "SELECT count(*) FROM t") == [(0,)]
+
+
+def test_a_column_that_was_added_does_not_matter(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+    url = new_database("CREATE TABLE t AS SELECT 1 AS id")
+    server = live_server(serve, tmp_path, url)
+    run(url, "ALTER TABLE t ADD COLUMN x text DEFAULT 'x'", "CREATE INDEX ON t (id)")
+    assert answer(server, "SELECT * FROM t") == [(1,)]
+    refresh(server)
+    assert answer(server, "SELECT * FROM t") == [(1, "x")]
+
+
+def test_a_locked_table_is_waited_for_and_then_named(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+    url = new_database("CREATE TABLE t (id integer)")
+    server = live_server(serve, tmp_path, url, 'lock_timeout = "200ms"')
+    with psycopg.connect(url) as connection:
+        connection.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(rail_forge.ServerError, match=r"shop\.public\.t: .*lock"):
+            answer(server, "SELECT id FROM t")
+    assert answer(server, "SELECT id FROM t") == []
+
+
+def test_views_and_partitioned_tables_are_read(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+    url = new_database(
+        "CREATE TABLE p (id integer, day date) PARTITION BY RANGE (day)",
+        "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')",
+        "CREATE TABLE p2 PARTITION OF p FOR VALUES FROM ('2025-01-01') TO ('2026-01-01')",
+        "INSERT INTO p VALUES (1, '2024-05-05'), (2, '2025-05-05')",
+        "CREATE VIEW v AS SELECT day, sum(id) AS total, avg(id) AS mean FROM p GROUP BY day",
+        "CREATE MATERIALIZED VIEW m AS SELECT * FROM p",
+    )
+    server = live_server(serve, tmp_path, url)
+    assert answer(server, "SELECT id FROM p WHERE day > '2025-01-01'") == [(2,)]
+    assert answer(server, "SELECT count(*) FROM m") == [(2,)]
+    # A numeric without a precision is text.
+    assert answer(server, "SELECT total, mean, mean::numeric(10,2) * 2 AS twice FROM v ORDER BY day")[0][:2] == (
+        1,
+        "1.00000000000000000000",
+    )
+    run(url, "INSERT INTO p VALUES (5, '2025-06-06')", "CREATE TABLE p3 PARTITION OF p DEFAULT")
+    run(url, "INSERT INTO p VALUES (6, '2030-06-06')")
+    assert answer(server, "SELECT sum(id) FROM p") == [(14,)]
+
+
+def test_what_arrow_cannot_hold_is_named_or_null(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+    url = new_database(
+        "CREATE TABLE t (id integer PRIMARY KEY, d date, n numeric(6,2), z timestamptz)",
+        """INSERT INTO t VALUES (1, 'infinity', 1, 'infinity'), (2, '2024-01-01', 'NaN', '2024-01-01'),
+           (3, NULL, 3, NULL)""",
+    )
+    server = live_server(serve, tmp_path, url)
+    for column in ("d", "n", "z"):
+        with pytest.raises(rail_forge.ServerError, match=f'column "{column}".*unrepresentable'):
+            answer(server, f"SELECT {column} FROM t")
+    assert answer(server, "SELECT d, n FROM t WHERE id = 3") == [(None, 3)]
+
+    with_nulls = live_server(serve, tmp_path, url, 'unrepresentable = "null"')
+    with rail_forge.connect(with_nulls.flight) as client:
+        for sql, wanted in {
+            "SELECT id FROM t WHERE d IS NULL": [(1,), (3,)],
+            "SELECT id FROM t WHERE d > '2020-01-01'": [(2,)],
+            "SELECT id FROM t WHERE NOT (n > 2)": [(1,)],
+            "SELECT count(z), max(d), sum(n) FROM t": None,
+            "SELECT n, count(*) FROM t GROUP BY n": None,
+        }.items():
+            assert "CASE WHEN" in statements(client, sql)[0]
+            got = client.sql(sql).rows()
+            if wanted is not None:
+                assert sorted(got) == wanted
+        assert client.sql("SELECT count(z), count(d), sum(n) FROM t").rows() == [(1, 1, 4)]
+        assert len(client.sql("SELECT n, count(*) FROM t GROUP BY n").rows()) == 3
+
+
+def test_a_collation_that_folds_case_does_not(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+    try:
+        url = new_database(
+            "CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+            "CREATE TABLE t (id integer, x text COLLATE folded)",
+            "INSERT INTO t VALUES (1, 'a'), (2, 'A'), (3, 'b')",
+        )
+    except psycopg.errors.FeatureNotSupported:
+        return  # a PostgreSQL without ICU has no such collations
+    server = live_server(serve, tmp_path, url)
+    with rail_forge.connect(server.flight) as client:
+        assert client.sql("SELECT id FROM t WHERE x = 'a'").rows() == [(1,)]
+        assert sorted(client.sql("SELECT x, count(*) FROM t GROUP BY x").rows()) == [("A", 1), ("a", 1), ("b", 1)]
+        assert client.sql("SELECT id FROM t WHERE x LIKE 'A%'").rows() == [(2,)]
+
+
+def test_another_encoding_than_utf8(stoppable_postgres: EmbeddedPostgres, serve: Serve, tmp_path: Path) -> None:
+    run(
+        stoppable_postgres.url("postgres"),
+        "CREATE DATABASE live_latin1 ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C'",
+    )
+    url = stoppable_postgres.url("live_latin1")
+    run(url, "CREATE TABLE t AS SELECT i AS id, 'Zürich'::text AS x FROM generate_series(1, 3) AS i")
+    server = live_server(serve, tmp_path, url)
+    with rail_forge.connect(server.flight) as client:
+        for sql, count in {
+            "SELECT count(*) FROM t WHERE x = 'Zürich'": 3,
+            "SELECT count(*) FROM t WHERE x = '東京'": 0,
+            "SELECT count(*) FROM t WHERE x LIKE 'Z_rich'": 3,
+            "SELECT count(*) FROM t WHERE x <> 'Berlin'": 3,
+        }.items():
+            assert client.sql(sql).rows() == [(count,)]
+
+
+def test_settings_that_change_are_taken_up_at_the_start(
+    new_database: NewDatabase, serve: Serve, tmp_path: Path
+) -> None:
+    url = new_database("CREATE TABLE t AS SELECT 1 AS id", "CREATE TABLE other AS SELECT 1 AS id")
+    data_dir = tmp_path / "data"
+
+    def start(mode: str) -> RailForgeServer:
+        folder = tmp_path / mode
+        folder.mkdir(exist_ok=True)
+        settings = configuration(folder, source(url, tables={"public.t": f'mode = "{mode}"'}))
+        return serve({}, *settings, "--initial-refresh", "missing", data_dir=data_dir)
+
+    def table(server: RailForgeServer, name: str) -> rail_forge.TableStatus | None:
+        with rail_forge.connect(server.flight) as client:
+            return next((table for table in client.status().tables if table.table == name), None)
+
+    def is_live(server: RailForgeServer) -> bool | None:
+        found = table(server, "t")
+        return None if found is None else found.live
+
+    for mode, live in (("full", False), ("live", True), ("full", False)):
+        server = start(mode)
+        until(lambda server=server, live=live: is_live(server) == live, f"the table is {mode}")  # type: ignore[misc]
+        kept = table(server, "other")
+        assert kept is not None
+        assert answer(server, "SELECT count(*) FROM t") == [(1,)]
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("live_connections = 1", "live_connections must be at least 2"),
+        ('refresh = { mode = "live", every = "5m" }', "leave out every"),
+        ('refresh = { mode = "live", column = "x" }', "watermark"),
+        ('statement_timeout = "0s"', "is not a time"),
+    ],
+)
+def test_wrong_settings_are_refused(line: str, words: str, tmp_path: Path) -> None:
+    text = f'[[source]]\nname = "shop"\nurl = "postgres://app@127.0.0.1:1/shop"\n{line}\n'
+    ended = run_cli("check", *configuration(tmp_path, text), "--data-dir", str(tmp_path / "data"))
+    assert ended.returncode == 2
+    assert words in ended.stderr
+
+
+def test_a_stock_client_is_told_the_moment_of_reading(
+    new_database: NewDatabase, serve: Serve, tmp_path: Path
+) -> None:
+    url = new_database("CREATE TABLE t AS SELECT 1 AS id")
+    server = live_server(serve, tmp_path, url)
+    with flight.connect(server.flight) as client:
+        info = client.get_flight_info(flight.FlightDescriptor.for_command(b"SELECT id FROM t"))
+        assert b'"live":true' in info.app_metadata
+        [endpoint] = info.endpoints
+        assert client.do_get(endpoint.ticket).read_all().num_rows == 1
+
+
