@@ -15,6 +15,7 @@ import pytest
 from comparison import multiset, reference_rows
 from configuration import configuration, source
 from conftest import Served, answer, refresh, run
+from live_statements import KEPT, SENT
 from pyarrow import flight
 from waiting import until
 
@@ -30,104 +31,6 @@ if TYPE_CHECKING:
     from rail_forge_testbed.postgres import EmbeddedPostgres
 
 LIVE = 'mode = "live"'
-
-# Statements on the shop, and what of them PostgreSQL is asked to do.
-SENT = {
-    # Conditions on numbers.
-    "SELECT id, total FROM orders WHERE id = 17": """WHERE "id" = '17'::int8""",
-    "SELECT id FROM orders WHERE 17 >= id": """WHERE "id" <= '17'::int8""",
-    "SELECT id FROM orders WHERE id IN (1, 2, 3, 5, 99999999)": """WHERE "id" IN ('1'::int8, '2'::int8""",
-    "SELECT id FROM orders WHERE id NOT IN (1, 2, 3, 5) AND id < 9": """"id" NOT IN ('1'::int8""",
-    "SELECT id FROM orders WHERE id BETWEEN 10 AND 20": """"id" >= '10'::int8""",
-    "SELECT id FROM orders WHERE NOT (id < 100)": """"id" >= '100'::int8""",
-    "SELECT id FROM orders WHERE id = 3 OR (id > 7 AND id <= 9)": " OR ",
-    "SELECT id, total FROM orders WHERE total > 100.5": """"total" > '100.5""",
-    "SELECT id FROM orders WHERE total >= 100 AND total < 200": """"total" >= '100""",
-    "SELECT id FROM product WHERE price = 19.990": """"price" = '19.99""",
-    "SELECT id FROM customer WHERE loyalty_tier > 1": """"loyalty_tier" > '1'::int2""",
-    "SELECT id FROM customer WHERE loyalty_tier IS NULL OR loyalty_tier = 3": """"loyalty_tier" IS NULL""",
-    "SELECT id FROM customer WHERE loyalty_tier IS DISTINCT FROM 2": "IS DISTINCT FROM '2'::int2",
-    "SELECT id FROM product WHERE weight_kg > 1.5": """::float8""",
-    "SELECT id FROM product WHERE weight_kg IS NULL": """"weight_kg" IS NULL""",
-    "SELECT id FROM order_line WHERE quantity = position": """"quantity" = "position\"""",
-    "SELECT id FROM orders WHERE customer_id > region_id AND region_id = 2": """"customer_id" > "region_id\"""",
-    # On truth values.
-    "SELECT id FROM customer WHERE is_business": """WHERE "is_business\"""",
-    "SELECT id FROM customer WHERE NOT is_business AND id < 50": """NOT ("is_business")""",
-    "SELECT id FROM customer WHERE is_business IS NOT TRUE": "IS NOT TRUE",
-    """SELECT id FROM "Gift Wrap" WHERE "it's" IS TRUE""": """"it's\"""",
-    """SELECT id FROM "Gift Wrap" WHERE "it's" IS NULL""": """"it's" IS NULL""",
-    # On texts.
-    "SELECT id FROM orders WHERE channel = 'web'": """"channel" = 'web'::text""",
-    "SELECT id FROM orders WHERE channel <> 'web'": """"channel" <> 'web'::text""",
-    "SELECT id FROM orders WHERE status = 'paid'": """"status"::text COLLATE "C" = 'paid'::text""",
-    "SELECT id FROM orders WHERE status IN ('paid', 'shipped', 'returned', 'cancelled')": """"status"::text""",
-    "SELECT id FROM region WHERE currency = 'EUR'": """"currency" = 'EUR'::bpchar""",
-    "SELECT id FROM orders WHERE coupon LIKE 'A%'": """"coupon" LIKE 'A%'::text""",
-    "SELECT id FROM orders WHERE coupon LIKE '_A%' OR coupon LIKE '%1_'": """LIKE '_A%'::text""",
-    "SELECT id FROM orders WHERE channel NOT LIKE '%e%'": "NOT LIKE '%e%'::text",
-    "SELECT id FROM customer WHERE city = 'Zürich' OR city = E'it\\'s \\\\'": """'Zürich'::text""",
-    "SELECT id FROM orders WHERE note IS NOT NULL": """"note" IS NOT NULL""",
-    """SELECT id FROM "Gift Wrap" WHERE "Größe" = ''""": """"Größe" = ''::text""",
-    "SELECT id FROM customer WHERE public_id = 'nonsense'": """"public_id"::text COLLATE "C" = 'nonsense'""",
-    # On other types.
-    "SELECT id FROM orders WHERE placed_at >= '2024-06-01'": """'2024-06-01 00:00:00.000000+00'::timestamptz""",
-    "SELECT id FROM orders WHERE placed_at < now() - interval '400 days'": """"placed_at" < '""",
-    "SELECT id FROM orders WHERE delivered_on = DATE '2024-03-01'": """"delivered_on" = '2024-03-01'::date""",
-    "SELECT id FROM orders WHERE delivered_on > '2024-03-01' AND coupon IS NULL": """"coupon" IS NULL""",
-    "SELECT id FROM orders WHERE shipped_at < placed_at": """"shipped_at" < "placed_at\"""",
-    "SELECT id FROM product WHERE tags IS NOT NULL AND attributes IS NOT NULL": "IS NOT NULL",
-    # The first rows.
-    "SELECT id, total FROM orders ORDER BY total DESC, id LIMIT 10": """ORDER BY "total" DESC NULLS FIRST""",
-    "SELECT id FROM orders ORDER BY delivered_on NULLS FIRST, id DESC LIMIT 10": "ASC NULLS FIRST",
-    "SELECT id FROM orders WHERE channel = 'web' ORDER BY id LIMIT 5 OFFSET 7": "LIMIT 12",
-    "SELECT x.i FROM (SELECT id AS i, total * 2 AS t FROM orders) AS x ORDER BY i DESC LIMIT 3": "LIMIT 3",
-    # Groups.
-    "SELECT count(*) FROM orders": "SELECT count(*) FROM",
-    "SELECT count(*), count(coupon), count(DISTINCT channel) FROM orders": "count(DISTINCT",
-    "SELECT count(*) FROM orders WHERE id < 0": "GROUP BY ()",
-    "SELECT min(id), max(placed_at), min(delivered_on), max(total) FROM orders": """min("id")""",
-    "SELECT sum(total), sum(region_id) FROM orders": """sum("total")::numeric(22,2)""",
-    "SELECT sum(quantity), sum(position), avg(quantity), avg(unit_price) FROM order_line": """sum("quantity")""",
-    "SELECT channel, status, count(*), sum(total) FROM orders GROUP BY channel, status": "GROUP BY",
-    "SELECT currency, max(utc_offset_hours) FROM region GROUP BY currency": """GROUP BY "currency\"""",
-    "SELECT is_business, loyalty_tier, count(*) AS n FROM customer GROUP BY 1, 2": """GROUP BY "is_business\"""",
-    "SELECT delivered_on, avg(total) FROM orders WHERE id < 500 GROUP BY delivered_on": """GROUP BY "delivered""",
-    "SELECT public_id, count(*) FROM customer GROUP BY public_id": """GROUP BY "public_id\"""",
-    "SELECT count(*) FILTER (WHERE channel = 'web'), sum(total) FILTER (WHERE id < 9) FROM orders": "FILTER (",
-    "SELECT DISTINCT channel FROM orders": """SELECT "channel" FROM "public"."orders" GROUP BY""",
-    "SELECT status FROM orders GROUP BY status HAVING count(*) > 100": """count(*) FROM "public"."orders\"""",
-    "SELECT channel, sum(total) AS s FROM orders AS o GROUP BY channel ORDER BY s DESC LIMIT 2": "GROUP BY",
-    "SELECT a.n - b.n FROM (SELECT count(*) AS n FROM orders) a, (SELECT count(*) AS n FROM orders) b": "count(*)",
-    # In larger statements.
-    "SELECT o.id, c.name FROM orders o JOIN customer c ON c.id = o.customer_id WHERE o.id < 20": """"id" < '20'""",
-    "SELECT count(*) FROM orders a JOIN orders b ON a.id = b.id + 1 WHERE a.channel = 'web'": "'web'::text",
-    "SELECT id FROM customer c WHERE EXISTS (SELECT FROM orders o WHERE o.customer_id = c.id AND o.id < 30)": (
-        """"id" < '30'"""
-    ),
-    "SELECT id FROM product WHERE id IN (SELECT product_id FROM order_line WHERE id < 30)": """"id" < '30'""",
-    "SELECT id, (SELECT max(total) FROM orders) FROM region": """max("total")""",
-    "WITH big AS (SELECT * FROM orders WHERE total > 500) SELECT count(*) FROM big": """"total" > '500""",
-    "SELECT id, row_number() OVER (ORDER BY id) FROM orders WHERE id < 10": """"id" < '10'""",
-    "SELECT id FROM region UNION ALL SELECT id FROM category WHERE depth = 0": """"depth" = '0'::int2""",
-    """WITH RECURSIVE tree AS (
-           SELECT id, name FROM category WHERE parent_id IS NULL
-           UNION ALL SELECT c.id, c.name FROM category c JOIN tree t ON c.parent_id = t.id)
-       SELECT count(*), min(name), max(name) FROM tree""": """"parent_id" IS NULL""",
-}
-# What the engine does itself, since PostgreSQL's answer could be another; the first word is not sent.
-KEPT = {
-    "SELECT id FROM customer WHERE name > 'M'": "'M'",
-    "SELECT id FROM customer WHERE name ILIKE 'a%'": "LIKE",
-    "SELECT id FROM customer WHERE upper(city) = 'BERLIN'": "BERLIN",
-    "SELECT id FROM orders WHERE total * 2 > 100": "WHERE",
-    "SELECT id FROM orders WHERE extract(year FROM placed_at) = 2024": "WHERE",
-    "SELECT id FROM orders WHERE coupon LIKE 'A\\_%'": "LIKE",
-    "SELECT max(weight_kg), max(rating) FROM product": "max",
-    "SELECT weight_kg, count(*) FROM product GROUP BY weight_kg": "GROUP BY",
-    "SELECT count(*) FROM customer WHERE name > 'M' AND id < 50": "count",
-    "SELECT id, name FROM customer ORDER BY name COLLATE \"C\", id LIMIT 10": "ORDER BY",
-}
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +57,9 @@ def statements(client: rail_forge.Client, sql: str) -> list[str]:
     return [line.partition("sql=[")[2].removesuffix("]") for line in lines if "LiveScan" in line]
 
 
-def live_server(serve: Serve, folder: Path, url: str, *further: str, arguments: tuple[str, ...] = ()) -> RailForgeServer:
+def live_server(
+    serve: Serve, folder: Path, url: str, *further: str, arguments: tuple[str, ...] = ()
+) -> RailForgeServer:
     """A server of one source whose tables are live and described."""
     server = serve({}, *configuration(folder, source(url, LIVE, *further)), *arguments)
     refresh(server)
@@ -172,22 +77,22 @@ def backends(url: str) -> int:
         return int(counted[0][0])
 
 
-@pytest.mark.parametrize("sql", SENT)
+@pytest.mark.parametrize(("sql", "part"), SENT, ids=[sql for sql, _ in SENT])
 def test_what_is_sent_has_postgresqls_answer(
-    sql: str, live_shop: rail_forge.Client, shop_reference: psycopg.Connection
+    sql: str, part: str, live_shop: rail_forge.Client, shop_reference: psycopg.Connection
 ) -> None:
-    assert SENT[sql] in "; ".join(statements(live_shop, sql))
+    assert part in "; ".join(statements(live_shop, sql))
     wanted = multiset(reference_rows(shop_reference, sql))
     assert multiset(live_shop.sql(sql).rows()) == wanted
 
 
-@pytest.mark.parametrize("sql", KEPT)
+@pytest.mark.parametrize(("sql", "word"), KEPT, ids=[sql for sql, _ in KEPT])
 def test_what_is_kept_has_it_too(
-    sql: str, live_shop: rail_forge.Client, shop_reference: psycopg.Connection
+    sql: str, word: str, live_shop: rail_forge.Client, shop_reference: psycopg.Connection
 ) -> None:
     sent = statements(live_shop, sql)
     assert sent
-    assert not [statement for statement in sent if KEPT[sql] in statement]
+    assert not [statement for statement in sent if word in statement]
     assert multiset(live_shop.sql(sql).rows()) == multiset(reference_rows(shop_reference, sql))
 
 
@@ -207,7 +112,9 @@ def test_a_limit_is_sent(live_shop: rail_forge.Client) -> None:
     assert "LIMIT" not in statements(live_shop, "SELECT id FROM customer WHERE name > 'M' LIMIT 5")[0]
 
 
-def test_parameters_become_constants(live_shop: rail_forge.Client, shop_reference: psycopg.Connection) -> None:
+def test_parameters_become_constants(
+    live_shop: rail_forge.Client, shop_reference: psycopg.Connection
+) -> None:
     sql = "SELECT id, public_id FROM customer WHERE id = $1"
     [row] = live_shop.sql(sql, [7]).rows()
     assert [row] == reference_rows(shop_reference, sql, [7])
@@ -225,7 +132,13 @@ def test_columns_and_keys_are_described(live_shop: rail_forge.Client, client: ra
 
 def test_the_status_says_live(live_shop: rail_forge.Client) -> None:
     table = next(table for table in live_shop.status().tables if table.table == "orders")
-    assert (table.live, table.rows, table.bytes, table.as_of, table.lag_seconds) == (True, None, None, None, None)
+    assert (table.live, table.rows, table.bytes, table.as_of, table.lag_seconds) == (
+        True,
+        None,
+        None,
+        None,
+        None,
+    )
 
 
 def test_the_command_line_says_live(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
@@ -269,16 +182,15 @@ def test_each_tables_moment_is_said(new_database: NewDatabase, serve: Serve, tmp
 
 
 def test_a_self_join_sees_one_snapshot(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
-    rows = "SELECT i AS id, 1000::bigint AS balance, repeat('x', 500) AS note FROM generate_series(1, 200) AS i"
+    rows = (
+        "SELECT i AS id, 1000::bigint AS balance, repeat('x', 500) AS note FROM generate_series(1, 200) AS i"
+    )
     url = new_database(f"CREATE TABLE here AS {rows}", f"CREATE TABLE there AS {rows}")
     server = live_server(serve, tmp_path, url)
     questions = [
         "SELECT (SELECT sum(balance) FROM here) + (SELECT sum(balance) FROM there)",
-        "SELECT sum(balance) FROM (SELECT balance FROM here UNION ALL SELECT balance FROM there) AS all_of_them",
+        "SELECT sum(balance) FROM (SELECT balance FROM here UNION ALL SELECT balance FROM there) AS u",
         "SELECT sum(h.balance + t.balance) FROM here h JOIN there t ON h.id = t.id",
-        """SELECT sum(a.balance + b.balance) / 2 FROM (SELECT * FROM here UNION ALL SELECT * FROM there) a
-           JOIN (SELECT * FROM here UNION ALL SELECT * FROM there) b ON a.id = b.id AND a.balance = b.balance
-           WHERE a.note = b.note AND a.id = 7""",
     ]
     stop, moved = threading.Event(), 0
 
@@ -302,7 +214,7 @@ def test_a_self_join_sees_one_snapshot(new_database: NewDatabase, serve: Serve, 
         writer = threads.submit(move_money)
         try:
             for _ in range(20):
-                for question in questions[:3]:
+                for question in questions:
                     assert client.sql(question).rows() == [(400_000,)]
         finally:
             stop.set()
@@ -336,7 +248,9 @@ SLOW = (
 )
 
 
-def test_a_client_that_goes_away_ends_the_backend(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+def test_a_client_that_goes_away_ends_the_backend(
+    new_database: NewDatabase, serve: Serve, tmp_path: Path
+) -> None:
     url = new_database(*SLOW)
     server = live_server(serve, tmp_path, url)
     with (
@@ -356,8 +270,12 @@ def test_the_deadline_ends_the_backend(new_database: NewDatabase, serve: Serve, 
     until(lambda: backends(url) == 0, "its backends have ended", seconds=10)
 
 
-def test_a_result_that_is_closed_ends_the_backend(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
-    url = new_database("CREATE VIEW v AS SELECT i, repeat('x', 1000) AS x FROM generate_series(1, 10000000) AS i")
+def test_a_result_that_is_closed_ends_the_backend(
+    new_database: NewDatabase, serve: Serve, tmp_path: Path
+) -> None:
+    url = new_database(
+        "CREATE VIEW v AS SELECT i, repeat('x', 1000) AS x FROM generate_series(1, 10000000) AS i"
+    )
     server = live_server(serve, tmp_path, url)
     with rail_forge.connect(server.flight) as client:
         batches = client.sql("SELECT * FROM v").batches()
@@ -378,10 +296,12 @@ def test_the_statement_timeout_is_a_setting(new_database: NewDatabase, serve: Se
     until(lambda: backends(url) == 0, "no connection stays", seconds=5)
 
 
-def test_timeouts_of_the_database_do_not_hold(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+def test_timeouts_of_the_database_do_not_hold(
+    new_database: NewDatabase, serve: Serve, tmp_path: Path
+) -> None:
     url = new_database("CREATE VIEW v AS SELECT 1 AS i, pg_sleep(0.3)::text AS x")
     for setting in ("statement_timeout", "idle_in_transaction_session_timeout"):
-        run(url, f'ALTER DATABASE "{url.rpartition("/")[2]}" SET {setting} = \'100ms\'')
+        run(url, f"ALTER DATABASE \"{url.rpartition('/')[2]}\" SET {setting} = '100ms'")
     server = live_server(serve, tmp_path, url)
     assert answer(server, "SELECT a.i FROM v a JOIN v b ON a.i = b.i WHERE a.x = b.x") == [(1,)]
 
@@ -412,7 +332,9 @@ def test_connections_are_limited(new_database: NewDatabase, serve: Serve, tmp_pa
     until(lambda: backends(url) == 0, "no connection stays", seconds=5)
 
 
-def test_many_tables_are_read_with_few_connections(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+def test_many_tables_are_read_with_few_connections(
+    new_database: NewDatabase, serve: Serve, tmp_path: Path
+) -> None:
     rows = "SELECT i AS id, i::text AS x FROM generate_series(1, 50000) AS i"
     names = [f"t{number}" for number in range(6)]
     url = new_database(*(f"CREATE TABLE {name} AS {rows}" for name in names))
@@ -463,7 +385,7 @@ def test_postgresql_may_restart_between_queries(
     stoppable_postgres.restart()
     assert answer(server, "SELECT id FROM t") == [(1,)]
     stoppable_postgres.stop()
-    with pytest.raises(rail_forge.ServerUnavailable, match='source "shop".*cannot be reached'):
+    with pytest.raises(rail_forge.ServerUnavailable, match=r'source "shop".*cannot be reached'):
         answer(server, "SELECT id FROM t")
     with rail_forge.connect(server.flight) as client:
         assert statements(client, "SELECT id FROM t") == ['SELECT "id" FROM "public"."t"']
@@ -481,7 +403,7 @@ def test_postgresql_may_crash_during_a_query(
         running = threads.submit(answer, server, "SELECT * FROM v")
         until(lambda: backends(url) == 1, "the query runs")
         stoppable_postgres.kill()
-        with pytest.raises(rail_forge.ServerUnavailable, match="lost|shutting down"):
+        with pytest.raises(rail_forge.ServerUnavailable, match=r"lost|shutting down"):
             running.result()
     stoppable_postgres.start()
     assert answer(server, "SELECT id FROM t") == [(1,)]
@@ -525,7 +447,9 @@ def test_a_table_that_has_changed_says_so(
         assert answer(server, "SELECT count(*) FROM t") == [(0,)]
 
 
-def test_a_column_that_was_added_does_not_matter(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+def test_a_column_that_was_added_does_not_matter(
+    new_database: NewDatabase, serve: Serve, tmp_path: Path
+) -> None:
     url = new_database("CREATE TABLE t AS SELECT 1 AS id")
     server = live_server(serve, tmp_path, url)
     run(url, "ALTER TABLE t ADD COLUMN x text DEFAULT 'x'", "CREATE INDEX ON t (id)")
@@ -534,7 +458,9 @@ def test_a_column_that_was_added_does_not_matter(new_database: NewDatabase, serv
     assert answer(server, "SELECT * FROM t") == [(1, "x")]
 
 
-def test_a_locked_table_is_waited_for_and_then_named(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+def test_a_locked_table_is_waited_for_and_then_named(
+    new_database: NewDatabase, serve: Serve, tmp_path: Path
+) -> None:
     url = new_database("CREATE TABLE t (id integer)")
     server = live_server(serve, tmp_path, url, 'lock_timeout = "200ms"')
     with psycopg.connect(url) as connection:
@@ -544,7 +470,9 @@ def test_a_locked_table_is_waited_for_and_then_named(new_database: NewDatabase, 
     assert answer(server, "SELECT id FROM t") == []
 
 
-def test_views_and_partitioned_tables_are_read(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+def test_views_and_partitioned_tables_are_read(
+    new_database: NewDatabase, serve: Serve, tmp_path: Path
+) -> None:
     url = new_database(
         "CREATE TABLE p (id integer, day date) PARTITION BY RANGE (day)",
         "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')",
@@ -557,7 +485,9 @@ def test_views_and_partitioned_tables_are_read(new_database: NewDatabase, serve:
     assert answer(server, "SELECT id FROM p WHERE day > '2025-01-01'") == [(2,)]
     assert answer(server, "SELECT count(*) FROM m") == [(2,)]
     # A numeric without a precision is text.
-    assert answer(server, "SELECT total, mean, mean::numeric(10,2) * 2 AS twice FROM v ORDER BY day")[0][:2] == (
+    assert answer(server, "SELECT total, mean, mean::numeric(10,2) * 2 AS twice FROM v ORDER BY day")[0][
+        :2
+    ] == (
         1,
         "1.00000000000000000000",
     )
@@ -566,7 +496,9 @@ def test_views_and_partitioned_tables_are_read(new_database: NewDatabase, serve:
     assert answer(server, "SELECT sum(id) FROM p") == [(14,)]
 
 
-def test_what_arrow_cannot_hold_is_named_or_null(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+def test_what_arrow_cannot_hold_is_named_or_null(
+    new_database: NewDatabase, serve: Serve, tmp_path: Path
+) -> None:
     url = new_database(
         "CREATE TABLE t (id integer PRIMARY KEY, d date, n numeric(6,2), z timestamptz)",
         """INSERT INTO t VALUES (1, 'infinity', 1, 'infinity'), (2, '2024-01-01', 'NaN', '2024-01-01'),
@@ -595,7 +527,9 @@ def test_what_arrow_cannot_hold_is_named_or_null(new_database: NewDatabase, serv
         assert len(client.sql("SELECT n, count(*) FROM t GROUP BY n").rows()) == 3
 
 
-def test_a_collation_that_folds_case_does_not(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+def test_a_collation_that_folds_case_does_not(
+    new_database: NewDatabase, serve: Serve, tmp_path: Path
+) -> None:
     try:
         url = new_database(
             "CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
@@ -607,11 +541,17 @@ def test_a_collation_that_folds_case_does_not(new_database: NewDatabase, serve: 
     server = live_server(serve, tmp_path, url)
     with rail_forge.connect(server.flight) as client:
         assert client.sql("SELECT id FROM t WHERE x = 'a'").rows() == [(1,)]
-        assert sorted(client.sql("SELECT x, count(*) FROM t GROUP BY x").rows()) == [("A", 1), ("a", 1), ("b", 1)]
+        assert sorted(client.sql("SELECT x, count(*) FROM t GROUP BY x").rows()) == [
+            ("A", 1),
+            ("a", 1),
+            ("b", 1),
+        ]
         assert client.sql("SELECT id FROM t WHERE x LIKE 'A%'").rows() == [(2,)]
 
 
-def test_another_encoding_than_utf8(stoppable_postgres: EmbeddedPostgres, serve: Serve, tmp_path: Path) -> None:
+def test_another_encoding_than_utf8(
+    stoppable_postgres: EmbeddedPostgres, serve: Serve, tmp_path: Path
+) -> None:
     run(
         stoppable_postgres.url("postgres"),
         "CREATE DATABASE live_latin1 ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C'",
@@ -684,5 +624,3 @@ def test_a_stock_client_is_told_the_moment_of_reading(
         assert b'"live":true' in info.app_metadata
         [endpoint] = info.endpoints
         assert client.do_get(endpoint.ticket).read_all().num_rows == 1
-
-

@@ -44,8 +44,8 @@ class TableStatus:
     """One table on the server.
 
     `rows`, `bytes`, `as_of` and `lag_seconds` (how far the table is behind PostgreSQL) are None while there
-    is no snapshot of it, and for a `live` table, which PostgreSQL is asked about at each query; `error` is what
-    the last refresh failed with, None when it succeeded.
+    is no snapshot of it, and for a `live` table, whose rows PostgreSQL has; `error` is what the last refresh
+    failed with, None when it succeeded.
     """
 
     catalog: str
