@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub struct Lsn(u64);
 
 impl Lsn {
-    /// A standby that has replayed nothing knows no position.
+    /// No position is promised; also what a standby says that has replayed nothing.
     pub const UNKNOWN: Self = Self(0);
 }
 
@@ -49,6 +49,13 @@ impl<'de> Deserialize<'de> for Lsn {
 pub struct AsOf {
     pub time: DateTime<Utc>,
     pub lsn: Lsn,
+}
+
+impl AsOf {
+    /// The moment of now. Nobody has asked for the position, so it promises none.
+    pub fn now() -> Self {
+        Self { time: Utc::now(), lsn: Lsn::UNKNOWN }
+    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ pub(crate) struct TableDescription {
     pub(crate) estimated_rows: Option<u64>,
     /// Whether the role may read every column, and with them the rows' places (`ctid`).
     pub(crate) readable: bool,
+    /// Whether the database keeps text as UTF-8, as the engine does.
+    pub(crate) utf8: bool,
     /// What is read: the table itself, or the leaves of a partitioned table.
     pub(crate) relations: Vec<Relation>,
 }
@@ -88,6 +90,8 @@ pub(crate) struct ColumnDescription {
     /// What its values also depend on, and that may change without any row being written: labels of enums,
     /// attributes of composite types, the expression of a virtual column.
     pub(crate) meaning: String,
+    /// Whether texts are equal only if their bytes are. A collation can be declared for which they need not be.
+    pub(crate) bytewise: bool,
 }
 
 /// A type without the domains around it.
@@ -130,7 +134,7 @@ pub struct ForeignKey {
 const TABLES: &str = "
     SELECT c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text, obj_description(c.oid, 'pg_class'),
            c.reltuples::float8, has_schema_privilege(n.oid, 'USAGE'), has_table_privilege(c.oid, 'SELECT'),
-           row_security_active(c.oid)
+           row_security_active(c.oid), current_setting('server_encoding') = 'UTF8'
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND n.nspname = ANY($1)
     ORDER BY n.nspname, c.relname";
@@ -164,7 +168,8 @@ const COLUMNS: &str = "
            a.attndims::int4,
            CASE WHEN a.attgenerated = 'v' THEN
                (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef d
-                WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END
+                WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END,
+           COALESCE((SELECT l.collisdeterministic FROM pg_catalog.pg_collation l WHERE l.oid = a.attcollation), true)
     FROM pg_catalog.pg_attribute a
     WHERE a.attrelid = ANY($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
       AND has_column_privilege(a.attrelid, a.attnum, 'SELECT')
@@ -226,9 +231,9 @@ const MEANINGS: &str = "
     WHERE meaning.text IS NOT NULL
     GROUP BY part.root";
 
-type TableRow = (i64, String, String, String, Option<String>, f64, bool, bool, bool);
+type TableRow = (i64, String, String, String, Option<String>, f64, bool, bool, bool, bool);
 type RelationRow = (i64, i64, String, String, String, i64, i64, bool, bool);
-type ColumnRow = (i64, String, i16, bool, Option<String>, String, i64, i32, i32, Option<String>);
+type ColumnRow = (i64, String, i16, bool, Option<String>, String, i64, i32, i32, Option<String>, bool);
 type TypeRow = (i64, String, String, i64, i32, Option<i64>);
 type KeyRow = (i64, String, String, Vec<String>, Option<String>, Option<String>, Vec<String>, String, String);
 
@@ -243,7 +248,7 @@ pub(crate) async fn describe(
     let mut tables = Vec::new();
     let mut position = HashMap::new();
     let mut through_parent = HashSet::new();
-    for (oid, schema, table, kind, comment, tuples, schema_usable, readable, has_policies) in rows {
+    for (oid, schema, table, kind, comment, tuples, schema_usable, readable, has_policies, utf8) in rows {
         if selection.excludes(&table) {
             continue;
         }
@@ -260,6 +265,7 @@ pub(crate) async fn describe(
             foreign_keys: vec![],
             estimated_rows: (tuples >= 0.0).then_some(tuples as u64),
             readable: schema_usable && readable,
+            utf8,
             relations: vec![],
         });
     }
@@ -288,13 +294,34 @@ pub(crate) async fn describe(
     let meanings: Vec<(i64, String)> = sqlx::query_as(MEANINGS).bind(&oids).fetch_all(&mut *connection).await?;
     let meanings: HashMap<i64, String> = meanings.into_iter().collect();
     let columns: Vec<ColumnRow> = sqlx::query_as(COLUMNS).bind(&oids).fetch_all(&mut *connection).await?;
-    for (table, name, number, nullable, comment, printed_type, type_oid, modifier, dimensions, expression) in columns {
+    for row in columns {
+        let (
+            table,
+            name,
+            number,
+            nullable,
+            comment,
+            printed_type,
+            type_oid,
+            modifier,
+            dimensions,
+            expression,
+            bytewise,
+        ) = row;
         if let Some(&index) = position.get(&table) {
             let column_type = resolve_type(&types, type_oid, modifier);
             let meaning = [meanings.get(&type_oid).cloned(), expression].into_iter().flatten().collect();
-            let column =
-                ColumnDescription { name, number, nullable, comment, printed_type, column_type, dimensions, meaning };
-            tables[index].columns.push(column);
+            tables[index].columns.push(ColumnDescription {
+                name,
+                number,
+                nullable,
+                comment,
+                printed_type,
+                column_type,
+                dimensions,
+                meaning,
+                bytewise,
+            });
         }
     }
 

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use arrow::datatypes::{
     DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType, Field, FieldRef, IntervalUnit, TimeUnit,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{ColumnDescription, ColumnType};
 use crate::name::quote;
@@ -32,6 +33,11 @@ pub(crate) struct ColumnPlan {
 }
 
 impl ColumnPlan {
+    /// Something that is computed and never NULL.
+    pub(crate) fn of_expression(name: &str, data_type: DataType, cell: Cell, expression: &str) -> Self {
+        Self { field: Field::new(name, data_type, false).into(), expression: expression.to_owned(), cell }
+    }
+
     /// The same, for rows in which values may have become NULL.
     pub(crate) fn nullable(mut self) -> Self {
         self.field = self.field.as_ref().clone().with_nullable(true).into();
@@ -40,7 +46,7 @@ impl ColumnPlan {
 }
 
 /// What a cell is in PostgreSQL's binary format.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Cell {
     Bool,
     Int16,
@@ -197,6 +203,7 @@ mod tests {
             column_type: ColumnType { name: name.into(), kind: 'b', modifier, element: None },
             dimensions: 0,
             meaning: String::new(),
+            bytewise: true,
         }
     }
 

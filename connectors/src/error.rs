@@ -84,6 +84,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same error once more, without its cause, where one failure ends several readers.
+    pub fn retold(&self) -> Self {
+        match self {
+            Self::Table { table, column, message, .. } => {
+                Self::Table { table: table.clone(), column: column.clone(), message: message.clone(), cause: None }
+            }
+            Self::Source { source_name, message, .. } => {
+                Self::Source { source_name: source_name.clone(), message: message.clone(), cause: None }
+            }
+            _ => Self::Cancelled,
+        }
+    }
+
     /// An error about `path`, from the operating system or an object store.
     pub(crate) fn storage(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();

@@ -17,13 +17,14 @@ mod socket;
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 
+use self::batch_sink::BATCH_ROWS;
 pub(crate) use self::batch_sink::PulledBatch;
-pub(crate) use self::exported_snapshot::ExportedSnapshot;
+pub(crate) use self::exported_snapshot::{ExportedSnapshot, POSITION, moment, query_statements};
 pub use self::free_decimal::Digits;
 pub(crate) use self::page_range::{PLACE_PAGE_SHIFT, PageRange};
-pub(crate) use self::session::Session;
+pub(crate) use self::session::{Purpose, Session};
 use crate::TableName;
 use crate::catalogue::{Relation, TableDescription};
 use crate::column_type::{self, Cell, ColumnPlan};
@@ -48,6 +49,21 @@ pub(crate) enum PullFailure {
     },
 }
 
+impl PullFailure {
+    /// The failure of a query on a table that is read as it was described, and cannot be read otherwise now.
+    pub(crate) fn into_error(self, selection: &Selection) -> Error {
+        match self {
+            Self::Error(error) | Self::Unreadable(error) => error,
+            Self::NeedsText { column, reason } => Error::Table {
+                table: Box::new(selection.table.clone()),
+                column: selection.schema.fields().get(column).map(|field| field.name().clone()),
+                message: format!("it has {reason}; name it in text_columns and refresh the table"),
+                cause: None,
+            },
+        }
+    }
+}
+
 impl From<Error> for PullFailure {
     fn from(error: Error) -> Self {
         Self::Error(error)
@@ -62,12 +78,19 @@ pub(crate) struct Selection {
     columns: Vec<ColumnPlan>,
     /// The columns of the primary key, by which errors name a row.
     key: Vec<usize>,
+    /// Rows of a batch.
+    batch_rows: usize,
 }
 
 impl Selection {
     fn new(table: &TableName, columns: Vec<ColumnPlan>, key: Vec<usize>) -> Self {
         let fields: Vec<_> = columns.iter().map(|column| Arc::clone(&column.field)).collect();
-        Self { table: table.clone(), schema: Arc::new(Schema::new(fields)), columns, key }
+        Self { table: table.clone(), schema: Arc::new(Schema::new(fields)), columns, key, batch_rows: BATCH_ROWS }
+    }
+
+    /// Any columns, in batches of so many rows.
+    pub(crate) fn of_query(table: &TableName, columns: Vec<ColumnPlan>, batch_rows: usize) -> Self {
+        Self { batch_rows, ..Self::new(table, columns, vec![]) }
     }
 
     /// The places and writers of rows.
@@ -77,7 +100,7 @@ impl Selection {
 
     /// One number.
     pub(crate) fn number(table: &TableName, expression: &str) -> Self {
-        Self::new(table, vec![plain(Cell::Int64, DataType::Int64, "number", expression)], vec![])
+        Self::new(table, vec![ColumnPlan::of_expression("number", DataType::Int64, Cell::Int64, expression)], vec![])
     }
 
     /// The query that reads `relation`; `condition` is SQL, or empty for all rows.
@@ -91,6 +114,11 @@ impl Selection {
         self.columns.iter().map(|column| column.expression.as_str())
     }
 
+    /// The columns, and how their cells are read.
+    pub(crate) fn columns(&self) -> &[ColumnPlan] {
+        &self.columns
+    }
+
     /// Whether the column's type does not depend on its values.
     pub(crate) fn is_settled(&self, column: usize) -> bool {
         !self.columns[column].cell.is_free()
@@ -102,14 +130,10 @@ impl Selection {
     }
 }
 
-fn plain(cell: Cell, data_type: DataType, name: &str, expression: &str) -> ColumnPlan {
-    ColumnPlan { field: Field::new(name, data_type, false).into(), expression: expression.to_owned(), cell }
-}
-
 fn row_version_columns() -> Vec<ColumnPlan> {
     vec![
-        plain(Cell::Place, DataType::Int64, ROW_PLACE, ROW_PLACE),
-        plain(Cell::UInt32, DataType::UInt32, ROW_WRITER, ROW_WRITER),
+        ColumnPlan::of_expression(ROW_PLACE, DataType::Int64, Cell::Place, ROW_PLACE),
+        ColumnPlan::of_expression(ROW_WRITER, DataType::UInt32, Cell::UInt32, ROW_WRITER),
     ]
 }
 

@@ -6,6 +6,7 @@ mod cancellation;
 mod commit;
 mod compaction;
 mod compare;
+mod describe_live;
 mod job;
 mod nearest;
 mod outcome;
@@ -32,7 +33,7 @@ use crate::error::{Error, Result};
 use crate::pull::{ExportedSnapshot, PullFailure};
 use crate::snapshot::{Manifest, SnapshotStore, TableEntry};
 use crate::source::Source;
-use crate::source_settings::Schedule;
+use crate::source_settings::{RefreshMode, Schedule};
 
 pub use self::nearest::nearest;
 pub(crate) use self::reservations::Reservations;
@@ -55,6 +56,8 @@ pub struct TableReport {
     pub rows: u64,
     /// Bytes on disk.
     pub bytes: u64,
+    /// Whether it is live: it was described, and has no rows here.
+    pub live: bool,
     /// Why it was not refreshed.
     pub error: Option<String>,
 }
@@ -80,6 +83,9 @@ pub enum Scope {
     Tables(Vec<String>),
     /// Those of a schedule.
     Schedule(Schedule),
+    /// Those that are live now and were not when they were refreshed last, or the other way round; see
+    /// [`SourceSettings::agrees_with`](crate::SourceSettings::agrees_with).
+    SettingsChanged,
 }
 
 /// Refreshes tables of `source`. A dropped future cancels the refresh.
@@ -97,7 +103,7 @@ pub async fn refresh(
         let mut exported = ExportedSnapshot::export(&source).await?;
         let descriptions = exported.describe(&source).await?;
         let existing: Vec<TableName> = descriptions.iter().map(|table| table.name.clone()).collect();
-        let tables = select(descriptions, scope, &source)?;
+        let tables = select(descriptions, scope, &source, &store.pin().manifest)?;
         let names: Vec<TableName> = tables.iter().map(|table| table.name.clone()).collect();
         if let Some(reserved) = source.reservations().take(&names) {
             break (reserved, exported, existing, tables);
@@ -120,8 +126,9 @@ pub async fn refresh(
     let mut outcomes: Vec<(TableName, Result<TableEntry>)> = vec![];
     // Again for tables that have turned out to need a column as text; each time it is one column more.
     for attempt in 0.. {
-        let (jobs, refused) = plan(&source, &exported.history, &previous.manifest, std::mem::take(&mut tables), &again);
-        outcomes.extend(refused);
+        let (jobs, settled) =
+            plan(&source, &exported.history, &previous.manifest, as_of, std::mem::take(&mut tables), &again);
+        outcomes.extend(settled);
         if jobs.is_empty() {
             break;
         }
@@ -245,12 +252,23 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Cancelled))
 }
 
-fn select(tables: Vec<TableDescription>, scope: &Scope, source: &Source) -> Result<Vec<TableDescription>> {
+fn select(
+    tables: Vec<TableDescription>,
+    scope: &Scope,
+    source: &Source,
+    previous: &Manifest,
+) -> Result<Vec<TableDescription>> {
     let settings = source.settings();
     match scope {
         Scope::All => Ok(tables),
         Scope::Schedule(schedule) => {
             Ok(tables.into_iter().filter(|table| settings.refresh_policy(&table.name).schedule == *schedule).collect())
+        }
+        Scope::SettingsChanged => {
+            let has_changed = |table: &TableDescription| {
+                previous.table(&table.name).is_some_and(|entry| !settings.agrees_with(entry))
+            };
+            Ok(tables.into_iter().filter(has_changed).collect())
         }
         Scope::Tables(requested) => {
             for request in requested {
@@ -271,30 +289,41 @@ fn select(tables: Vec<TableDescription>, scope: &Scope, source: &Source) -> Resu
 
 type Planned = (Vec<TableJob>, Vec<(TableName, Result<TableEntry>)>);
 
-/// What to do for each table; those that cannot be pulled at all come back with the reason.
+/// What to do for each table; live ones are done, and those that cannot be pulled at all come back with the reason.
 fn plan(
     source: &Source,
     history: &str,
     previous: &Manifest,
+    as_of: AsOf,
     tables: Vec<TableDescription>,
     again: &HashMap<TableName, Again>,
 ) -> Planned {
-    let (mut jobs, mut refused) = (vec![], vec![]);
+    let (mut jobs, mut settled) = (vec![], vec![]);
     for table in tables {
         let name = table.name.clone();
+        if source.settings().refresh_policy(&name).mode == RefreshMode::Live {
+            settled.push((name, describe_live::entry(source, table, as_of)));
+            continue;
+        }
         let again = again.get(&name).cloned().unwrap_or_default();
         match TableJob::new(source, history, table, previous.table(&name), again) {
             Ok(job) => jobs.push(job),
-            Err(error) => refused.push((name, Err(error))),
+            Err(error) => settled.push((name, Err(error))),
         }
     }
-    (jobs, refused)
+    (jobs, settled)
 }
 
 fn report(table: &TableName, outcome: &Result<TableEntry>) -> TableReport {
-    let (rows, bytes, error) = match outcome {
-        Ok(entry) => (entry.rows(), entry.bytes(), None),
-        Err(error) => (0, 0, Some(error.to_string())),
+    let (entry, error) = match outcome {
+        Ok(entry) => (Some(entry), None),
+        Err(error) => (None, Some(error.to_string())),
     };
-    TableReport { table: table.clone(), rows, bytes, error }
+    TableReport {
+        table: table.clone(),
+        rows: entry.map_or(0, TableEntry::rows),
+        bytes: entry.map_or(0, TableEntry::bytes),
+        live: entry.is_some_and(|entry| entry.live.is_some()),
+        error,
+    }
 }

@@ -32,5 +32,6 @@ pub use opening::Opened;
 pub use retention::Retention;
 pub(crate) use staging::Staging;
 pub use store::SnapshotStore;
+pub(crate) use table::{in_memory_schema, primary_key};
 pub use version::PinnedSnapshot;
 pub(crate) use writer::PartitionWriter;

@@ -3,8 +3,9 @@
 
 use crate::connection::{ConnectionError, ConnectionSettings, Database};
 use crate::error::{Error, Result};
+use crate::live::LiveConnections;
 use crate::refresh::Reservations;
-use crate::source_settings::SourceSettings;
+use crate::source_settings::{MIN_LIVE_CONNECTIONS, SourceSettings};
 
 /// One PostgreSQL database whose tables are served as one catalogue.
 #[derive(Debug)]
@@ -13,6 +14,7 @@ pub struct Source {
     database: Database,
     settings: SourceSettings,
     reservations: Reservations,
+    live_connections: LiveConnections,
 }
 
 impl Source {
@@ -25,12 +27,17 @@ impl Source {
         if name.is_empty() || name.contains(['.', '"', '/']) {
             return Err(wrong("a source's name must not be empty or contain . \" or /".to_owned()));
         }
+        if settings.live_connections < MIN_LIVE_CONNECTIONS {
+            return Err(wrong(format!("live_connections must be at least {MIN_LIVE_CONNECTIONS}")));
+        }
+        let live_connections = LiveConnections::new(settings.live_connections);
         let connection = ConnectionSettings {
             password_file: settings.password_file.clone(),
             connect_timeout: settings.connect_timeout,
         };
         let database = Database::new(url, connection).map_err(wrong)?;
-        Ok(Self { name: name.to_owned(), database, settings, reservations: Reservations::default() })
+        let reservations = Reservations::default();
+        Ok(Self { name: name.to_owned(), database, settings, reservations, live_connections })
     }
 
     /// The source's name, which is the name of its catalogue.
@@ -51,6 +58,11 @@ impl Source {
     /// Which of its tables are being refreshed.
     pub(crate) fn reservations(&self) -> &Reservations {
         &self.reservations
+    }
+
+    /// The connections of queries on its live tables.
+    pub(crate) fn live_connections(&self) -> &LiveConnections {
+        &self.live_connections
     }
 
     /// How to connect.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::TableName;
 use crate::pattern::matches_pattern;
+use crate::snapshot::TableEntry;
 
 /// How long a connection may take. PostgreSQL answers in milliseconds; a host that drops packets never does.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -12,6 +13,12 @@ pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections of each refresh that read rows.
 pub const DEFAULT_CONNECTIONS: usize = 2;
+/// Connections of all queries that read live tables of a source.
+pub const DEFAULT_LIVE_CONNECTIONS: usize = 4;
+/// A query that reads two live tables has one connection that holds the snapshot and at least one that reads.
+pub const MIN_LIVE_CONNECTIONS: usize = 2;
+/// How long one statement of a query on a live table may run; as long as a whole query by default.
+pub const DEFAULT_STATEMENT_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The settings of a source.
 #[derive(Debug, Clone)]
@@ -19,12 +26,16 @@ pub struct SourceSettings {
     pub selection: TableSelection,
     /// Connections of each refresh that read rows, beside the one that holds its snapshot.
     pub connections: usize,
+    /// Connections of queries on live tables, at least [`MIN_LIVE_CONNECTIONS`].
+    pub live_connections: usize,
     pub reader: Reader,
     pub unrepresentable: Unrepresentable,
     /// A file that holds the password of the role, and nothing else.
     pub password_file: Option<PathBuf>,
     pub connect_timeout: Duration,
     pub lock_timeout: Duration,
+    /// How long PostgreSQL may take over one statement of a query on a live table.
+    pub statement_timeout: Duration,
     /// How tables are refreshed that no entry of `tables` matches.
     pub refresh: RefreshPolicy,
     /// Patterns of `schema.table` and what holds for the tables that they match; the first match counts.
@@ -36,11 +47,13 @@ impl Default for SourceSettings {
         Self {
             selection: TableSelection::default(),
             connections: DEFAULT_CONNECTIONS,
+            live_connections: DEFAULT_LIVE_CONNECTIONS,
             reader: Reader::Auto,
             unrepresentable: Unrepresentable::Error,
             password_file: None,
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
             lock_timeout: DEFAULT_LOCK_TIMEOUT,
+            statement_timeout: DEFAULT_STATEMENT_TIMEOUT,
             refresh: RefreshPolicy::default(),
             tables: vec![],
         }
@@ -51,6 +64,15 @@ impl SourceSettings {
     /// How a table is refreshed.
     pub fn refresh_policy(&self, table: &TableName) -> &RefreshPolicy {
         self.table(table).and_then(|settings| settings.refresh.as_ref()).unwrap_or(&self.refresh)
+    }
+
+    /// Whether the entry is what these settings make of the table: live or not, and with what Arrow has no place
+    /// for as they say. It is not when they have changed since its last refresh.
+    pub fn agrees_with(&self, entry: &TableEntry) -> bool {
+        match (self.refresh_policy(&entry.name).mode == RefreshMode::Live, &entry.live) {
+            (true, Some(live)) => live.nulls_unrepresentable == (self.unrepresentable == Unrepresentable::Null),
+            (is_live, entry) => is_live == entry.is_some(),
+        }
     }
 
     /// The columns of a table that come as text.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SQLOptions;
-use rail_forge_connectors::{PinnedSnapshot, SnapshotStore};
+use rail_forge_connectors::{PinnedSnapshot, SnapshotStore, Source};
 use tokio::runtime::Runtime;
 
 use crate::error::{Error, Result};
@@ -14,13 +14,13 @@ use crate::limits::Limits;
 use crate::origin::Origins;
 use crate::query::{Prepared, Query};
 use crate::session::Sessions;
-use crate::stream::{Execution, ResultStream};
+use crate::stream::{Analysed, Execution, ResultStream};
 use crate::{names, parameters, statement};
 
 /// Planning recurses over expressions and subqueries; the limits on text keep it within this.
 const STACK_BYTES: usize = 32 << 20;
 
-/// Answers queries from the snapshots of a store. Cheap to clone.
+/// Answers queries from the snapshots of a store, and from the sources of live tables. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Engine {
     shared: Arc<Shared>,
@@ -36,12 +36,18 @@ struct Shared {
 }
 
 impl Engine {
-    /// Sets up the engine. Unqualified names are looked up in `default_catalog`.
+    /// Sets up the engine. Unqualified names are looked up in `default_catalog`; `sources` are asked for the rows of
+    /// live tables.
     ///
     /// # Errors
     /// When the spill folder or the threads cannot be had.
-    pub fn new(store: Arc<SnapshotStore>, limits: &Limits, default_catalog: &str) -> Result<Self> {
-        let sessions = Sessions::new(limits, &store, default_catalog)?;
+    pub fn new(
+        store: Arc<SnapshotStore>,
+        sources: &[Arc<Source>],
+        limits: &Limits,
+        default_catalog: &str,
+    ) -> Result<Self> {
+        let sessions = Sessions::new(limits, &store, sources, default_catalog)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_name("query")
             .thread_stack_size(STACK_BYTES)
@@ -78,17 +84,17 @@ impl Engine {
         };
         let timeout = engine.timeout;
         let started = tokio::time::Instant::now();
-        let planned = self
+        let execution = self
             .on_query_threads(async move {
-                let planned = engine.plan(&query, snapshot).await?;
+                let analysed = engine.analyse(&query, snapshot).await?;
                 if query.parameters.is_none() {
-                    refuse_unbound(&planned.plan)?;
+                    refuse_unbound(&analysed.plan)?;
                 }
-                Ok(planned)
+                Execution::new(analysed).await
             })
             .await?;
         let runtime = self.shared.runtime()?;
-        Ok(ResultStream::start(runtime.handle(), planned, started + timeout, timeout))
+        Ok(ResultStream::start(runtime.handle(), execution, started + timeout, timeout))
     }
 
     /// Runs planning under the query timeout, where a panic is an error of this query alone.
@@ -113,13 +119,13 @@ impl Shared {
     }
 
     async fn prepare(&self, query: &Query, snapshot: PinnedSnapshot) -> Result<Prepared> {
-        let planned = self.plan(query, snapshot).await?;
-        let parameters = parameters::wanted(&planned.plan)?;
-        Ok(Prepared { schema: planned.schema, parameters, truth: planned.truth })
+        let analysed = self.analyse(query, snapshot).await?;
+        let parameters = parameters::wanted(&analysed.plan)?;
+        Ok(Prepared { schema: analysed.schema, parameters, truth: analysed.truth })
     }
 
     /// The analysed plan: the one whose schema is that of the result.
-    async fn plan(&self, query: &Query, snapshot: PinnedSnapshot) -> Result<Execution> {
+    async fn analyse(&self, query: &Query, snapshot: PinnedSnapshot) -> Result<Analysed> {
         let statement = statement::parse(&query.sql)?;
         let state = self.sessions.open(&snapshot, &query.defaults);
         let truth = names::resolve(&state, &statement, &snapshot.manifest)?;
@@ -137,7 +143,7 @@ impl Shared {
             default_schema: &defaults.default_schema,
         };
         let schema = origins.describe(&plan);
-        Ok(Execution { state, plan, schema, truth, snapshot })
+        Ok(Analysed { state, plan, schema, truth, snapshot })
     }
 }
 

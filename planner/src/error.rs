@@ -42,7 +42,7 @@ pub enum Error {
     #[error("the query was stopped after {seconds} s (setting query_timeout)")]
     Deadline { seconds: u64 },
 
-    /// The snapshot store, for example because a ticket has grown too old.
+    /// The snapshot store, for example because a ticket has grown too old, or the source of a live table.
     #[error(transparent)]
     Snapshot(#[from] connectors::Error),
 

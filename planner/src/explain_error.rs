@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
+use rail_forge_connectors as connectors;
 use rail_forge_connectors::nearest;
 
 use crate::error::Error;
@@ -77,9 +78,12 @@ fn explain_arrow_error(error: arrow::error::ArrowError) -> Error {
 fn explain_external(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
     match error.downcast::<Error>() {
         Ok(ours) => *ours,
-        Err(error) => match error.downcast::<DataFusionError>() {
-            Ok(inner) => Error::from(*inner),
-            Err(other) => Error::Internal(other),
+        Err(error) => match error.downcast::<connectors::Error>() {
+            Ok(of_source) => Error::Snapshot(*of_source),
+            Err(error) => match error.downcast::<DataFusionError>() {
+                Ok(inner) => Error::from(*inner),
+                Err(other) => Error::Internal(other),
+            },
         },
     }
 }
@@ -90,6 +94,10 @@ fn explain_shared(error: &DataFusionError) -> Error {
         DataFusionError::ResourcesExhausted(message) => too_large(message),
         DataFusionError::Execution(message) => Error::from(DataFusionError::Execution(message.clone())),
         DataFusionError::ArrowError(error, _) => Error::Query(error.to_string()),
+        DataFusionError::External(error) if error.is::<connectors::Error>() => {
+            let retold = error.downcast_ref::<connectors::Error>().map(connectors::Error::retold);
+            Error::Snapshot(retold.unwrap_or(connectors::Error::Cancelled))
+        }
         other => Error::Internal(other.to_string().into()),
     }
 }

@@ -4,10 +4,10 @@
 use datafusion::common::{ResolvedTableReference, TableReference};
 use datafusion::execution::SessionState;
 use datafusion::sql::parser::Statement;
-use rail_forge_connectors::{Manifest, TableName, nearest};
+use rail_forge_connectors::{AsOf, Manifest, TableName, nearest};
 
 use crate::error::{Error, Result};
-use crate::query::Truth;
+use crate::query::{TableTruth, Truth};
 
 /// The schema of DataFusion's views of the catalogue.
 const INFORMATION_SCHEMA: &str = "information_schema";
@@ -18,7 +18,7 @@ const INFORMATION_SCHEMA: &str = "information_schema";
 /// [`Error::UnknownTable`] for a table that the snapshot does not serve.
 pub(crate) fn resolve(state: &SessionState, statement: &Statement, manifest: &Manifest) -> Result<Truth> {
     let defaults = &state.config().options().catalog;
-    let mut tables = vec![];
+    let (planned, mut tables) = (AsOf::now(), vec![]);
     for reference in state.resolve_table_references(statement)? {
         let name = full_name(reference.clone().resolve(&defaults.default_catalog, &defaults.default_schema));
         let is_function = state.table_functions().contains_key(reference.table());
@@ -26,14 +26,14 @@ pub(crate) fn resolve(state: &SessionState, statement: &Statement, manifest: &Ma
             continue;
         }
         match manifest.table(&name) {
-            Some(table) => tables.push((name, table.as_of)),
+            Some(table) => {
+                let live = table.live.is_some();
+                tables.push(TableTruth { name, as_of: if live { planned } else { table.as_of }, live });
+            }
             None => return Err(unknown(&reference, &name, manifest)),
         }
     }
-    tables.sort();
-    tables.dedup();
-    let as_of = tables.iter().map(|(_, as_of)| *as_of).min();
-    Ok(Truth { version: manifest.version, as_of, tables })
+    Ok(Truth::new(manifest.version, tables))
 }
 
 fn full_name(reference: ResolvedTableReference) -> TableName {

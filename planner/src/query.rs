@@ -1,5 +1,7 @@
 //! What a client asks for, and what it is told about the answer.
 
+use std::collections::BTreeMap;
+
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::ScalarValue;
 use rail_forge_connectors::{AsOf, TableName};
@@ -38,6 +40,34 @@ pub struct Truth {
     pub version: u64,
     /// The oldest moment of the tables that the result reads; `None` where it reads none.
     pub as_of: Option<AsOf>,
-    /// Those tables, each with its moment. They are the same unless tables were refreshed apart.
-    pub tables: Vec<(TableName, AsOf)>,
+    /// Those tables, each with its moment. They are the same unless tables were refreshed apart, or are live.
+    pub tables: Vec<TableTruth>,
+}
+
+/// What a result is true for as far as one table goes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TableTruth {
+    pub name: TableName,
+    /// For a live table that has not been read yet, the time of planning and no position: it will be read later.
+    pub as_of: AsOf,
+    /// Whether PostgreSQL is asked for its rows.
+    pub live: bool,
+}
+
+impl Truth {
+    pub(crate) fn new(version: u64, mut tables: Vec<TableTruth>) -> Self {
+        tables.sort();
+        tables.dedup();
+        let as_of = tables.iter().map(|table| table.as_of).min();
+        Self { version, as_of, tables }
+    }
+
+    /// The same, now that it is known as of when each source's live tables are read.
+    pub(crate) fn read_at(self, moments: &BTreeMap<String, AsOf>) -> Self {
+        let read = |table: TableTruth| match moments.get(&table.name.catalog) {
+            Some(&as_of) if table.live => TableTruth { as_of, ..table },
+            _ => table,
+        };
+        Self::new(self.version, self.tables.into_iter().map(read).collect())
+    }
 }

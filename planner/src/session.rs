@@ -1,6 +1,7 @@
 //! DataFusion's session, set up once to speak PostgreSQL and copied for every query with the catalogues
 //! of the snapshot that the query has pinned.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -12,10 +13,12 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::optimizer::Analyzer;
 use datafusion::prelude::SessionConfig;
-use rail_forge_connectors::{PinnedSnapshot, SnapshotStore};
+use rail_forge_connectors::{LiveQuery, PinnedSnapshot, SnapshotStore, Source};
 use url::Url;
 
 use crate::limits::Limits;
+use crate::live_first_rows::LiveFirstRows;
+use crate::live_grouping::LiveGrouping;
 use crate::numeric::{NumericAverage, NumericDivision};
 use crate::query::NameDefaults;
 
@@ -34,22 +37,33 @@ const MISLEADING_FUNCTIONS: [&str; 2] = ["to_char", "date_format"];
 #[derive(Debug)]
 pub(crate) struct Sessions {
     template: SessionState,
+    /// Those whose live tables queries may read, by name.
+    sources: Arc<HashMap<String, Arc<Source>>>,
 }
 
 impl Sessions {
     /// `default_catalog` is where unqualified names are looked up.
-    pub(crate) fn new(limits: &Limits, store: &SnapshotStore, default_catalog: &str) -> Result<Self> {
+    pub(crate) fn new(
+        limits: &Limits,
+        store: &SnapshotStore,
+        sources: &[Arc<Source>],
+        default_catalog: &str,
+    ) -> Result<Self> {
         let runtime = Arc::new(runtime(limits, store)?);
         let mut template = SessionStateBuilder::new()
             .with_default_features()
             .with_config(config(default_catalog))
             .with_runtime_env(runtime)
             .with_analyzer_rules(analyzer_rules())
+            // After DataFusion's, which bring filters and limits to where these look for them.
+            .with_optimizer_rule(Arc::new(LiveGrouping))
+            .with_optimizer_rule(Arc::new(LiveFirstRows))
             .build();
         for name in MISLEADING_FUNCTIONS {
             template.deregister_udf(name)?;
         }
-        Ok(Self { template })
+        let sources = sources.iter().map(|source| (source.name().to_owned(), Arc::clone(source))).collect();
+        Ok(Self { template, sources: Arc::new(sources) })
     }
 
     /// The share of the queries' memory that is taken.
@@ -63,7 +77,8 @@ impl Sessions {
 
     /// A session that sees the pinned snapshot's tables and no others.
     pub(crate) fn open(&self, snapshot: &PinnedSnapshot, defaults: &NameDefaults) -> SessionState {
-        let mut config = self.template.config().clone();
+        let live = LiveQuery::new(Arc::clone(&self.sources));
+        let mut config = self.template.config().clone().with_extension(Arc::new(live));
         let catalog = &mut config.options_mut().catalog;
         if let Some(name) = &defaults.catalog {
             catalog.default_catalog.clone_from(name);

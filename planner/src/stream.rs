@@ -3,6 +3,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,9 +11,9 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{FutureExt, Stream, StreamExt};
-use rail_forge_connectors::PinnedSnapshot;
+use rail_forge_connectors::{LiveQuery, PinnedSnapshot};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -41,13 +42,23 @@ pub struct ResultStream {
     stop: StopFlag,
 }
 
-/// What a query needs to run.
-pub(crate) struct Execution {
+/// A query whose result is known but for its rows.
+pub(crate) struct Analysed {
     pub(crate) state: SessionState,
     pub(crate) plan: LogicalPlan,
     pub(crate) schema: SchemaRef,
     pub(crate) truth: Truth,
     pub(crate) snapshot: PinnedSnapshot,
+}
+
+/// What a query needs to run.
+pub(crate) struct Execution {
+    state: SessionState,
+    plan: Arc<dyn ExecutionPlan>,
+    schema: SchemaRef,
+    truth: Truth,
+    stop: StopFlag,
+    snapshot: PinnedSnapshot,
 }
 
 impl ResultStream {
@@ -56,10 +67,9 @@ impl ResultStream {
         let (sender, batches) = mpsc::channel(QUEUED_BATCHES);
         let truth = execution.truth.clone();
         let schema = SchemaRef::clone(&execution.schema);
-        let stop = StopFlag::default();
-        let flag = stop.clone();
+        let stop = execution.stop.clone();
         let query = runtime.spawn(async move {
-            let error = match AssertUnwindSafe(execution.run(&sender, &flag)).catch_unwind().await {
+            let error = match AssertUnwindSafe(execution.run(&sender)).catch_unwind().await {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => error,
                 Err(_) => Error::Internal("the query panicked".into()),
@@ -112,9 +122,22 @@ impl Drop for ResultStream {
 }
 
 impl Execution {
-    async fn run(self, sender: &mpsc::Sender<Result<RecordBatch>>, stop: &StopFlag) -> Result<()> {
-        let plan = interruptible(self.state.create_physical_plan(&self.plan).await?, stop)?;
-        let mut stream = execute_stream(plan, self.state.task_ctx())?;
+    /// Plans the query, and connects to the sources of the live tables that it reads: the first rows cannot be
+    /// sent before it is known what they are true for.
+    pub(crate) async fn new(analysed: Analysed) -> Result<Self> {
+        let Analysed { state, plan, schema, truth, snapshot } = analysed;
+        let stop = StopFlag::default();
+        let runs = !matches!(plan, LogicalPlan::Explain(_));
+        let plan = interruptible(state.create_physical_plan(&plan).await?, &stop)?;
+        let truth = match state.config().get_extension::<LiveQuery>().filter(|_| runs) {
+            Some(live) => truth.read_at(&live.open(&plan).await?),
+            None => truth,
+        };
+        Ok(Self { state, plan, schema, truth, stop, snapshot })
+    }
+
+    async fn run(self, sender: &mpsc::Sender<Result<RecordBatch>>) -> Result<()> {
+        let mut stream = execute_stream(self.plan, self.state.task_ctx())?;
         while let Some(batch) = stream.next().await {
             if sender.send(Ok(batch?)).await.is_err() {
                 break;

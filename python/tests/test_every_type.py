@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 from comparison import connect_as_reference, exact
 from conftest import NO_REFRESH, run
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import psycopg
-    import pyarrow as pa
 
 READERS = ("copy", "connectorx")
 VERSIONS = (16, 18)
@@ -48,6 +48,7 @@ VERSIONS = (16, 18)
 class Everything:
     """A database with a column of every type, and a server that has pulled it in all ways."""
 
+    url: str
     types: TypeCatalogue
     refused: Mapping[str, psycopg.Error]
     reference: psycopg.Connection
@@ -87,7 +88,29 @@ def everything(
                 RailForgeServer({}, arguments=["--config", str(config), *NO_REFRESH]) as server,
                 rail_forge.connect(server.flight) as client,
             ):
-                yield Everything(types, refused, reference, client, refresh_all(client))
+                yield Everything(url, types, refused, reference, client, refresh_all(client))
+
+
+@pytest.fixture(scope="module")
+def live(everything: Everything, tmp_path_factory: pytest.TempPathFactory) -> Iterator[rail_forge.Client]:
+    """A client of a server for which the tables are live; arrays of other shapes come as text."""
+    lines = [f"""[[source]]\nname = "live"\nurl = "{everything.url}"\nrefresh = {{ mode = "live" }}"""]
+    for table in TABLES:
+        frame = everything.frame(f"{READERS[0]}.public.{table}")
+        as_text = [
+            column.name
+            for field, column in zip(frame.schema, everything.columns(table), strict=True)
+            if everything.types.base(column.printed).endswith("[]") and pa.types.is_string(field.type)
+        ]
+        lines.append(f"""[source.tables."public.{table}"]\ntext_columns = {as_text}""")
+    config = tmp_path_factory.mktemp("every-live-type") / "rail-forge.toml"
+    config.write_text("\n".join(lines))
+    with (
+        RailForgeServer({}, arguments=["--config", str(config), *NO_REFRESH]) as server,
+        rail_forge.connect(server.flight) as client,
+    ):
+        assert set(refresh_all(client).values()) == {None}
+        yield client
 
 
 def create_everything(
@@ -186,6 +209,23 @@ def test_both_readers_give_the_same_frame(everything: Everything, table: str) ->
 def test_the_reader_that_is_chosen_gives_the_same_frame(everything: Everything, table: str) -> None:
     one, other = (everything.frame(f"{reader}.public.{table}") for reader in ("auto", READERS[0]))
     assert different_columns(one, other) == []
+
+
+@every_table
+def test_live_tables_have_the_same_cells(everything: Everything, live: rail_forge.Client, table: str) -> None:
+    got = live.sql(f"SELECT * FROM {table} ORDER BY id").arrow().drop_columns(["id"])
+    kept = everything.frame(f"{READERS[0]}.public.{table}")
+    assert got.schema.names == kept.schema.names
+    wrong = []
+    for position, column in enumerate(everything.columns(table)):
+        base = everything.types.base(column.printed)
+        if everything.types.base(base.removesuffix("[]")) == "numeric":
+            # Without a precision, a number is text; in an array too.
+            assert pa.types.is_string(got.schema.field(position).type)
+            wrong.append(wrong_cell(got.column(position), column, everything.types))
+        elif different_columns(got.select([position]), kept.select([position])):
+            wrong.append(f"{column.name} {column.printed}")
+    assert [words for words in wrong if words is not None] == []
 
 
 def wrong_type(field: pa.Field, column: Column, types: TypeCatalogue) -> str | None:

@@ -6,6 +6,7 @@ mod catalogue;
 mod gateway;
 mod handle;
 mod keys;
+mod lingering;
 mod parameters;
 mod service;
 mod sql_info;

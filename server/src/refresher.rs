@@ -119,14 +119,16 @@ pub struct SourceStatus {
     pub message: Option<String>,
 }
 
-/// A table; without `as_of` it is not served, and `error` says why.
+/// A table. Without `as_of` it is live, or it is not served and `error` says why.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct TableStatus {
     pub catalog: String,
     pub schema: String,
     pub table: String,
-    pub rows: u64,
-    pub bytes: u64,
+    /// `None` for a live table, whose rows PostgreSQL has.
+    pub rows: Option<u64>,
+    pub bytes: Option<u64>,
+    pub live: bool,
     pub as_of: Option<DateTime<Utc>>,
     pub lsn: Option<String>,
     pub lag_seconds: Option<f64>,
@@ -238,17 +240,25 @@ impl Refresher {
     }
 
     async fn run_source(&self, source: &Arc<Source>, initial: InitialRefresh) {
-        let has_tables = self.pin().manifest.tables.iter().any(|table| table.name.catalog == source.name());
-        let wanted = match initial {
-            InitialRefresh::Always => true,
-            InitialRefresh::Missing => !has_tables,
-            InitialRefresh::Never => false,
-        };
-        if wanted {
-            self.refresh_until_done(source, &Scope::All).await;
+        if let Some(scope) = self.first_scope(source, initial) {
+            self.refresh_until_done(source, &scope).await;
         }
         let schedules = source.settings().schedules();
         join_all(schedules.into_iter().map(|schedule| self.run_schedule(source, schedule))).await;
+    }
+
+    /// What is refreshed at the start.
+    fn first_scope(&self, source: &Source, initial: InitialRefresh) -> Option<Scope> {
+        let snapshot = self.pin();
+        let mut tables = snapshot.manifest.tables.iter().filter(|table| table.name.catalog == source.name()).peekable();
+        match initial {
+            InitialRefresh::Always => Some(Scope::All),
+            InitialRefresh::Missing if tables.peek().is_none() => Some(Scope::All),
+            InitialRefresh::Missing => {
+                tables.any(|table| !source.settings().agrees_with(table)).then_some(Scope::SettingsChanged)
+            }
+            InitialRefresh::Never => None,
+        }
     }
 
     async fn run_schedule(&self, source: &Arc<Source>, schedule: Schedule) {
@@ -288,8 +298,9 @@ impl Refresher {
             catalog: refused.name.catalog.clone(),
             schema: refused.name.schema.clone(),
             table: refused.name.table.clone(),
-            rows: 0,
-            bytes: 0,
+            rows: Some(0),
+            bytes: Some(0),
+            live: false,
             as_of: None,
             lsn: None,
             lag_seconds: None,
@@ -320,16 +331,18 @@ impl Refresher {
 }
 
 fn table_status(table: &TableEntry, now: DateTime<Utc>) -> TableStatus {
-    let lag = now.signed_duration_since(table.as_of.time);
+    // A live table has no rows that could be old.
+    let kept = table.live.is_none().then_some(table);
     TableStatus {
         catalog: table.name.catalog.clone(),
         schema: table.name.schema.clone(),
         table: table.name.table.clone(),
-        rows: table.rows(),
-        bytes: table.bytes(),
-        as_of: Some(table.as_of.time),
-        lsn: Some(table.as_of.lsn.to_string()),
-        lag_seconds: Some(lag.as_seconds_f64()),
+        rows: kept.map(TableEntry::rows),
+        bytes: kept.map(TableEntry::bytes),
+        live: kept.is_none(),
+        as_of: kept.map(|table| table.as_of.time),
+        lsn: kept.map(|table| table.as_of.lsn.to_string()),
+        lag_seconds: kept.map(|table| now.signed_duration_since(table.as_of.time).as_seconds_f64()),
         error: table.stale.clone(),
     }
 }

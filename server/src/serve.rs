@@ -46,8 +46,8 @@ pub async fn serve(settings: Settings) -> Result<(), Failure> {
     let spill = SpillFolder::create(&settings.limits.spill_dir)?;
     let limits = Limits { spill_dir: spill.path().to_owned(), ..settings.limits };
     let default_catalog = settings.sources.first().map(|source| source.name()).unwrap_or_default();
-    let engine =
-        Engine::new(Arc::clone(&store), &limits, default_catalog).map_err(|error| Failure::work(error.to_string()))?;
+    let engine = Engine::new(Arc::clone(&store), &settings.sources, &limits, default_catalog)
+        .map_err(|error| Failure::work(error.to_string()))?;
     let queries = engine.memory_share();
     let hot_tier = HotTierSettings {
         budget_bytes: settings.cache_bytes,

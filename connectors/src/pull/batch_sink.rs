@@ -16,7 +16,7 @@ use crate::source_settings::Unrepresentable;
 
 /// A batch goes out when it has this many rows: what a Parquet row group is made of, and what Arrow's
 /// kernels work well on.
-const BATCH_ROWS: usize = 65_536;
+pub(super) const BATCH_ROWS: usize = 65_536;
 /// Or when its values have this many bytes, so that wide rows stay within memory and 32-bit offsets.
 const BATCH_BYTES: usize = 16 << 20;
 
@@ -44,8 +44,8 @@ pub(super) struct BatchSink<'a> {
 
 impl<'a> BatchSink<'a> {
     pub(super) fn new(selection: &'a Selection, unrepresentable: Unrepresentable, output: Output<'a>) -> Self {
-        let columns =
-            selection.columns.iter().map(|plan| ColumnBuilder::new(plan, unrepresentable, BATCH_ROWS)).collect();
+        let rows = selection.batch_rows;
+        let columns = selection.columns.iter().map(|plan| ColumnBuilder::new(plan, unrepresentable, rows)).collect();
         Self { selection, columns, rows: 0, bytes: 0, rows_sent: 0, failure: None, output }
     }
 
@@ -78,7 +78,7 @@ impl<'a> BatchSink<'a> {
         if let Some((column, error)) = self.failure.take() {
             return Err(self.refused(column, error));
         }
-        if self.rows == BATCH_ROWS || self.bytes >= BATCH_BYTES { self.send() } else { Ok(()) }
+        if self.rows == self.selection.batch_rows || self.bytes >= BATCH_BYTES { self.send() } else { Ok(()) }
     }
 
     /// Sends what is left. The number of rows in all.

@@ -11,10 +11,11 @@ use crate::as_of::{AsOf, Lsn};
 use crate::catalogue::{self, TableDescription};
 use crate::error::{Error, Result};
 use crate::source::Source;
+use crate::source_settings::SourceSettings;
 
 /// The time and WAL position *before* the snapshot is taken, so that whoever has seen a commit at or below
 /// that position finds it in the snapshot. A standby knows what it has replayed.
-const POSITION: &str = "
+pub(crate) const POSITION: &str = "
     SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8,
            CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END::text";
 
@@ -120,6 +121,24 @@ pub(super) fn import_statements(snapshot_id: &str, lock_timeout: Duration) -> St
     )
 }
 
+/// Statements with which a connection begins to read for a query: with a snapshot of its own, or in one that
+/// another has exported. Unlike a refresh, a query may be stopped, and may scan with several processes.
+pub(crate) fn query_statements(snapshot_id: Option<&str>, settings: &SourceSettings) -> String {
+    let import = snapshot_id.map(|id| format!("SET TRANSACTION SNAPSHOT '{}'; ", id.replace('\'', "''")));
+    format!(
+        "{BEGIN}; {}{WITHOUT_TIMEOUTS}; SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}",
+        import.unwrap_or_default(),
+        settings.lock_timeout.as_millis(),
+        settings.statement_timeout.as_millis(),
+    )
+}
+
+/// What [`POSITION`] has answered.
+pub(crate) fn moment(micros: i64, lsn: Option<&str>) -> AsOf {
+    let time = DateTime::<Utc>::from_timestamp_micros(micros).unwrap_or_default();
+    AsOf { time, lsn: lsn.and_then(|lsn| lsn.parse().ok()).unwrap_or(Lsn::UNKNOWN) }
+}
+
 async fn begin(connection: &mut PgConnection) -> Result<(AsOf, String), sqlx::Error> {
     // Not as a prepared statement: outside of a transaction, a pooler may give its two halves to two servers.
     let position = sqlx::raw_sql(POSITION).fetch_one(&mut *connection).await?;
@@ -127,9 +146,7 @@ async fn begin(connection: &mut PgConnection) -> Result<(AsOf, String), sqlx::Er
     sqlx::raw_sql(BEGIN).execute(&mut *connection).await?;
     sqlx::raw_sql(WITHOUT_TIMEOUTS).execute(&mut *connection).await?;
     let (id,): (String,) = sqlx::query_as("SELECT pg_export_snapshot()").fetch_one(&mut *connection).await?;
-    let time = DateTime::<Utc>::from_timestamp_micros(micros).unwrap_or_default();
-    let lsn = lsn.and_then(|lsn| lsn.parse().ok()).unwrap_or(Lsn::UNKNOWN);
-    Ok((AsOf { time, lsn }, id))
+    Ok((moment(micros, lsn.as_deref()), id))
 }
 
 fn broken(source: &Source, cause: sqlx::Error) -> Error {

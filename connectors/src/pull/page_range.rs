@@ -31,7 +31,12 @@ impl PageRange {
 
     /// The ranges that together cover a table of `pages` pages.
     pub(crate) fn split(pages: u64) -> Vec<Self> {
-        let partitions = (pages * PAGE_BYTES).div_ceil(PARTITION_BYTES).clamp(1, MAX_PARTITIONS);
+        Self::split_into_at_most(MAX_PARTITIONS, pages)
+    }
+
+    /// Likewise, of which there are no more than `most`.
+    pub(crate) fn split_into_at_most(most: u64, pages: u64) -> Vec<Self> {
+        let partitions = (pages * PAGE_BYTES).div_ceil(PARTITION_BYTES).clamp(1, most.max(1));
         let bound = |index: u64| (0 < index && index < partitions).then(|| pages * index / partitions);
         (0..partitions).map(|index| Self { from: bound(index), to: bound(index + 1) }).collect()
     }
@@ -58,6 +63,13 @@ mod tests {
             assert_eq!(ranges.len(), 1);
             assert_eq!(ranges[0].to_string(), "");
         }
+    }
+
+    #[test]
+    fn there_are_no_more_ranges_than_are_wanted() {
+        let clauses: Vec<String> = PageRange::split_into_at_most(2, 100_000).iter().map(PageRange::to_string).collect();
+        assert_eq!(clauses, ["ctid < '(50000,0)'::tid", "ctid >= '(50000,0)'::tid"]);
+        assert_eq!(PageRange::split_into_at_most(2, 100).len(), 1);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A connection that takes part in an exported snapshot and reads one query after the other. After an error
+//! A connection that takes part in a snapshot and reads one query after the other. After an error
 //! it is of no use any more: its transaction has failed, or rows that nobody wants are still coming.
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::source::Source;
 use crate::source_settings::Reader;
 
 /// Something that reads rows in PostgreSQL's binary format.
-pub(super) trait RowReader {
+pub(super) trait RowReader: Send {
     /// Runs statements that give no rows, or whose rows do not matter.
     fn execute(&mut self, statements: &str) -> Result<(), Broken>;
 
@@ -57,9 +57,17 @@ impl From<PullFailure> for Broken {
     }
 }
 
-/// A connection to a source as an exported snapshot sees it.
+/// What a session reads for, which decides on what to do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Refresh,
+    Query,
+}
+
+/// A connection to a source as a snapshot sees it.
 pub(crate) struct Session {
     source: Arc<Source>,
+    purpose: Purpose,
     reader: Box<dyn RowReader>,
     canceller: Canceller,
 }
@@ -70,11 +78,21 @@ impl Session {
     /// # Errors
     /// [`Error::Source`] when no connection can be had, or the snapshot has gone.
     pub(crate) fn open(source: &Arc<Source>, snapshot_id: &str) -> crate::Result<Self> {
+        let mut session = Self::connect(source, Purpose::Refresh)?;
+        session.execute(&exported_snapshot::import_statements(snapshot_id, source.settings().lock_timeout))?;
+        Ok(session)
+    }
+
+    /// Connects, on a thread that may block, and begins no transaction.
+    ///
+    /// # Errors
+    /// [`Error::Source`] when no connection can be had.
+    pub(crate) fn connect(source: &Arc<Source>, purpose: Purpose) -> crate::Result<Self> {
         let unreachable = |error| source.unreachable(error);
-        let (mut reader, canceller): (Box<dyn RowReader>, _) = match source.settings().reader {
+        let (reader, canceller): (Box<dyn RowReader>, _) = match source.settings().reader {
             Reader::Auto | Reader::Copy => {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                let runtime = runtime.map_err(|cause| lost(source, Broken::Other(cause.into()), None))?;
+                let runtime = runtime.map_err(|cause| lost(source, Broken::Other(cause.into()), None, purpose))?;
                 let Connected { link, canceller } =
                     runtime.block_on(source.database().connect()).map_err(unreachable)?;
                 let reader: Box<dyn RowReader> = match link {
@@ -89,9 +107,22 @@ impl Session {
                 (Box::new(ConnectorXReader { pool }), canceller)
             }
         };
-        let statements = exported_snapshot::import_statements(snapshot_id, source.settings().lock_timeout);
-        reader.execute(&statements).map_err(|broken| lost(source, broken, None))?;
-        Ok(Self { source: Arc::clone(source), reader, canceller })
+        Ok(Self { source: Arc::clone(source), purpose, reader, canceller })
+    }
+
+    /// Runs statements that give no rows. After an error the session must be dropped.
+    ///
+    /// # Errors
+    /// [`Error::Source`].
+    pub(crate) fn execute(&mut self, statements: &str) -> crate::Result<()> {
+        self.reader.execute(statements).map_err(|broken| lost(&self.source, broken, None, self.purpose))
+    }
+
+    /// Ends its transaction and the connection, so that the server has nothing to complain of. Blocks.
+    pub(crate) fn close(mut self) {
+        if let Err(error) = self.execute("COMMIT") {
+            tracing::debug!(%error, "a connection was not closed in order");
+        }
     }
 
     /// What stops a query that it runs.
@@ -113,13 +144,13 @@ impl Session {
         match self.reader.read(query, &mut sink) {
             Ok(()) => sink.finish(),
             Err(Broken::Rows(failure)) => Err(failure),
-            Err(broken) => Err(lost(&self.source, broken, Some(&selection.table)).into()),
+            Err(broken) => Err(lost(&self.source, broken, Some(&selection.table), self.purpose).into()),
         }
     }
 }
 
 /// What an error means for the table that was being read, or for the whole refresh.
-fn lost(source: &Source, broken: Broken, table: Option<&TableName>) -> Error {
+fn lost(source: &Source, broken: Broken, table: Option<&TableName>, purpose: Purpose) -> Error {
     let (message, concerns_table, cause): (String, bool, Option<Cause>) = match broken {
         Broken::Rows(PullFailure::Error(error)) => return error,
         Broken::Rows(PullFailure::NeedsText { .. } | PullFailure::Unreadable(_)) | Broken::Malformed => {
@@ -127,13 +158,13 @@ fn lost(source: &Source, broken: Broken, table: Option<&TableName>) -> Error {
         }
         Broken::Lost(cause) => ("the connection to PostgreSQL was lost".to_owned(), false, Some(cause)),
         Broken::Server(error) => {
-            let (message, concerns_table) = explain(Some(&error.code));
+            let (message, concerns_table) = explain(Some(&error.code), purpose);
             (message, concerns_table, Some(Box::new(error)))
         }
         Broken::Other(cause) => ("PostgreSQL could not be read".to_owned(), false, Some(cause)),
         Broken::Database(error) => {
             let code = error.code().map(|code| code.code().to_owned());
-            let (message, concerns_table) = explain(code.as_deref());
+            let (message, concerns_table) = explain(code.as_deref(), purpose);
             (message, concerns_table, Some(Box::new(error)))
         }
     };
@@ -149,17 +180,24 @@ fn lost(source: &Source, broken: Broken, table: Option<&TableName>) -> Error {
 
 /// What a SQLSTATE says, in words of ours, and whether it concerns one table alone
 /// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
-fn explain(code: Option<&str>) -> (String, bool) {
+fn explain(code: Option<&str>, purpose: Purpose) -> (String, bool) {
     let Some(code) = code else { return ("the connection to PostgreSQL was lost".to_owned(), false) };
-    let message = match code {
-        "42501" => "the role of the connection may not read it; grant SELECT or exclude it",
-        "42P01" | "42703" | "3F000" => "it was dropped or changed while it was read",
-        "55P03" => "somebody holds a lock on it; it is read again at the next refresh",
-        "57014" => "its reading was cancelled by an operator",
-        "57P01" | "57P02" | "57P03" | "57P05" => return ("PostgreSQL is shutting down".to_owned(), false),
+    let message = match (code, purpose) {
+        ("42501", _) => "the role of the connection may not read it; grant SELECT or exclude it",
+        ("42P01" | "42703" | "3F000", Purpose::Refresh) => "it was dropped or changed while it was read",
+        ("42P01" | "42703" | "3F000", Purpose::Query) => "it was dropped or changed; refresh it",
+        ("55P03", Purpose::Refresh) => "somebody holds a lock on it; it is read again at the next refresh",
+        ("55P03", Purpose::Query) => "somebody holds a lock on it; ask again, or raise lock_timeout",
+        ("57014", Purpose::Refresh) => "its reading was cancelled by an operator",
+        ("57014", Purpose::Query) => "reading it took longer than statement_timeout, or an operator cancelled it",
+        ("57P01" | "57P02" | "57P03" | "57P05", _) => return ("PostgreSQL is shutting down".to_owned(), false),
         _ => {
             let concerns_source = code == "08P01" || matches!(&code[..code.len().min(2)], "25" | "28" | "53" | "58");
-            return (format!("PostgreSQL stopped the pull (SQLSTATE {code})"), !concerns_source);
+            let what = match purpose {
+                Purpose::Refresh => "the pull",
+                Purpose::Query => "reading it",
+            };
+            return (format!("PostgreSQL stopped {what} (SQLSTATE {code})"), !concerns_source);
         }
     };
     (message.to_owned(), true)

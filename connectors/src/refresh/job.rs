@@ -124,7 +124,11 @@ fn still_text(
 }
 
 /// The columns that come as text, by setting or because of their values.
-fn text_columns(source: &Source, description: &TableDescription, needed: &[(String, String)]) -> Result<Vec<String>> {
+pub(super) fn text_columns(
+    source: &Source,
+    description: &TableDescription,
+    needed: &[(String, String)],
+) -> Result<Vec<String>> {
     let configured = source.settings().text_columns(&description.name);
     for column in configured {
         if !description.columns.iter().any(|known| &known.name == column) {

@@ -63,6 +63,7 @@ impl Assembly<'_> {
             watermark,
             needed_text: job.needed_text.clone(),
             stale: None,
+            live: None,
         };
         match self.previous.filter(|previous| has_same_rows(previous, &entry)) {
             Some(previous) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
-    SchemaProvider,
+    SchemaProvider, TableProvider,
 };
 use datafusion::common::Result;
 use datafusion::execution::object_store::ObjectStoreUrl;
@@ -14,6 +14,7 @@ use super::deletes::Deletes;
 use super::hot::HotTier;
 use super::manifest::{DeletesEntry, Manifest};
 use super::table::SnapshotTable;
+use crate::live::LiveTable;
 
 /// Builds the table providers of a manifest.
 pub(super) fn build(
@@ -25,7 +26,12 @@ pub(super) fn build(
 ) -> Result<Arc<dyn CatalogProviderList>> {
     let catalogs = MemoryCatalogProviderList::new();
     for entry in &manifest.tables {
-        let table = SnapshotTable::new(entry, &deletes, Arc::clone(store), store_url.clone(), Arc::clone(hot))?;
+        let table: Arc<dyn TableProvider> = match LiveTable::new(entry) {
+            Some(table) => Arc::new(table),
+            None => {
+                Arc::new(SnapshotTable::new(entry, &deletes, Arc::clone(store), store_url.clone(), Arc::clone(hot))?)
+            }
+        };
         let catalog = catalogs.catalog(&entry.name.catalog).unwrap_or_else(|| {
             let catalog: Arc<dyn CatalogProvider> = Arc::new(MemoryCatalogProvider::new());
             catalogs.register_catalog(entry.name.catalog.clone(), Arc::clone(&catalog));
@@ -39,7 +45,7 @@ pub(super) fn build(
                 schema
             }
         };
-        schema.register_table(entry.name.table.clone(), Arc::new(table))?;
+        schema.register_table(entry.name.table.clone(), table)?;
     }
     Ok(Arc::new(catalogs))
 }

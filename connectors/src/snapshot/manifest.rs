@@ -9,6 +9,7 @@ use super::statistics::ColumnRange;
 use crate::TableName;
 use crate::as_of::AsOf;
 use crate::catalogue::{ForeignKey, Key, Relation};
+use crate::live::LiveEntry;
 use crate::pull::Digits;
 
 /// The version of this format; a manifest of another version is not read.
@@ -52,6 +53,10 @@ pub struct TableEntry {
     /// Why the last refresh of this table failed, where the files are older than that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale: Option<String>,
+    /// How the table is read where it has no files, because each query asks PostgreSQL. What is cached under the
+    /// table's version would then be wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveEntry>,
 }
 
 impl TableEntry {

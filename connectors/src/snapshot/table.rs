@@ -132,7 +132,7 @@ impl TableProvider for SnapshotTable {
 
 /// The schema that plans work on: text and bytes as views, on which DataFusion compares and groups faster, and
 /// no metadata, which belongs to columns and not to what is computed from them.
-pub(super) fn in_memory_schema(schema: &Schema) -> SchemaRef {
+pub(crate) fn in_memory_schema(schema: &Schema) -> SchemaRef {
     let in_memory = |field: &Arc<Field>| {
         let data_type = match field.data_type() {
             DataType::Utf8 => DataType::Utf8View,
@@ -145,7 +145,7 @@ pub(super) fn in_memory_schema(schema: &Schema) -> SchemaRef {
 }
 
 /// The primary key as a functional dependency: grouping by it determines every other column.
-fn primary_key(entry: &TableEntry) -> Constraints {
+pub(crate) fn primary_key(entry: &TableEntry) -> Constraints {
     let indices: Option<Vec<usize>> = entry
         .primary_key
         .as_ref()

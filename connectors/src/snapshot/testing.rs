@@ -75,6 +75,7 @@ pub(super) fn write_table(staging: &Staging, name: &str) -> TableEntry {
         watermark: None,
         needed_text: vec![],
         stale: None,
+        live: None,
     }
 }
 

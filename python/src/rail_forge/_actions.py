@@ -20,7 +20,8 @@ STATUS = "rail_forge.status"
 class RefreshedTable:
     """What a refresh did to one table: its size now, and the moment that it now shows.
 
-    When `error` is set the table still shows what it showed before, and `as_of` is None.
+    When `error` is set the table still shows what it showed before, and `as_of` is None. A `live` table was
+    described, and has no rows here.
     """
 
     catalog: str
@@ -30,6 +31,7 @@ class RefreshedTable:
     bytes: int
     as_of: AsOf | None
     error: str | None
+    live: bool = False
 
     @property
     def full_name(self) -> str:
@@ -42,7 +44,8 @@ class TableStatus:
     """One table on the server.
 
     `rows`, `bytes`, `as_of` and `lag_seconds` (how far the table is behind PostgreSQL) are None while there
-    is no snapshot of it; `error` is what the last refresh failed with, None when it succeeded.
+    is no snapshot of it, and for a `live` table, whose rows PostgreSQL has; `error` is what the last refresh
+    failed with, None when it succeeded.
     """
 
     catalog: str
@@ -53,6 +56,7 @@ class TableStatus:
     as_of: AsOf | None
     lag_seconds: float | None
     error: str | None
+    live: bool = False
 
     @property
     def full_name(self) -> str:
@@ -141,6 +145,7 @@ def _refreshed_table(event: Mapping[str, Any], as_of: AsOf | None) -> RefreshedT
         bytes=event["bytes"],
         as_of=as_of if event["error"] is None else None,
         error=event["error"],
+        live=event.get("live", False),
     )
 
 
@@ -170,4 +175,5 @@ def _table_status(table: Mapping[str, Any]) -> TableStatus:
         as_of=read_as_of(table),
         lag_seconds=table["lag_seconds"],
         error=table["error"],
+        live=table.get("live", False),
     )

@@ -19,6 +19,9 @@ class AsOf:
 
     `time` is when the snapshot was taken, aware and in UTC; `lsn` is its position in PostgreSQL's write-ahead
     log, in PostgreSQL's own notation, such as `0/1A2B3C8`.
+
+    A result of live tables alone is read after it is planned: its `time` is that of planning, its `lsn` is
+    `0/0`, and its rows are no older than that.
     """
 
     time: datetime

@@ -48,13 +48,14 @@ impl Progress {
                     entry.advance(&name, rows, bytes);
                 }
             }
-            RefreshMessage::Table { schema, table, rows, bytes, error, .. } => {
+            RefreshMessage::Table { schema, table, rows, bytes, live, error, .. } => {
                 let name = format!("{schema}.{table}");
                 if let Some(bar) = self.tables.get(&name).and_then(|entry| entry.bar.as_ref()) {
                     bar.finish_and_clear();
                 }
                 self.say(match error {
                     Some(error) => format!("{name}: {error}"),
+                    None if live => format!("{name}: live, its rows stay in PostgreSQL"),
                     None => format!("{name}: {} rows, {} on disk", HumanCount(rows), ByteSize(bytes).display().iec()),
                 });
             }

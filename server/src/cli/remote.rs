@@ -133,11 +133,13 @@ fn print_tables(tables: &[TableStatus]) {
         .chain(tables.iter().map(|table| {
             [
                 format!("{}.{}.{}", table.catalog, table.schema, table.table),
-                table.rows.to_string(),
-                ByteSize(table.bytes).display().iec().to_string(),
-                table
-                    .as_of
-                    .map_or_else(|| "not served".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
+                table.rows.map_or_else(String::new, |rows| rows.to_string()),
+                table.bytes.map_or_else(String::new, |bytes| ByteSize(bytes).display().iec().to_string()),
+                match table.as_of {
+                    Some(at) => at.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
+                    None if table.live => "live".to_owned(),
+                    None => "not served".to_owned(),
+                },
                 table.lag_seconds.map_or_else(String::new, |lag| format!("{lag:.0} s")),
             ]
         }))

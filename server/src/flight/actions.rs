@@ -36,8 +36,8 @@ pub enum RefreshMessage {
     Started { catalog: String, schema: String, table: String, estimated_rows: Option<u64> },
     /// Rows have been read, since the last message of this table, and the bytes they take in memory.
     Progress { catalog: String, schema: String, table: String, rows: u64, bytes: u64 },
-    /// A table is done; `bytes` are those on disk.
-    Table { catalog: String, schema: String, table: String, rows: u64, bytes: u64, error: Option<String> },
+    /// A table is done; `bytes` are those on disk. A live one has none.
+    Table { catalog: String, schema: String, table: String, rows: u64, bytes: u64, live: bool, error: Option<String> },
     /// The refresh is committed.
     Done { as_of: Option<chrono::DateTime<chrono::Utc>>, lsn: Option<String> },
 }
@@ -51,8 +51,8 @@ impl From<RefreshEvent> for RefreshMessage {
             RefreshEvent::Advanced { table: name, rows, bytes } => {
                 Self::Progress { catalog: name.catalog, schema: name.schema, table: name.table, rows, bytes }
             }
-            RefreshEvent::Finished(TableReport { table: name, rows, bytes, error }) => {
-                Self::Table { catalog: name.catalog, schema: name.schema, table: name.table, rows, bytes, error }
+            RefreshEvent::Finished(TableReport { table: name, rows, bytes, live, error }) => {
+                Self::Table { catalog: name.catalog, schema: name.schema, table: name.table, rows, bytes, live, error }
             }
         }
     }

@@ -10,12 +10,13 @@ use arrow_flight::{
     Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo, HandshakeRequest, HandshakeResponse,
     IpcMessage, PollInfo, PutResult, SchemaAsIpc, SchemaResult, Ticket,
 };
-use futures::Stream;
+use futures::{Stream, TryStreamExt};
 use prost::Message;
 use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::lingering::LingeringStream;
 use super::service::{Service, name_defaults};
 
 /// Clients send their session in headers; hyper's default of 16 KiB breaks those with long cookies or tokens.
@@ -35,12 +36,13 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
     let flight = FlightServiceServer::new(Gateway { service }).max_decoding_message_size(MAX_REQUEST_BYTES);
+    // Without it, every small answer waits for the client's delayed acknowledgement, some 40 ms.
+    let connections = TcpIncoming::from(listener).with_nodelay(Some(true));
     tonic::transport::Server::builder()
         .http2_max_header_list_size(Some(MAX_HEADER_BYTES))
         .max_concurrent_streams(Some(MAX_STREAMS))
         .add_service(flight)
-        // Without it, every small answer waits for the client's delayed acknowledgement, some 40 ms.
-        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), shutdown)
+        .serve_with_incoming_shutdown(connections.map_ok(LingeringStream::new), shutdown)
         .await
 }
 

@@ -20,7 +20,7 @@ use arrow_flight::sql::{
 use arrow_flight::{Action, FlightDescriptor, FlightEndpoint, FlightInfo, IpcMessage, SchemaAsIpc, Ticket};
 use futures::{StreamExt, TryStreamExt};
 use prost::Message;
-use rail_forge_planner::{Engine, Error, NameDefaults, Truth};
+use rail_forge_planner::{Engine, Error, NameDefaults, TableTruth, Truth};
 use serde_json::json;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
@@ -117,13 +117,17 @@ pub(super) fn name_defaults(headers: &MetadataMap) -> Result<NameDefaults, Statu
     Ok(NameDefaults { catalog: read(CATALOG_HEADER)?, schema: read(SCHEMA_HEADER)? })
 }
 
-/// What FlightInfo and the first message of a result say about its truth.
+/// What FlightInfo and the first message of a result say about its truth. In FlightInfo a live table has the time of
+/// planning and the position 0/0, because it will be read later than that; in the result it has its moment.
 fn describe_truth(truth: &Truth) -> String {
-    let tables: serde_json::Map<String, serde_json::Value> = truth
-        .tables
-        .iter()
-        .map(|(name, as_of)| (name.to_string(), json!({"as_of": as_of.time, "lsn": as_of.lsn})))
-        .collect();
+    let describe = |TableTruth { name, as_of, live }: &TableTruth| {
+        let mut table = json!({"as_of": as_of.time, "lsn": as_of.lsn});
+        if *live {
+            table["live"] = true.into();
+        }
+        (name.to_string(), table)
+    };
+    let tables: serde_json::Map<String, serde_json::Value> = truth.tables.iter().map(describe).collect();
     json!({
         "as_of": truth.as_of.map(|as_of| as_of.time),
         "lsn": truth.as_of.map(|as_of| as_of.lsn),

@@ -34,11 +34,13 @@ One `[[source]]` for each database. `--source NAME=URL` and `RAIL_FORGE_SOURCE` 
 | `schemas` | The schemas that are served. Default: `[\"public\"]`. |
 | `exclude` | Names of tables to leave out; `*` stands for any characters. Default: none. |
 | `connections` | Connections of each refresh that read rows, beside the one that holds its snapshot. Default: 2. |
+| `live_connections` | Connections of all queries that read live tables, at least 2. A query needs one, or one for each live table and one more; with fewer, it keeps rows in memory until it comes to them. Default: 4. |
 | `reader` | Who reads rows: `auto`, `copy` (COPY in binary, the fastest) or `connectorx`. Default: `auto`, which is `copy`. |
 | `unrepresentable` | What becomes of values that have no place in Arrow (NaN and infinity as a decimal, infinite dates, timestamps and intervals, those beyond Arrow's range, 24:00:00): `error` refuses the table and names the row, `null` makes them NULL. Default: `error`. |
 | `password_file` | A file that holds the password of the role, and nothing else. Without it: the URL, `PGPASSWORD`, then `PGPASSFILE` or `~/.pgpass`. |
 | `connect_timeout` | How long a connection may take. Default: 10s. |
-| `lock_timeout` | How long a refresh waits for a table that somebody has locked. Default: 10s. |
+| `lock_timeout` | How long a refresh, or a query on a live table, waits for a table that somebody has locked. Default: 10s. |
+| `statement_timeout` | How long PostgreSQL may take over one statement of a query on a live table. Default: 5m. |
 | `refresh` | How tables are refreshed, and how often; see below. Default: `{ mode = \"full\" }`. |
 | `tables` | Settings of single tables, by `schema.table` or a pattern with `*`; see below. |
 
@@ -57,7 +59,7 @@ Keys of `refresh`. Tables of the same `every` and `jitter` are refreshed togethe
 
 | key | what it does |
 |---|---|
-| `mode` | `full` reads every row; `watermark` the rows above the largest value of a column; `diff` the rows that have changed, and removes those that are gone; `live` keeps none and asks PostgreSQL at each query. Default: `full`. |
+| `mode` | `full` reads every row; `watermark` the rows above the largest value of a column; `diff` the rows that have changed, and removes those that are gone; `live` keeps none and asks PostgreSQL at each query: see live-tables.md. Default: `full`. |
 | `every` | How often, for example `5m`. Without it, when asked. |
 | `jitter` | Up to so much is added to `every`, by chance. Default: none. |
 | `column` | For `watermark`: a number, date or timestamp that grows with every insert and update. |

@@ -23,6 +23,7 @@ pub(super) struct SourceTable {
     #[serde(default)]
     exclude: Vec<String>,
     connections: Option<usize>,
+    live_connections: Option<usize>,
     #[serde(default)]
     reader: ReaderName,
     #[serde(default)]
@@ -30,6 +31,7 @@ pub(super) struct SourceTable {
     password_file: Option<PathBuf>,
     connect_timeout: Option<Period>,
     lock_timeout: Option<Period>,
+    statement_timeout: Option<Period>,
     refresh: Option<RefreshTable>,
     #[serde(default)]
     tables: BTreeMap<String, TableTable>,
@@ -135,6 +137,7 @@ impl SourceTable {
         let settings = SourceSettings {
             selection,
             connections: self.connections.unwrap_or(defaults.connections),
+            live_connections: self.live_connections.unwrap_or(defaults.live_connections),
             reader: match self.reader {
                 ReaderName::Auto => Reader::Auto,
                 ReaderName::Copy => Reader::Copy,
@@ -147,6 +150,7 @@ impl SourceTable {
             password_file: self.password_file.map(|file| folder.join(file)),
             connect_timeout: self.connect_timeout.map_or(defaults.connect_timeout, |Period(time)| time),
             lock_timeout: self.lock_timeout.map_or(defaults.lock_timeout, |Period(time)| time),
+            statement_timeout: self.statement_timeout.map_or(defaults.statement_timeout, |Period(time)| time),
             refresh,
             tables,
         };
@@ -188,7 +192,7 @@ impl RefreshTable {
             }
             (Some(Mode::Full), None) => RefreshMode::Full,
             (Some(Mode::Diff), None) => RefreshMode::Diff,
-            (Some(Mode::Live), None) => return Err("refresh: mode \"live\" is not there yet".to_owned()),
+            (Some(Mode::Live), None) => RefreshMode::Live,
             (None, None) => source.map(|policy| policy.mode.clone()).unwrap_or_default(),
         };
         let inherited = source.map(|policy| policy.schedule).unwrap_or_default();

@@ -1,0 +1,27 @@
+//! Live tables: they have no files, and every query reads them from PostgreSQL. What PostgreSQL can do exactly as
+//! the engine would (columns, conditions, limits, groups) is sent along; everything else stays with the engine.
+//! All that one query reads of a source is of one PostgreSQL snapshot. Refuses to guess: a condition whose meaning
+//! could differ by a hair is not sent.
+
+mod cancellation;
+mod condition;
+mod connections;
+mod entry;
+mod grouping;
+mod kind;
+mod literal;
+mod operand;
+mod query;
+mod reading;
+mod scan;
+mod source_snapshot;
+mod statement;
+mod table;
+mod unchanged;
+
+pub(crate) use self::connections::LiveConnections;
+pub(crate) use self::entry::LiveColumn;
+pub use self::entry::LiveEntry;
+pub use self::grouping::Grouping;
+pub use self::query::LiveQuery;
+pub use self::table::LiveTable;
