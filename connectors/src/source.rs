@@ -4,7 +4,7 @@
 use crate::connection::{ConnectionError, ConnectionSettings, Database};
 use crate::error::{Error, Result};
 use crate::live::LiveConnections;
-use crate::refresh::Reservations;
+use crate::refresh::{ConnectionPermits, Reservations};
 use crate::source_settings::{MIN_LIVE_CONNECTIONS, SourceSettings};
 
 /// One PostgreSQL database whose tables are served as one catalogue.
@@ -14,6 +14,7 @@ pub struct Source {
     database: Database,
     settings: SourceSettings,
     reservations: Reservations,
+    connection_permits: ConnectionPermits,
     live_connections: LiveConnections,
 }
 
@@ -36,8 +37,15 @@ impl Source {
             connect_timeout: settings.connect_timeout,
         };
         let database = Database::new(url, connection).map_err(wrong)?;
-        let reservations = Reservations::default();
-        Ok(Self { name: name.to_owned(), database, settings, reservations, live_connections })
+        let connection_permits = ConnectionPermits::new(settings.connections);
+        Ok(Self {
+            name: name.to_owned(),
+            database,
+            settings,
+            reservations: Reservations::default(),
+            connection_permits,
+            live_connections,
+        })
     }
 
     /// The source's name, which is the name of its catalogue.
@@ -58,6 +66,11 @@ impl Source {
     /// Which of its tables are being refreshed.
     pub(crate) fn reservations(&self) -> &Reservations {
         &self.reservations
+    }
+
+    /// The connections that its refreshes read rows with.
+    pub(crate) fn connection_permits(&self) -> &ConnectionPermits {
+        &self.connection_permits
     }
 
     /// The connections of queries on its live tables.

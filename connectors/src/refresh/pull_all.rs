@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 
 use super::cancellation::Cancellation;
 use super::compare::{Comparison, Difference};
+use super::connection_permits::ConnectionPermit;
 use super::job::{RelationJob, Strategy, TableJob};
 use super::partition_files::PartitionFiles;
 use super::watermark::Watermark;
@@ -72,6 +73,22 @@ enum Message {
     End,
 }
 
+/// A connection of a thread that reads.
+struct Connection {
+    session: Session,
+    /// Given back after the connection.
+    _permit: ConnectionPermit,
+}
+
+impl Connection {
+    /// Closes it in order, if there is one.
+    fn close(connection: &mut Option<Self>) {
+        if let Some(Self { session, _permit }) = connection.take() {
+            session.close();
+        }
+    }
+}
+
 /// What all threads share.
 struct Shared<'a> {
     pull: &'a PullAll,
@@ -128,19 +145,19 @@ impl Pulled {
 }
 
 impl Shared<'_> {
-    /// Takes units until none is left, with one connection for all of them.
+    /// Takes units until none is left, with one connection as long as nobody else waits for it.
     fn read_units(&self, output: SyncSender<Message>) {
         let _runtime = self.pull.runtime.enter();
-        let mut session = None;
-        while let Some(unit) = self.queue.next() {
+        let mut connection = None;
+        while let Some(unit) = self.next_unit(&mut connection) {
             let following = if self.is_stopped(unit.table) {
                 Err(Error::Cancelled.into())
             } else {
-                self.read_unit_guarded(&unit, &mut session, &output)
+                self.read_unit_guarded(&unit, &mut connection, &output)
             };
             let following = following.unwrap_or_else(|failure| {
                 // Its transaction has failed, or it is in the middle of rows.
-                session = None;
+                connection = None;
                 self.fail(unit.table, failure);
                 vec![]
             });
@@ -148,14 +165,26 @@ impl Shared<'_> {
         }
     }
 
+    /// The next unit. The connection is given up where another refresh waits for it, or this one has no use for it
+    /// for now.
+    fn next_unit(&self, connection: &mut Option<Connection>) -> Option<Unit> {
+        if self.pull.source.connection_permits().are_wanted() {
+            Connection::close(connection);
+        }
+        self.queue.try_next().or_else(|| {
+            Connection::close(connection);
+            self.queue.next()
+        })
+    }
+
     /// Does one unit. A panic is the failure of its table: whoever waits for the unit must hear of its end.
     fn read_unit_guarded(
         &self,
         unit: &Unit,
-        session: &mut Option<Session>,
+        connection: &mut Option<Connection>,
         output: &SyncSender<Message>,
     ) -> Result<Vec<Unit>, PullFailure> {
-        catch_unwind(AssertUnwindSafe(|| self.read_unit(unit, session, output))).unwrap_or_else(|_| {
+        catch_unwind(AssertUnwindSafe(|| self.read_unit(unit, connection, output))).unwrap_or_else(|_| {
             let table = self.pull.jobs[unit.table].plan.name();
             Err(Error::table(table, "its reader has stopped where it should not; exclude it and report this").into())
         })
@@ -165,16 +194,12 @@ impl Shared<'_> {
     fn read_unit(
         &self,
         unit: &Unit,
-        session: &mut Option<Session>,
+        connection: &mut Option<Connection>,
         output: &SyncSender<Message>,
     ) -> Result<Vec<Unit>, PullFailure> {
-        let session = match session {
-            Some(session) => session,
-            None => {
-                let opened = Session::open(&self.pull.source, &self.pull.snapshot_id)?;
-                self.pull.cancellation.add(opened.canceller());
-                session.insert(opened)
-            }
+        let Connection { session, .. } = match connection {
+            Some(connection) => connection,
+            None => connection.insert(self.connect(unit.table)?),
         };
         match &unit.work {
             Work::Measure => self.measure(unit, session),
@@ -184,6 +209,15 @@ impl Shared<'_> {
                 Ok(vec![])
             }
         }
+    }
+
+    /// Connects, when it is this refresh's turn.
+    fn connect(&self, table: usize) -> Result<Connection> {
+        let turn = self.pull.source.connection_permits().take(|| self.is_stopped(table));
+        let permit = self.pull.runtime.block_on(turn)?;
+        let session = Session::open(&self.pull.source, &self.pull.snapshot_id)?;
+        self.pull.cancellation.add(session.canceller());
+        Ok(Connection { session, _permit: permit })
     }
 
     fn measure(&self, unit: &Unit, session: &mut Session) -> Result<Vec<Unit>, PullFailure> {

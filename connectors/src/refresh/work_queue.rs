@@ -69,6 +69,17 @@ impl WorkQueue {
         }
     }
 
+    /// The next unit, if one is there now.
+    pub(super) fn try_next(&self) -> Option<Unit> {
+        let mut state = self.lock();
+        if state.closed {
+            return None;
+        }
+        let unit = state.waiting.pop_front()?;
+        state.under_way += 1;
+        Some(unit)
+    }
+
     /// Says that a unit is done, and what else has to be done because of it.
     pub(super) fn done(&self, following: Vec<Unit>) {
         let mut state = self.lock();
