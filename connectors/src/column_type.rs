@@ -84,6 +84,15 @@ pub(crate) enum Cell {
 }
 
 impl Cell {
+    /// The same where the type cannot follow the values, because none has been seen.
+    pub(crate) fn fixed(&self, precision: u8, scale: i8) -> Self {
+        match self {
+            Self::FreeDecimal => Self::Decimal { precision, scale },
+            Self::List(element) => Self::List(Box::new(element.fixed(precision, scale))),
+            other => other.clone(),
+        }
+    }
+
     /// Whether the type follows the values.
     pub(crate) fn is_free(&self) -> bool {
         match self {

@@ -20,8 +20,8 @@ mod table;
 mod unchanged;
 
 pub(crate) use self::connections::LiveConnections;
-pub(crate) use self::entry::LiveColumn;
 pub use self::entry::LiveEntry;
+pub(crate) use self::entry::{FREE_DIGITS, LiveColumn};
 pub use self::grouping::Grouping;
 pub use self::query::LiveQuery;
 pub use self::table::LiveTable;

@@ -21,7 +21,7 @@ use arrow::datatypes::{DataType, Schema, SchemaRef};
 
 use self::batch_sink::BATCH_ROWS;
 pub(crate) use self::batch_sink::PulledBatch;
-pub(crate) use self::exported_snapshot::{ExportedSnapshot, POSITION, moment, query_statements};
+pub(crate) use self::exported_snapshot::{ExportedSnapshot, POSITION, moment, query_statements, reading_statements};
 pub use self::free_decimal::Digits;
 pub(crate) use self::page_range::{PLACE_PAGE_SHIFT, PageRange};
 pub(crate) use self::session::{Purpose, Session};

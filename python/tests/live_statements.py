@@ -16,7 +16,7 @@ SENT = [
     ("SELECT id FROM customer WHERE loyalty_tier > 1", "\"loyalty_tier\" > '1'::int2"),
     ("SELECT id FROM customer WHERE loyalty_tier IS NULL OR loyalty_tier = 3", '"loyalty_tier" IS NULL'),
     ("SELECT id FROM customer WHERE loyalty_tier IS DISTINCT FROM 2", "IS DISTINCT FROM '2'::int2"),
-    ("SELECT id FROM product WHERE weight_kg > 1.5e0", "::float8"),
+    ("SELECT id FROM product WHERE weight_kg > 1.5::float8", "::float8"),
     ("SELECT id FROM product WHERE weight_kg IS NULL", '"weight_kg" IS NULL'),
     ("SELECT id FROM order_line WHERE quantity = position", '"quantity" = "position"'),
     ("SELECT id FROM orders WHERE customer_id > region_id AND region_id = 2", '"region_id" < "customer_id"'),

@@ -136,6 +136,35 @@ def test_answers_follow_what_a_diff_deletes(
             assert answers(client) == wanted
 
 
+def test_columns_of_every_kind_can_be_in_memory(new_database: NewDatabase, serve: Serve) -> None:
+    url = new_database(
+        """CREATE TABLE t AS SELECT i AS id, i * 0.5 AS free, i::numeric(12, 3) AS fixed, i AS "a.b",
+               CASE WHEN i % 3 > 0 THEN i::real / 3 END AS single, i % 3 = 0 AS flag, 'NaN'::float8 AS nan,
+               ARRAY[i, NULL] AS list, ARRAY[i * 0.25] AS free_list, make_interval(days => i) AS span,
+               decode(md5(i::text), 'hex') AS hash, 'mood ' || i AS text,
+               now() - make_interval(hours => i) AS at
+           FROM generate_series(1, 20000) AS i""",
+        "CREATE VIEW v AS SELECT avg(id) AS mean FROM t GROUP BY id % 10",
+    )
+    server = serve({"numbers": url}, "--cache-memory", "100MiB")
+    refresh(server)
+    questions = [
+        "SELECT * FROM t ORDER BY id",
+        'SELECT "a.b", free FROM t WHERE free > 9999.5 ORDER BY "a.b"',
+        "SELECT count(*) FROM t WHERE nan > 5",
+        "SELECT sum(mean) FROM v",
+    ]
+    with rail_forge.connect(server.flight) as client:
+        before = [client.sql(question).rows() for question in questions]
+        assert before[2] == [(20_000,)]
+        warm(client, *questions)
+        assert all(all_from_memory(client, question) for question in questions)
+        # NaN is not itself.
+        assert [repr(client.sql(question).rows()) for question in questions] == [
+            repr(rows) for rows in before
+        ]
+
+
 def test_the_budget_holds(tpch: Served, serve: Serve) -> None:
     server = serve({"tpch": tpch.url}, "--cache-memory", "10MiB")
     refresh(server)

@@ -169,6 +169,7 @@ mod tests {
             name: name.into(),
             expression: format!("\"{name}\""),
             cell,
+            free: false,
             type_name: type_name.into(),
             printed_type: type_name.into(),
             nullable: true,

@@ -4,6 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalogue::ColumnDescription;
 use crate::column_type::{Cell, ColumnPlan};
+use crate::pull::Digits;
+
+/// A `numeric` without a precision: its type would follow its values, and no query has seen them all when its first
+/// rows go out. These are the digits of an average, and those that are left; a value that has more is refused.
+pub(crate) const FREE_DIGITS: Digits = Digits { integer: 18, scale: 20 };
 
 /// How a live table is read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +36,8 @@ pub struct LiveColumn {
     /// The SQL expression that selects it.
     pub(crate) expression: String,
     pub(crate) cell: Cell,
+    /// Whether it is a numeric without a precision, of which `cell` holds what most values need.
+    pub(crate) free: bool,
     /// `pg_type.typname`, without the domains around it.
     pub(crate) type_name: String,
     /// The type as PostgreSQL prints it.
@@ -45,7 +52,8 @@ impl LiveColumn {
         Self {
             name: description.name.clone(),
             expression: plan.expression.clone(),
-            cell: plan.cell.clone(),
+            cell: plan.cell.fixed(FREE_DIGITS.precision(), FREE_DIGITS.scale as i8),
+            free: plan.cell.is_free(),
             type_name: description.column_type.name.clone(),
             printed_type: description.printed_type.clone(),
             nullable: description.nullable,

@@ -116,6 +116,10 @@ impl LiveEntry {
     /// What is summed up, and the cast to the engine's type, which is an error where the engine would overflow.
     fn sum(&self, argument: &Expr, result: &DataType) -> Option<(String, String, Cell)> {
         let operand = self.column_operand(argument)?;
+        if operand.column.free {
+            // PostgreSQL's cast would round what has more decimals, which the engine refuses.
+            return None;
+        }
         let scale_of = match operand.kind {
             Kind::Integer(_) => 0,
             Kind::Decimal { scale, .. } => scale,

@@ -145,6 +145,7 @@ impl LiveEntry {
                 if column.type_name == "timestamptz" { "+00" } else { "" }
             ),
             Cell::Time => format!("CASE WHEN {value} < '24:00:00' THEN {value} END"),
+            Cell::Decimal { .. } if column.free => return None,
             Cell::Decimal { .. } => format!("CASE WHEN {value} <> 'NaN' THEN {value} END"),
             Cell::Interval | Cell::FreeDecimal => return None,
             _ => value.clone(),

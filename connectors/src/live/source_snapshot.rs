@@ -23,7 +23,7 @@ use crate::TableName;
 use crate::as_of::AsOf;
 use crate::column_type::{Cell, ColumnPlan};
 use crate::error::{Error, Result};
-use crate::pull::{POSITION, Purpose, Selection, Session, moment, query_statements};
+use crate::pull::{POSITION, Purpose, Selection, Session, moment, query_statements, reading_statements};
 use crate::source::Source;
 use crate::source_settings::Unrepresentable;
 
@@ -128,6 +128,7 @@ impl Lease {
             (None, Some(exported)) => {
                 let mut session = Session::connect(&snapshot.source, Purpose::Query)?;
                 session.execute(&query_statements(Some(exported), snapshot.source.settings()))?;
+                session.execute(&reading_statements(snapshot.source.settings()))?;
                 session
             }
             (None, None) => {
@@ -197,6 +198,7 @@ impl Led {
         for request in tables.iter().filter(|request| request.entry.lockable) {
             session.lock(request.table())?;
         }
+        session.execute(&reading_statements(source.settings()))?;
         let exported = if export { Some(self::export(&mut session, source)?) } else { None };
         Ok(Self { session: Some(session), as_of, exported })
     }

@@ -235,6 +235,7 @@ pub(super) mod testing {
             name: name.into(),
             expression: format!("\"{name}\""),
             cell,
+            free: false,
             type_name: type_name.into(),
             printed_type: type_name.into(),
             nullable: true,

@@ -130,16 +130,26 @@ pub(super) fn import_statements(snapshot_id: &str, lock_timeout: Duration) -> St
     )
 }
 
-/// Statements with which a connection begins to read for a query: with a snapshot of its own, or in one that
-/// another has exported. Unlike a refresh, a query may be stopped, and may scan with several processes.
+/// Statements with which a connection begins to read for a query, with a snapshot of its own or in one that
+/// another has exported. None of them takes a snapshot; [`reading_statements`] come next.
 pub(crate) fn query_statements(snapshot_id: Option<&str>, settings: &SourceSettings) -> String {
     let import = snapshot_id.map(|id| format!("SET TRANSACTION SNAPSHOT '{}'; ", id.replace('\'', "''")));
     format!(
-        "{BEGIN}; {}{TEXT_FORMS}; {WITHOUT_TIMEOUTS}; SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}",
+        "{BEGIN}; {}SET LOCAL lock_timeout = {}; {}",
         import.unwrap_or_default(),
         settings.lock_timeout.as_millis(),
-        settings.statement_timeout.as_millis(),
+        statement_timeout(settings),
     )
+}
+
+/// Statements before the first read of a query; they take its snapshot. Unlike a refresh, a query may be stopped, and
+/// may scan with several processes.
+pub(crate) fn reading_statements(settings: &SourceSettings) -> String {
+    format!("{TEXT_FORMS}; {WITHOUT_TIMEOUTS}; {}", statement_timeout(settings))
+}
+
+fn statement_timeout(settings: &SourceSettings) -> String {
+    format!("SET LOCAL statement_timeout = {}", settings.statement_timeout.as_millis())
 }
 
 /// What [`POSITION`] has answered.

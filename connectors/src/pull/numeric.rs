@@ -1,7 +1,7 @@
 //! `numeric` in PostgreSQL's binary format: four 16-bit numbers (how many digits, the weight of the first, the
 //! sign, the display scale), then the digits in base 10,000 (`numeric_send` in PostgreSQL's numeric.c).
 
-use arrow::datatypes::i256;
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, i256};
 
 use super::cell_error::CellError;
 
@@ -24,6 +24,10 @@ const POWERS: [i64; FAST_EXPONENT as usize + 1] = {
     }
     powers
 };
+/// What 38 digits stay below.
+const LIMIT: u128 = 10_u128.pow(DECIMAL128_MAX_PRECISION as u32);
+/// Of a numeric with a precision there is no such value.
+const TOO_LONG: CellError = CellError::Unrepresentable("a numeric has more digits than the type of its column");
 const POSITIVE: u16 = 0x0000;
 const NEGATIVE: u16 = 0x4000;
 const NAN: u16 = 0xC000;
@@ -82,7 +86,8 @@ impl<'a> Numeric<'a> {
             };
             return Ok(if self.negative { -value } else { value });
         }
-        self.unscaled_wide(scale)?.to_i128().ok_or(CellError::Malformed)
+        let value = self.unscaled_wide(scale)?.to_i128();
+        value.filter(|value| value.unsigned_abs() < LIMIT).ok_or(TOO_LONG)
     }
 
     /// The value in units of `10^-scale`, within 76 digits.
@@ -98,7 +103,7 @@ impl<'a> Numeric<'a> {
         let value = whole
             .and_then(|whole| shifted(whole, DIGITS_IN_BASE - cut)?.checked_add(i256::from_i128(i128::from(kept))))
             .and_then(|value| shifted(value, exponent.max(0)))
-            .ok_or(CellError::Malformed)?;
+            .ok_or(TOO_LONG)?;
         Ok(if self.negative { value.wrapping_neg() } else { value })
     }
 
@@ -112,7 +117,7 @@ fn base_digit(bytes: &[u8; DIGIT_BYTES]) -> u16 {
     u16::from_be_bytes(*bytes)
 }
 
-/// `value / 10^count`, which must leave nothing: a numeric has no more decimals than its column.
+/// `value / 10^count`, which must leave nothing.
 fn without_zeros(value: i64, count: i32) -> Result<i64, CellError> {
     // Divided by a number that the compiler knows, which costs a tenth.
     let (kept, cut) = match count {
@@ -122,7 +127,7 @@ fn without_zeros(value: i64, count: i32) -> Result<i64, CellError> {
         3 => (value / 1_000, value % 1_000),
         _ => (value / BASE, value % BASE),
     };
-    if cut == 0 { Ok(kept) } else { Err(CellError::Malformed) }
+    if cut == 0 { Ok(kept) } else { Err(TOO_LONG) }
 }
 
 /// `value * 10^exponent`.
@@ -186,6 +191,8 @@ mod tests {
         for bytes in [vec![0, 1, 2], numeric(0, POSITIVE, &[1])[..9].to_vec()] {
             assert!(matches!(Numeric::parse(&bytes), Err(CellError::Malformed)), "{bytes:?}");
         }
-        assert_eq!(unscaled(&numeric(-1, POSITIVE, &[1]), 2), Err(CellError::Malformed));
+        assert_eq!(unscaled(&numeric(-1, POSITIVE, &[1]), 2), Err(TOO_LONG));
+        // 10^38 is the first number of 39 digits.
+        assert_eq!(Numeric::parse(&numeric(9, POSITIVE, &[100])).unwrap().unscaled(0), Err(TOO_LONG));
     }
 }

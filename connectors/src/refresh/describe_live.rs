@@ -3,29 +3,25 @@
 use super::job;
 use crate::as_of::AsOf;
 use crate::catalogue::TableDescription;
-use crate::column_type;
 use crate::error::Result;
-use crate::live::{LiveColumn, LiveEntry};
-use crate::pull::TablePlan;
+use crate::live::{FREE_DIGITS, LiveColumn, LiveEntry};
+use crate::pull::{Digits, TablePlan};
 use crate::snapshot::TableEntry;
 use crate::source::Source;
 use crate::source_settings::Unrepresentable;
 
 /// The entry of a live table.
 ///
-/// A `numeric` without a precision comes as text: its type would follow its values, and no query has seen them all
-/// when its first rows go out.
-///
 /// # Errors
 /// [`Error::Table`](crate::Error::Table) when the role may not read it, or its settings do not fit it.
 pub(super) fn entry(source: &Source, description: TableDescription, as_of: AsOf) -> Result<TableEntry> {
     let settings = source.settings();
-    let mut as_text = job::text_columns(source, &description, &[])?;
-    let free = description.columns.iter().filter(|column| column_type::plan(column, false).cell.is_free());
-    as_text.extend(free.map(|column| column.name.clone()));
+    let as_text = job::text_columns(source, &description, &[])?;
     let plan = TablePlan::new(description, &as_text, false, settings.unrepresentable)?;
     let description = &plan.description;
     let columns = description.columns.iter().zip(plan.selection.columns());
+    let digits: Vec<Option<Digits>> =
+        plan.selection.columns().iter().map(|column| column.cell.is_free().then_some(FREE_DIGITS)).collect();
     let pages = match description.relations.as_slice() {
         [only] if TablePlan::has_places(description) => only.estimated_pages,
         _ => 0,
@@ -33,7 +29,7 @@ pub(super) fn entry(source: &Source, description: TableDescription, as_of: AsOf)
     Ok(TableEntry {
         name: description.name.clone(),
         comment: description.comment.clone(),
-        schema: plan.table_schema(&[]),
+        schema: plan.table_schema(&digits),
         primary_key: description.primary_key.clone(),
         foreign_keys: description.foreign_keys.clone(),
         as_of,

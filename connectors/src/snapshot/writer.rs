@@ -126,7 +126,8 @@ impl PartitionWriter {
 }
 
 /// How the columns of batches like this one are written. Bounds of texts are not kept: they would be cut off, and
-/// finding them compares every value with two others.
+/// finding them compares every value with two others. Those of floating-point numbers are not, because they leave out
+/// NaN, which is above every other number in PostgreSQL.
 fn properties(batch: &RecordBatch) -> WriterProperties {
     let mut builder = WriterProperties::builder()
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
@@ -134,11 +135,15 @@ fn properties(batch: &RecordBatch) -> WriterProperties {
         .set_compression(Compression::UNCOMPRESSED)
         .set_statistics_enabled(EnabledStatistics::Chunk);
     for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
-        if !matches!(field.data_type(), DataType::Utf8 | DataType::Binary) {
+        let is_text = matches!(field.data_type(), DataType::Utf8 | DataType::Binary);
+        if !is_text && !field.data_type().is_floating() {
             continue;
         }
         let path = ColumnPath::new(vec![field.name().clone()]);
         builder = builder.set_column_statistics_enabled(path.clone(), EnabledStatistics::None);
+        if !is_text {
+            continue;
+        }
         if column.get_buffer_memory_size() / batch.num_rows().max(1) >= COMPRESSED_BYTES {
             builder = builder.set_column_compression(path, Compression::SNAPPY);
         }

@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef};
+use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
-use datafusion::common::{Result, exec_datafusion_err, exec_err};
+use arrow::util::display::FormatOptions;
+use datafusion::common::{Result, exec_datafusion_err};
 use futures::StreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
@@ -25,6 +27,9 @@ const OFFSET_BYTES: u64 = 4;
 /// What is added to an estimate for bounds and the arrays themselves, in bytes for each chunk.
 const CHUNK_BYTES: u64 = 1_024;
 
+/// What does not fit is an error.
+const EXACT: CastOptions<'_> = CastOptions { safe: false, format_options: FormatOptions::new() };
+
 /// A file whose footer has been read.
 pub(super) struct Footer {
     store: Arc<dyn ObjectStore>,
@@ -41,10 +46,12 @@ impl Footer {
         let path = Path::from(path);
         let mut file = StoredFile { store: Arc::clone(&store), path: path.clone(), bytes };
         let found = ArrowReaderMetadata::load_async(&mut file, ArrowReaderOptions::new()).await?;
-        let wanted = |field: &FieldRef| match schema.field_with_name(field.name()) {
-            Ok(scanned) => Arc::new(Field::new(field.name(), scanned.data_type().clone(), field.is_nullable())),
-            // What only refreshes read.
-            Err(_) => Arc::clone(field),
+        // Text is read as scans give it. All else is read as it is stored: digits of a decimal may differ.
+        let wanted = |field: &FieldRef| match (field.data_type(), schema.field_with_name(field.name())) {
+            (DataType::Utf8 | DataType::Binary, Ok(scanned)) => {
+                Arc::new(Field::new(field.name(), scanned.data_type().clone(), field.is_nullable()))
+            }
+            _ => Arc::clone(field),
         };
         let fields: Vec<FieldRef> = found.schema().fields().iter().map(wanted).collect();
         let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
@@ -67,21 +74,20 @@ impl Footer {
     pub(super) async fn load(&self, column: &str, at_most: u64) -> Result<Option<HotColumn>> {
         let file = StoredFile { store: Arc::clone(&self.store), path: self.path.clone(), bytes: self.bytes };
         let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(file, self.metadata.clone());
-        let mask = ProjectionMask::columns(builder.parquet_schema(), [column]);
+        let index = builder.schema().index_of(column)?;
+        let mask = ProjectionMask::roots(builder.parquet_schema(), [index]);
         let mut batches = builder.with_projection(mask).with_batch_size(CHUNK_ROWS).build()?;
         let scanned = self.schema.field_with_name(column)?.data_type();
         let (mut read, mut bytes): (Vec<ArrayRef>, u64) = (vec![], 0);
         while let Some(batch) = batches.next().await {
             let batch = batch?;
             let array = batch.columns().first().ok_or_else(|| exec_datafusion_err!("the file has no {column}"))?;
-            if array.data_type() != scanned {
-                return exec_err!("{column} is {} in the file, and {scanned} in the table", array.data_type());
-            }
+            let array = cast_with_options(array, scanned, &EXACT)?;
             bytes += array.to_data().get_slice_memory_size()? as u64;
             if bytes > at_most {
                 return Ok(None);
             }
-            read.push(Arc::clone(array));
+            read.push(array);
         }
         Ok(Some(HotColumn::new(read)?).filter(|column| column.bytes() <= at_most))
     }
