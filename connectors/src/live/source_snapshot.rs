@@ -22,6 +22,7 @@ use crate::as_of::AsOf;
 use crate::column_type::{Cell, ColumnPlan};
 use crate::error::{Error, Result};
 use crate::pull::{POSITION, Purpose, Selection, Session, moment, query_statements};
+use crate::shard::ONLY_SHARD;
 use crate::source::Source;
 use crate::source_settings::Unrepresentable;
 
@@ -115,7 +116,7 @@ impl Lease {
         let mut session = match (self.session.take(), &snapshot.exported) {
             (Some(session), _) => session,
             (None, Some(exported)) => {
-                let mut session = Session::connect(&snapshot.source, Purpose::Query)?;
+                let mut session = Session::connect(&snapshot.source, ONLY_SHARD, Purpose::Query)?;
                 session.execute(&query_statements(Some(exported), snapshot.source.settings()))?;
                 session
             }
@@ -178,7 +179,7 @@ struct Led {
 
 impl Led {
     fn new(source: &Arc<Source>, export: bool) -> Result<Self> {
-        let mut session = Session::connect(source, Purpose::Query)?;
+        let mut session = Session::connect(source, ONLY_SHARD, Purpose::Query)?;
         let as_of = position(&mut session, source)?;
         session.execute(&query_statements(None, source.settings()))?;
         let exported = if export { Some(self::export(&mut session, source)?) } else { None };

@@ -1,4 +1,4 @@
-//! One PostgreSQL snapshot that all connections of a refresh share: a transaction exports it
+//! One PostgreSQL snapshot that all connections of a refresh to a database share: a transaction exports it
 //! (`pg_export_snapshot`) and stays open while the others import it.
 
 use std::time::Duration;
@@ -10,6 +10,7 @@ use sqlx::{Connection, Row};
 use crate::as_of::{AsOf, Lsn};
 use crate::catalogue::{self, TableDescription};
 use crate::error::{Error, Result};
+use crate::shard::Shard;
 use crate::source::Source;
 use crate::source_settings::SourceSettings;
 
@@ -52,12 +53,12 @@ const FLUSH_POLLS: usize = 50;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// An exported snapshot and the transaction that holds it.
-pub(crate) struct ExportedSnapshot {
+pub(super) struct ExportedSnapshot {
     connection: PgConnection,
-    pub(crate) id: String,
-    pub(crate) as_of: AsOf,
+    pub(super) id: String,
+    pub(super) as_of: AsOf,
     /// What must be the same for anything that was read before to mean the same; empty where it is not told.
-    pub(crate) history: String,
+    pub(super) history: String,
 }
 
 impl ExportedSnapshot {
@@ -65,25 +66,26 @@ impl ExportedSnapshot {
     ///
     /// # Errors
     /// [`Error::Source`] when the database cannot be reached or refuses the role.
-    pub(crate) async fn export(source: &Source) -> Result<Self> {
-        let connected = source.database().connect_catalogue().await;
-        let mut connection = connected.map_err(|error| source.unreachable(error))?;
+    pub(super) async fn export(source: &Source, shard: &Shard) -> Result<Self> {
+        let connected = shard.database.connect_catalogue().await;
+        let mut connection = connected.map_err(|error| source.unreachable(shard, error))?;
         // A role may have been forbidden to ask.
         let history = sqlx::raw_sql(HISTORY).fetch_one(&mut connection).await.and_then(|row| row.try_get(0));
         let history = history.unwrap_or_default();
-        let (as_of, id) = begin(&mut connection).await.map_err(|cause| broken(source, cause))?;
+        let (as_of, id) = begin(&mut connection).await.map_err(|cause| broken(source, shard, cause))?;
         Ok(Self { connection, id, as_of, history })
     }
 
-    /// The source's tables as the snapshot sees them.
-    pub(crate) async fn describe(&mut self, source: &Source) -> Result<Vec<TableDescription>> {
-        catalogue::describe(&mut self.connection, source).await.map_err(|cause| broken(source, cause))
+    /// The shard's tables as the snapshot sees them.
+    pub(super) async fn describe(&mut self, source: &Source, shard: (usize, &Shard)) -> Result<Vec<TableDescription>> {
+        let described = catalogue::describe(&mut self.connection, source, shard).await;
+        described.map_err(|cause| broken(source, shard.1, cause))
     }
 
     /// Waits until what the snapshot shows would outlive a crash of the database: what is read of it is built on
     /// later.
-    pub(crate) async fn outlives_crashes(&mut self, source: &Source) -> Result<()> {
-        self.wait_for_flush().await.map_err(|cause| broken(source, cause))
+    pub(super) async fn outlives_crashes(&mut self, source: &Source, shard: &Shard) -> Result<()> {
+        self.wait_for_flush().await.map_err(|cause| broken(source, shard, cause))
     }
 
     async fn wait_for_flush(&mut self) -> Result<(), sqlx::Error> {
@@ -101,7 +103,7 @@ impl ExportedSnapshot {
     }
 
     /// Ends the transaction. An error changes nothing: the rows have been read.
-    pub(crate) async fn close(self) {
+    pub(super) async fn close(self) {
         if !matches!(tokio::time::timeout(CLOSE_TIMEOUT, self.connection.close()).await, Ok(Ok(()))) {
             tracing::debug!("the connection that held the snapshot was not closed in order");
         }
@@ -149,10 +151,11 @@ async fn begin(connection: &mut PgConnection) -> Result<(AsOf, String), sqlx::Er
     Ok((moment(micros, lsn.as_deref()), id))
 }
 
-fn broken(source: &Source, cause: sqlx::Error) -> Error {
+fn broken(source: &Source, shard: &Shard, cause: sqlx::Error) -> Error {
+    let location = shard.database.location();
     let message = match cause.as_database_error().and_then(|error| error.code()) {
-        Some(code) => format!("{} could not read the catalogue (SQLSTATE {code})", source.location()),
-        None => format!("the connection to {} was lost", source.location()),
+        Some(code) => format!("{location} could not read the catalogue (SQLSTATE {code})"),
+        None => format!("the connection to {location} was lost"),
     };
     Error::Source { source_name: source.name().to_owned(), message, cause: Some(Box::new(cause)) }
 }

@@ -20,7 +20,8 @@ use super::work_queue::{Unit, Work, WorkQueue};
 use super::{Observer, RefreshEvent};
 use crate::error::{Error, Result};
 use crate::pull::{PLACE_PAGE_SHIFT, PageRange, PullFailure, PulledBatch, Selection, Session};
-use crate::snapshot::{FileEntry, SnapshotStore, Staging};
+use crate::shard::in_shard;
+use crate::snapshot::{FileEntry, RelationId, SnapshotStore, Staging};
 use crate::source::Source;
 
 /// Batches that wait between the reader and the writer of a connection.
@@ -32,7 +33,8 @@ const CHANGED_SHARE: u64 = 4;
 
 pub(super) struct PullAll {
     pub(super) source: Arc<Source>,
-    pub(super) snapshot_id: String,
+    /// Of each shard, in their order.
+    pub(super) snapshot_ids: Vec<String>,
     pub(super) store: Arc<SnapshotStore>,
     pub(super) staging: Arc<Staging>,
     pub(super) jobs: Vec<TableJob>,
@@ -47,8 +49,6 @@ pub(super) struct PullAll {
 #[derive(Debug, Default)]
 pub(super) struct Pulled {
     pub(super) relations: Vec<PulledRelation>,
-    /// The largest value of the watermark column among the rows that were read.
-    pub(super) watermark: Option<i128>,
 }
 
 /// What was read of a relation.
@@ -59,6 +59,8 @@ pub(super) struct PulledRelation {
     pub(super) difference: Difference,
     /// It was read whole after all, because too much had changed.
     pub(super) whole: bool,
+    /// The largest value of the watermark column among the rows that were read.
+    pub(super) watermark: Option<i128>,
     comparisons: usize,
 }
 
@@ -113,7 +115,7 @@ impl PullAll {
                     Strategy::Whole | Strategy::Changed if in_parts => Work::Measure,
                     Strategy::Whole | Strategy::Changed => Work::Read { condition: String::new(), partition: 0 },
                 };
-                units.push((known.estimated_pages, Unit { table, relation, work }));
+                units.push((known.estimated_pages, Unit { shard: known.shard, table, relation, work }));
             }
         }
         units.sort_by_key(|(pages, _)| std::cmp::Reverse(*pages));
@@ -123,16 +125,16 @@ impl PullAll {
 
 impl Pulled {
     fn of(job: &TableJob) -> Self {
-        Self { relations: job.relations.iter().map(|_| PulledRelation::default()).collect(), watermark: None }
+        Self { relations: job.relations.iter().map(|_| PulledRelation::default()).collect() }
     }
 }
 
 impl Shared<'_> {
-    /// Takes units until none is left, with one connection for all of them.
+    /// Takes units until none is left, with one connection for all of them that are of one shard.
     fn read_units(&self, output: SyncSender<Message>) {
         let _runtime = self.pull.runtime.enter();
-        let mut session = None;
-        while let Some(unit) = self.queue.next() {
+        let mut session: Option<Session> = None;
+        while let Some(unit) = self.queue.next(session.as_ref().map(Session::shard)) {
             let following = if self.is_stopped(unit.table) {
                 Err(Error::Cancelled.into())
             } else {
@@ -168,10 +170,13 @@ impl Shared<'_> {
         session: &mut Option<Session>,
         output: &SyncSender<Message>,
     ) -> Result<Vec<Unit>, PullFailure> {
+        if let Some(elsewhere) = session.take_if(|session| session.shard() != unit.shard) {
+            elsewhere.close();
+        }
         let session = match session {
             Some(session) => session,
             None => {
-                let opened = Session::open(&self.pull.source, &self.pull.snapshot_id)?;
+                let opened = Session::open(&self.pull.source, unit.shard, &self.pull.snapshot_ids[unit.shard])?;
                 self.pull.cancellation.add(opened.canceller());
                 session.insert(opened)
             }
@@ -216,10 +221,8 @@ impl Shared<'_> {
             if comparison.compare(&pulled.batch) {
                 return Ok(());
             }
-            Err(Error::table(
-                job.plan.name(),
-                "its rows did not come in the order of their places; use mode = \"full\"",
-            ))
+            let message = "its rows did not come in the order of their places; use mode = \"full\"";
+            Err(Error::table(job.plan.name(), in_shard(&relation.relation.shard_name, message)))
         })?;
         self.refuse_rewritten(unit, session)?;
         let difference = comparison.finish();
@@ -292,7 +295,7 @@ impl Shared<'_> {
             return Ok(());
         }
         let message = "it was rewritten while it was read; it is read again at the next refresh";
-        Err(Error::table(job.plan.name(), message).into())
+        Err(Error::table(job.plan.name(), in_shard(&relation.shard_name, message)).into())
     }
 
     /// Writes what one connection's thread reads.
@@ -303,13 +306,13 @@ impl Shared<'_> {
                 // What was open and never ended was of a table that has failed.
                 Message::Begin { table, relation, partition } => {
                     let name = format!("{}{table}-{relation}-{partition}", self.pull.prefix);
-                    let oid = self.pull.jobs[table].relations[relation].relation.oid;
-                    open = Some((table, relation, partition, PartitionFiles::new(&self.pull.staging, name, oid)));
+                    let id = RelationId::from(&self.pull.jobs[table].relations[relation].relation);
+                    open = Some((table, relation, partition, PartitionFiles::new(&self.pull.staging, name, id)));
                 }
                 Message::Batch(batch) => {
-                    let Some((table, _, _, files)) = &mut open else { continue };
+                    let Some((table, relation, _, files)) = &mut open else { continue };
                     let table = *table;
-                    if let Err(error) = self.write(table, files, batch) {
+                    if let Err(error) = self.write(table, *relation, files, batch) {
                         self.fail(table, error.into());
                         open = None;
                     }
@@ -329,13 +332,14 @@ impl Shared<'_> {
         }
     }
 
-    fn write(&self, table: usize, files: &mut PartitionFiles<'_>, pulled: PulledBatch) -> Result<()> {
+    fn write(&self, table: usize, relation: usize, files: &mut PartitionFiles<'_>, pulled: PulledBatch) -> Result<()> {
         let job = &self.pull.jobs[table];
         let largest = job.watermark.as_ref().and_then(|known| Watermark::largest(pulled.batch.column(known.index)));
         if largest.is_some()
             && let Ok(pulled) = &mut *lock(&self.tables[table])
         {
-            pulled.watermark = pulled.watermark.max(largest);
+            let known = &mut pulled.relations[relation].watermark;
+            *known = largest.max(*known);
         }
         let (rows, bytes) = (pulled.batch.num_rows() as u64, pulled.batch.get_array_memory_size() as u64);
         files.write(pulled)?;

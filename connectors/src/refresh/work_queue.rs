@@ -6,9 +6,10 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::pull::PageRange;
 
-/// Something to read of a relation of a table; both are given by their numbers.
+/// Something to read of a relation of a table; both are given by their numbers, as is the shard that has it.
 #[derive(Debug)]
 pub(super) struct Unit {
+    pub(super) shard: usize,
     pub(super) table: usize,
     pub(super) relation: usize,
     pub(super) work: Work,
@@ -17,7 +18,7 @@ pub(super) struct Unit {
 impl Unit {
     /// Other work on the same relation.
     pub(super) fn followed_by(&self, work: Work) -> Self {
-        Self { table: self.table, relation: self.relation, work }
+        Self { shard: self.shard, table: self.table, relation: self.relation, work }
     }
 }
 
@@ -51,14 +52,16 @@ impl WorkQueue {
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// The next unit; waits while none is there but one may still come. `None` is the end.
-    pub(super) fn next(&self) -> Option<Unit> {
+    /// The next unit, one of the `preferred` shard if there is any; waits while none is there but one may still
+    /// come. `None` is the end.
+    pub(super) fn next(&self, preferred: Option<usize>) -> Option<Unit> {
         let mut state = self.lock();
         loop {
             if state.closed {
                 return None;
             }
-            if let Some(unit) = state.waiting.pop_front() {
+            let near = preferred.and_then(|shard| state.waiting.iter().position(|unit| unit.shard == shard));
+            if let Some(unit) = state.waiting.remove(near.unwrap_or(0)) {
                 state.under_way += 1;
                 return Some(unit);
             }
@@ -95,16 +98,16 @@ mod tests {
     use super::*;
 
     fn measure(table: usize) -> Unit {
-        Unit { table, relation: 0, work: Work::Measure }
+        Unit { shard: table % 2, table, relation: 0, work: Work::Measure }
     }
 
     #[test]
     fn what_follows_a_unit_comes_next_and_the_end_comes_last() {
         let queue = WorkQueue::new([measure(0), measure(1)]);
-        assert_eq!(queue.next().unwrap().table, 0);
+        assert_eq!(queue.next(None).unwrap().table, 0);
         queue.done(vec![measure(2), measure(3)]);
         let order: Vec<usize> = std::iter::from_fn(|| {
-            let unit = queue.next()?;
+            let unit = queue.next(None)?;
             queue.done(vec![]);
             Some(unit.table)
         })
@@ -113,9 +116,21 @@ mod tests {
     }
 
     #[test]
+    fn who_is_connected_to_a_shard_stays_there_while_it_has_work() {
+        let queue = WorkQueue::new((0..4).map(measure));
+        let order: Vec<usize> = std::iter::from_fn(|| {
+            let unit = queue.next(Some(1))?;
+            queue.done(vec![]);
+            Some(unit.table)
+        })
+        .collect();
+        assert_eq!(order, [1, 3, 0, 2]);
+    }
+
+    #[test]
     fn a_closed_queue_gives_nothing() {
         let queue = WorkQueue::new([measure(0)]);
         queue.close();
-        assert!(queue.next().is_none());
+        assert!(queue.next(None).is_none());
     }
 }
