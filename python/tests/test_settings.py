@@ -77,7 +77,10 @@ def test_wrong_arguments(command: str, arguments: list[str], text: str, tmp_path
         (f"{SHARDED}urls = [7]\n", ["line 3", "urls is a list of URLs"]),
         (f"{SHARDED}urls = ['{EU}', 'mysql://us/shop']\n", ['source "shop"', "urls, number 2: its URL must"]),
         (f"{SHARDED}urls = ['{EU}', '{EU}']\n", ['source "shop"', "for eu/shop", "with shard_names"]),
-        (f"{TWO}shard_names = ['eu']\n", ['source "shop"', "as many names as urls has URLs: there are 1 for 2"]),
+        (
+            f"{TWO}shard_names = ['eu']\n",
+            ['source "shop"', "as many names as urls has URLs: there are 1 for 2"],
+        ),
         (f"{TWO}shard_names = ['x', 'x']\n", ['source "shop"', 'two of shard_names are "x"']),
         (f"{TWO}shard_names = ['x', '']\n", ['source "shop"', "shard_names must not be empty"]),
         (f"{TWO}shard_names = 'x'\n", ["line 4"]),
@@ -104,7 +107,9 @@ def test_wrong_files(command: str, text: str, words: list[str], tmp_path: Path) 
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize("line", ["url = '{}' oops", "urls = '{}'", "urls = [['{}']]", "urls = {{ eu = '{}' }}"])
+@pytest.mark.parametrize(
+    "line", ["url = '{}' oops", "urls = '{}'", "urls = [['{}']]", "urls = {{ eu = '{}' }}"]
+)
 def test_a_secret_in_a_wrong_file_is_not_shown(line: str, tmp_path: Path) -> None:
     config = tmp_path / "rail-forge.toml"
     secret = line.format("postgres://app:canary-4711@db/shop")
