@@ -473,13 +473,12 @@ def test_keys_have_the_shard_too(new_database: NewDatabase, start: Start) -> Non
             ("stands", "in_room", "room", "shelf_pkey", 1),
             ("stands", "shard", "shard", "shelf_pkey", 3),
         ]
-        assert columns("CommandGetTables", "shelf", "table_name") == [("book",), ("loose",), ("shelf",)]
 
 
 def test_one_of_them_is_down_and_back(
     stoppable_postgres: EmbeddedPostgres, new_database: NewDatabase, serve: Serve, tmp_path: Path
 ) -> None:
-    near = new_database(ORDERS, numbered(1, 3))
+    near = new_database(ORDERS, numbered(1, 30))
     far = stoppable_postgres.create_database("far_shard")
     run(far, ORDERS, numbered(1, 5))
     server = serve({}, *configuration(tmp_path, sharded([near, far], 'mode = "diff"')))
@@ -488,12 +487,12 @@ def test_one_of_them_is_down_and_back(
         assert both.differences("orders") == []
         before = both.client.status().tables
     stoppable_postgres.stop()
-    run(near, numbered(4, 4))
+    run(near, numbered(31, 31))
     with rail_forge.connect(server.flight) as client:
         place = f"127.0.0.1:{stoppable_postgres.port}/far_shard"
         with pytest.raises(rail_forge.ServerUnavailable, match=f'source "shop": {place} cannot be reached'):
             client.refresh()
-        assert client.sql("SELECT count(*) FROM orders").rows() == [(8,)]
+        assert client.sql("SELECT count(*) FROM orders").rows() == [(35,)]
         after = client.status()
         assert [table.as_of for table in after.tables] == [table.as_of for table in before]
         [source] = after.sources
@@ -568,8 +567,9 @@ def test_moments_and_locations(new_database: NewDatabase, serve: Serve, tmp_path
         assert before <= status.as_of.time <= after
         # Positions of several databases cannot be compared.
         assert status.as_of.lsn == "0/0"
-    places = [url.rpartition("@")[2].rpartition("?")[0] or url.rpartition("@")[2] for url in urls]
-    assert result.rows() == [(place,) for place in sorted(places)]
+        named = result.rows()
+    places = [url.rpartition("@")[2].partition("?")[0] for url in urls]
+    assert named == [(place,) for place in sorted(places)]
     checked = run_cli("check", *file)
     assert f"source shop: {', '.join(places)}" in checked.stdout
     shown = json.loads(run_cli("check", "--json", *file).stdout)
