@@ -194,12 +194,15 @@ impl TablePlan {
             .map(|(index, plan)| if may_become_null(index) { plan.nullable() } else { plan })
             .collect();
         let position = |name: &String| description.columns.iter().position(|column| &column.name == name);
-        let key = description.primary_key.iter().flat_map(|key| &key.columns).map(position).collect::<Option<_>>();
+        let key = description.primary_key.iter().flat_map(|key| &key.columns).map(position).collect::<Option<Vec<_>>>();
+        let mut key = key.unwrap_or_default();
+        let shard_column = description.shard_column;
+        // Errors name the shard anyway.
+        key.retain(|&column| Some(column) != shard_column);
         if with_versions {
             columns.extend(row_version_columns());
         }
-        let shard_column = description.shard_column;
-        let selection = Selection { shard_column, ..Selection::new(name, columns, key.unwrap_or_default()) };
+        let selection = Selection { shard_column, ..Selection::new(name, columns, key) };
         Ok(Self { description, selection })
     }
 

@@ -104,6 +104,13 @@ fn conflict(shard_column: &str, of_shards: &[OfShard<'_>]) -> Option<String> {
             };
             return Some(format!("in shard \"{shard}\", {what}"));
         }
+        // The name is written into the query, and would have to be said in that encoding.
+        if !table.utf8 && !shard.is_ascii() {
+            return Some(format!(
+                "the database of shard \"{shard}\" does not keep text as UTF-8 and may not know these letters; give it \
+                 a name of ASCII letters with shard_names"
+            ));
+        }
         if named(table, shard_column).is_some() {
             return Some(format!(
                 "it has a column \"{shard_column}\" of its own; set shard_column to a name that no table has"
@@ -231,5 +238,9 @@ mod tests {
         assert!(other.starts_with("shard \"eu\" has a column \"a\", and shard \"us\" has none"), "{other}");
         assert!(conflict(vec![plain(), column("shard", 2, "text")]).contains("set shard_column"));
         assert!(conflict(vec![]).starts_with("in shard \"us\", it has no columns"));
+        let other_encoding = TableDescription { utf8: false, ..table(vec![plain()], &["a"]) };
+        let of = |shard| merged("shard", &[(shard, other_encoding.clone())]).unwrap().conflict;
+        assert_eq!(of("eu"), None);
+        assert!(of("größe").unwrap().contains("ASCII"));
     }
 }

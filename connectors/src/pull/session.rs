@@ -150,9 +150,20 @@ impl Session {
     ) -> Result<usize, PullFailure> {
         let mut sink = BatchSink::new(selection, self.source.settings().unrepresentable, output);
         match self.reader.read(query, &mut sink) {
-            Ok(()) => sink.finish(),
-            Err(Broken::Rows(failure)) => Err(failure),
+            Ok(()) => sink.finish().map_err(|failure| self.located(failure)),
+            Err(Broken::Rows(failure)) => Err(self.located(failure)),
             Err(broken) => Err(self.lost(broken, Some(&selection.table)).into()),
+        }
+    }
+
+    /// A failure of the rows' table, with the shard that the rows are of.
+    fn located(&self, failure: PullFailure) -> PullFailure {
+        match failure {
+            PullFailure::Error(Error::Table { table, column, message, cause }) => {
+                let message = in_shard(&self.source.shards()[self.shard].name, message);
+                Error::Table { table, column, message, cause }.into()
+            }
+            other => other,
         }
     }
 

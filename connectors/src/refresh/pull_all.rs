@@ -221,8 +221,10 @@ impl Shared<'_> {
             if comparison.compare(&pulled.batch) {
                 return Ok(());
             }
-            let message = "its rows did not come in the order of their places; use mode = \"full\"";
-            Err(Error::table(job.plan.name(), in_shard(&relation.relation.shard_name, message)))
+            Err(Error::table(
+                job.plan.name(),
+                "its rows did not come in the order of their places; use mode = \"full\"",
+            ))
         })?;
         self.refuse_rewritten(unit, session)?;
         let difference = comparison.finish();
