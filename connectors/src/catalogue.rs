@@ -171,7 +171,8 @@ const RELATIONS: &str = "
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     ORDER BY tree.root, n.nspname, c.relname";
 
-/// The columns that the role may read. A NOT NULL that has not been validated promises nothing.
+/// The columns that the role may read. A NOT NULL that has not been validated promises nothing. An expression is
+/// only compared, and stays as it is stored: to print it would lock its table.
 const COLUMNS: &str = "
     SELECT a.attrelid::int8, a.attname::text, a.attnum,
            NOT a.attnotnull OR EXISTS (
@@ -180,7 +181,7 @@ const COLUMNS: &str = "
            col_description(a.attrelid, a.attnum), format_type(a.atttypid, a.atttypmod), a.atttypid::int8, a.atttypmod,
            a.attndims::int4,
            CASE WHEN a.attgenerated = 'v' THEN
-               (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef d
+               (SELECT d.adbin::text FROM pg_catalog.pg_attrdef d
                 WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END,
            COALESCE((SELECT l.collisdeterministic FROM pg_catalog.pg_collation l WHERE l.oid = a.attcollation), true)
     FROM pg_catalog.pg_attribute a

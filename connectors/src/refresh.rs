@@ -6,6 +6,7 @@ mod cancellation;
 mod commit;
 mod compaction;
 mod compare;
+mod connection_permits;
 mod describe_live;
 mod job;
 mod nearest;
@@ -35,6 +36,7 @@ use crate::snapshot::{Manifest, SnapshotStore, TableEntry};
 use crate::source::Source;
 use crate::source_settings::{RefreshMode, Schedule};
 
+pub(crate) use self::connection_permits::ConnectionPermits;
 pub use self::nearest::nearest;
 pub(crate) use self::reservations::Reservations;
 

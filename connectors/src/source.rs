@@ -5,7 +5,7 @@ use crate::connection::{ConnectionError, ConnectionSettings};
 use crate::error::{Error, Result};
 use crate::live::LiveConnections;
 use crate::pull::{ROW_PLACE, ROW_WRITER};
-use crate::refresh::Reservations;
+use crate::refresh::{ConnectionPermits, Reservations};
 use crate::shard::Shard;
 use crate::source_settings::{DEFAULT_SHARD_COLUMN, MIN_LIVE_CONNECTIONS, RefreshMode, SourceSettings, TableSettings};
 
@@ -18,6 +18,7 @@ pub struct Source {
     shard_column: Option<String>,
     settings: SourceSettings,
     reservations: Reservations,
+    connection_permits: ConnectionPermits,
     live_connections: LiveConnections,
 }
 
@@ -61,8 +62,16 @@ impl Source {
 
     fn of_shards(name: &str, shards: Vec<Shard>, shard_column: Option<String>, settings: SourceSettings) -> Self {
         let live_connections = LiveConnections::new(settings.live_connections);
-        let reservations = Reservations::default();
-        Self { name: name.to_owned(), shards, shard_column, settings, reservations, live_connections }
+        let connection_permits = ConnectionPermits::new(settings.connections);
+        Self {
+            name: name.to_owned(),
+            shards,
+            shard_column,
+            settings,
+            reservations: Reservations::default(),
+            connection_permits,
+            live_connections,
+        }
     }
 
     /// The source's name, which is the name of its catalogue.
@@ -83,6 +92,11 @@ impl Source {
     /// Which of its tables are being refreshed.
     pub(crate) fn reservations(&self) -> &Reservations {
         &self.reservations
+    }
+
+    /// The connections that its refreshes read rows with.
+    pub(crate) fn connection_permits(&self) -> &ConnectionPermits {
+        &self.connection_permits
     }
 
     /// The connections of queries on its live tables.

@@ -11,7 +11,7 @@ use crate::snapshot::TableEntry;
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a pull waits for a table that somebody has locked.
 pub const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
-/// Connections of each refresh that read rows.
+/// Connections that read rows for refreshes.
 pub const DEFAULT_CONNECTIONS: usize = 2;
 /// Connections of all queries that read live tables of a source.
 pub const DEFAULT_LIVE_CONNECTIONS: usize = 4;
@@ -27,7 +27,7 @@ pub const DEFAULT_SHARD_COLUMN: &str = "shard";
 #[derive(Debug, Clone)]
 pub struct SourceSettings {
     pub selection: TableSelection,
-    /// Connections of each refresh that read rows, beside the one that holds its snapshot.
+    /// Connections that read rows for all refreshes together, beside the one of each refresh that holds its snapshot.
     pub connections: usize,
     /// Connections of queries on live tables, at least [`MIN_LIVE_CONNECTIONS`].
     pub live_connections: usize,

@@ -12,6 +12,8 @@ from configuration import configuration, source
 from conftest import run
 from mirror import Mirror, files, mirror
 
+from rail_forge_testbed.postgres import EmbeddedPostgres
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -192,3 +194,22 @@ def test_settings_that_change(new_database: NewDatabase, serve: Serve, tmp_path:
             if days is not None:
                 assert both.client.sql("SELECT count(day) FROM t").rows() == [(days,)], lines
         server.stop()
+
+
+def test_a_transaction_that_a_crash_has_undone(serve: Serve, tmp_path: Path) -> None:
+    # Commits wait for nobody, and are lost when the server is killed in time.
+    with EmbeddedPostgres(settings={"wal_writer_delay": "10s", "synchronous_commit": "off"}) as postgres:
+        url = postgres.create_database("undone")
+        run(url, f"CREATE TABLE t AS {NUMBERS}", "CHECKPOINT")
+        server = serve({}, *configuration(tmp_path, source(url, 'mode = "diff"')))
+        with mirror(server, url) as both:
+            both.refresh()
+            both.run("INSERT INTO t VALUES (1000, 1)")
+            both.refresh()
+        postgres.kill()
+        postgres.start()
+        with mirror(server, url) as both:
+            # Of the number of the transaction that was lost, and in the place of its row.
+            both.run("INSERT INTO t VALUES (2000, 2)")
+            both.refresh()
+            assert both.differences() == []

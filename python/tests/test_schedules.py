@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 from configuration import configuration, source
-from conftest import answer
+from conftest import answer, refresh
 from mirror import mirror
 from waiting import until
 
@@ -87,6 +88,57 @@ def test_a_slow_refresh_does_not_hold_up_one_of_every_second(
         is_seen(server, "quick", rows)
     # The first refresh of the slow one goes on, or another has begun.
     assert number(url, PULLS.format("slow")) > 0
+
+
+SESSIONS = """SELECT count(*) FROM pg_stat_activity
+              WHERE datname = current_database() AND application_name = 'rail-forge {}'"""
+
+
+@pytest.fixture
+def one_connection(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> tuple[str, RailForgeServer]:
+    """Tables of a source whose refreshes have one connection for rows together."""
+    rows = "SELECT i AS id FROM generate_series(1, {}) AS i"
+    sizes = {"a": 40_000, "b": 30_000, "c": 20_000, "d": 10_000}
+    url = new_database(
+        *(f"CREATE TABLE {name} AS {rows.format(size)}" for name, size in sizes.items()), "ANALYZE"
+    )
+    settings = source(url, 'mode = "full"', "connections = 1", 'lock_timeout = "1m"')
+    server = serve({}, *configuration(tmp_path, settings), "--initial-refresh", "never")
+    return url, server
+
+
+def test_refreshes_share_the_connections_of_their_source(one_connection: tuple[str, RailForgeServer]) -> None:
+    url, server = one_connection
+    with ThreadPoolExecutor(4) as threads, psycopg.connect(url) as other:
+        other.execute("LOCK TABLE a, b, c, d IN ACCESS EXCLUSIVE MODE")
+        refreshes = [threads.submit(refresh, server, table) for table in "abcd"]
+        until(lambda: number(url, SESSIONS.format("catalogue")) == 4, "all refreshes have begun")
+        until(lambda: number(url, WAITING) > 0, "one of them reads")
+        assert number(url, SESSIONS.format("pull")) == 1
+        other.rollback()
+        assert [table.rows for done in refreshes for table in done.result()] == [
+            40_000,
+            30_000,
+            20_000,
+            10_000,
+        ]
+
+
+def test_a_refresh_gives_way_to_one_that_waits(one_connection: tuple[str, RailForgeServer]) -> None:
+    url, server = one_connection
+    with ThreadPoolExecutor(2) as threads, psycopg.connect(url) as first, psycopg.connect(url) as last:
+        # The largest table is read first.
+        first.execute("LOCK TABLE a IN ACCESS EXCLUSIVE MODE")
+        last.execute("LOCK TABLE d IN ACCESS EXCLUSIVE MODE")
+        long = threads.submit(refresh, server, "a", "c", "d")
+        until(lambda: number(url, WAITING) == 1, "it waits for its first table")
+        short = threads.submit(refresh, server, "b")
+        until(lambda: number(url, SESSIONS.format("catalogue")) == 2, "the other has begun")
+        first.rollback()
+        assert [table.rows for table in short.result()] == [30_000]
+        assert not long.done()
+        last.rollback()
+        assert [table.rows for table in long.result()] == [40_000, 20_000, 10_000]
 
 
 def test_tables_of_one_schedule_are_of_one_moment(
@@ -207,7 +259,7 @@ def test_a_table_inherits_the_schedule(new_database: NewDatabase, serve: Serve, 
 
 WRONG = {
     "refresh = { mode = 'often' }": ["line 4", "often", "watermark"],
-    "refresh = { mode = 'live' }": ["shop", "live"],
+    "refresh = { mode = 'live', every = '1m' }": ["shop", "live", "every"],
     "refresh = { modes = 'full' }": ["line 4", "modes"],
     "refresh = 'full'": ["line 4"],
     "refresh = { mode = 'watermark' }": ["shop", "watermark", "column"],

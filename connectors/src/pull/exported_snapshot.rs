@@ -1,7 +1,7 @@
 //! One PostgreSQL snapshot that all connections of a refresh to a database share: a transaction exports it
 //! (`pg_export_snapshot`) and stays open while the others import it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgConnection;
@@ -44,11 +44,17 @@ const HISTORY: &str = "
 /// `synchronous_commit = off` what is committed need not be.
 const LOG_END: &str = "SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_insert_lsn()::text END";
 const IS_FLUSHED: &str = "SELECT pg_current_wal_flush_lsn() >= ";
-/// How often that is asked, and how many times at most: the WAL writer flushes what was committed within three
-/// times its delay, 0.6 s with the default. What is still not flushed then is no commit.
+/// How often that is asked, and for how long: the WAL writer flushes what was committed within three times its
+/// delay (<https://www.postgresql.org/docs/current/wal-async-commit.html>), 0.6 s with the default. What is still not
+/// flushed then is no commit.
 const FLUSH_POLL: Duration = Duration::from_millis(20);
-const FLUSH_POLLS: usize = 50;
+const FLUSH_DELAYS: u32 = 3;
+/// In milliseconds.
+const FLUSH_DELAY: &str = "SELECT setting::int8 FROM pg_catalog.pg_settings WHERE name = 'wal_writer_delay'";
 
+/// How long PostgreSQL may take to describe all tables. A hundred thousand take seconds; a host that has vanished
+/// would never answer.
+const CATALOGUE_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long closing the connection may take; the snapshot ends with it in any case.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -72,14 +78,14 @@ impl ExportedSnapshot {
         // A role may have been forbidden to ask.
         let history = sqlx::raw_sql(HISTORY).fetch_one(&mut connection).await.and_then(|row| row.try_get(0));
         let history = history.unwrap_or_default();
-        let (as_of, id) = begin(&mut connection).await.map_err(|cause| broken(source, shard, cause))?;
+        let beginning = begin(&mut connection, source.settings().lock_timeout);
+        let (as_of, id) = in_time(source, shard, beginning).await?;
         Ok(Self { connection, id, as_of, history })
     }
 
     /// The shard's tables as the snapshot sees them.
     pub(super) async fn describe(&mut self, source: &Source, shard: (usize, &Shard)) -> Result<Vec<TableDescription>> {
-        let described = catalogue::describe(&mut self.connection, source, shard).await;
-        described.map_err(|cause| broken(source, shard.1, cause))
+        in_time(source, shard.1, catalogue::describe(&mut self.connection, source, shard)).await
     }
 
     /// Waits until what the snapshot shows would outlive a crash of the database: what is read of it is built on
@@ -91,15 +97,18 @@ impl ExportedSnapshot {
     async fn wait_for_flush(&mut self) -> Result<(), sqlx::Error> {
         let end: Option<String> = sqlx::raw_sql(LOG_END).fetch_one(&mut self.connection).await?.try_get(0)?;
         let Some(end) = end else { return Ok(()) };
+        let delay: i64 = sqlx::raw_sql(FLUSH_DELAY).fetch_one(&mut self.connection).await?.try_get(0)?;
+        let limit = FLUSH_DELAYS * Duration::from_millis(delay.unsigned_abs());
         let query = format!("{IS_FLUSHED}'{end}'::pg_lsn");
-        for _ in 0..FLUSH_POLLS {
+        let asked_first = Instant::now();
+        loop {
+            let is_last = asked_first.elapsed() > limit;
             let asked = sqlx::raw_sql(sqlx::AssertSqlSafe(query.clone())).fetch_one(&mut self.connection).await?;
-            if asked.try_get(0)? {
+            if is_last || asked.try_get(0)? {
                 return Ok(());
             }
             tokio::time::sleep(FLUSH_POLL).await;
         }
-        Ok(())
     }
 
     /// Ends the transaction. An error changes nothing: the rows have been read.
@@ -128,7 +137,7 @@ pub(super) fn import_statements(snapshot_id: &str, lock_timeout: Duration) -> St
 pub(crate) fn query_statements(snapshot_id: Option<&str>, settings: &SourceSettings) -> String {
     let import = snapshot_id.map(|id| format!("SET TRANSACTION SNAPSHOT '{}'; ", id.replace('\'', "''")));
     format!(
-        "{BEGIN}; {}{WITHOUT_TIMEOUTS}; SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}",
+        "{BEGIN}; {}{TEXT_FORMS}; {WITHOUT_TIMEOUTS}; SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}",
         import.unwrap_or_default(),
         settings.lock_timeout.as_millis(),
         settings.statement_timeout.as_millis(),
@@ -141,14 +150,32 @@ pub(crate) fn moment(micros: i64, lsn: Option<&str>) -> AsOf {
     AsOf { time, lsn: lsn.and_then(|lsn| lsn.parse().ok()).unwrap_or(Lsn::UNKNOWN) }
 }
 
-async fn begin(connection: &mut PgConnection) -> Result<(AsOf, String), sqlx::Error> {
+async fn begin(connection: &mut PgConnection, lock_timeout: Duration) -> Result<(AsOf, String), sqlx::Error> {
     // Not as a prepared statement: outside of a transaction, a pooler may give its two halves to two servers.
     let position = sqlx::raw_sql(POSITION).fetch_one(&mut *connection).await?;
     let (micros, lsn): (i64, Option<String>) = (position.try_get(0)?, position.try_get(1)?);
     sqlx::raw_sql(BEGIN).execute(&mut *connection).await?;
     sqlx::raw_sql(WITHOUT_TIMEOUTS).execute(&mut *connection).await?;
+    let wait = format!("SET LOCAL lock_timeout = {}", lock_timeout.as_millis());
+    sqlx::raw_sql(sqlx::AssertSqlSafe(wait)).execute(&mut *connection).await?;
     let (id,): (String,) = sqlx::query_as("SELECT pg_export_snapshot()").fetch_one(&mut *connection).await?;
     Ok((moment(micros, lsn.as_deref()), id))
+}
+
+/// What reads the catalogue, for as long as that may take.
+async fn in_time<T>(source: &Source, shard: &Shard, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T> {
+    match tokio::time::timeout(CATALOGUE_TIMEOUT, work).await {
+        Ok(done) => done.map_err(|cause| broken(source, shard, cause)),
+        Err(_) => Err(Error::Source {
+            source_name: source.name().to_owned(),
+            message: format!(
+                "{} has not described its tables within {} s",
+                shard.database.location(),
+                CATALOGUE_TIMEOUT.as_secs()
+            ),
+            cause: None,
+        }),
+    }
 }
 
 fn broken(source: &Source, shard: &Shard, cause: sqlx::Error) -> Error {

@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 
 use super::cancellation::Cancellation;
 use super::compare::{Comparison, Difference};
+use super::connection_permits::ConnectionPermit;
 use super::job::{RelationJob, Strategy, TableJob};
 use super::partition_files::PartitionFiles;
 use super::watermark::Watermark;
@@ -74,6 +75,22 @@ enum Message {
     End,
 }
 
+/// A connection of a thread that reads.
+struct Connection {
+    session: Session,
+    /// Given back after the connection.
+    _permit: ConnectionPermit,
+}
+
+impl Connection {
+    /// Closes it in order, if there is one.
+    fn close(connection: &mut Option<Self>) {
+        if let Some(Self { session, _permit }) = connection.take() {
+            session.close();
+        }
+    }
+}
+
 /// What all threads share.
 struct Shared<'a> {
     pull: &'a PullAll,
@@ -130,19 +147,20 @@ impl Pulled {
 }
 
 impl Shared<'_> {
-    /// Takes units until none is left, with one connection for all of them that are of one shard.
+    /// Takes units until none is left, with one connection as long as nobody else waits for it and there are units
+    /// of its shard.
     fn read_units(&self, output: SyncSender<Message>) {
         let _runtime = self.pull.runtime.enter();
-        let mut session: Option<Session> = None;
-        while let Some(unit) = self.queue.next(session.as_ref().map(Session::shard)) {
+        let mut connection = None;
+        while let Some(unit) = self.next_unit(&mut connection) {
             let following = if self.is_stopped(unit.table) {
                 Err(Error::Cancelled.into())
             } else {
-                self.read_unit_guarded(&unit, &mut session, &output)
+                self.read_unit_guarded(&unit, &mut connection, &output)
             };
             let following = following.unwrap_or_else(|failure| {
                 // Its transaction has failed, or it is in the middle of rows.
-                session = None;
+                connection = None;
                 self.fail(unit.table, failure);
                 vec![]
             });
@@ -150,14 +168,27 @@ impl Shared<'_> {
         }
     }
 
+    /// The next unit. The connection is given up where another refresh waits for it, or this one has no use for it
+    /// for now.
+    fn next_unit(&self, connection: &mut Option<Connection>) -> Option<Unit> {
+        if self.pull.source.connection_permits().are_wanted() {
+            Connection::close(connection);
+        }
+        let connected_to = connection.as_ref().map(|open| open.session.shard());
+        self.queue.try_next(connected_to).or_else(|| {
+            Connection::close(connection);
+            self.queue.next()
+        })
+    }
+
     /// Does one unit. A panic is the failure of its table: whoever waits for the unit must hear of its end.
     fn read_unit_guarded(
         &self,
         unit: &Unit,
-        session: &mut Option<Session>,
+        connection: &mut Option<Connection>,
         output: &SyncSender<Message>,
     ) -> Result<Vec<Unit>, PullFailure> {
-        catch_unwind(AssertUnwindSafe(|| self.read_unit(unit, session, output))).unwrap_or_else(|_| {
+        catch_unwind(AssertUnwindSafe(|| self.read_unit(unit, connection, output))).unwrap_or_else(|_| {
             let table = self.pull.jobs[unit.table].plan.name();
             Err(Error::table(table, "its reader has stopped where it should not; exclude it and report this").into())
         })
@@ -167,19 +198,15 @@ impl Shared<'_> {
     fn read_unit(
         &self,
         unit: &Unit,
-        session: &mut Option<Session>,
+        connection: &mut Option<Connection>,
         output: &SyncSender<Message>,
     ) -> Result<Vec<Unit>, PullFailure> {
-        if let Some(elsewhere) = session.take_if(|session| session.shard() != unit.shard) {
-            elsewhere.close();
+        if connection.as_ref().is_some_and(|open| open.session.shard() != unit.shard) {
+            Connection::close(connection);
         }
-        let session = match session {
-            Some(session) => session,
-            None => {
-                let opened = Session::open(&self.pull.source, unit.shard, &self.pull.snapshot_ids[unit.shard])?;
-                self.pull.cancellation.add(opened.canceller());
-                session.insert(opened)
-            }
+        let Connection { session, .. } = match connection {
+            Some(connection) => connection,
+            None => connection.insert(self.connect(unit)?),
         };
         match &unit.work {
             Work::Measure => self.measure(unit, session),
@@ -189,6 +216,15 @@ impl Shared<'_> {
                 Ok(vec![])
             }
         }
+    }
+
+    /// Connects, when it is this refresh's turn.
+    fn connect(&self, unit: &Unit) -> Result<Connection> {
+        let turn = self.pull.source.connection_permits().take(|| self.is_stopped(unit.table));
+        let permit = self.pull.runtime.block_on(turn)?;
+        let session = Session::open(&self.pull.source, unit.shard, &self.pull.snapshot_ids[unit.shard])?;
+        self.pull.cancellation.add(session.canceller());
+        Ok(Connection { session, _permit: permit })
     }
 
     fn measure(&self, unit: &Unit, session: &mut Session) -> Result<Vec<Unit>, PullFailure> {

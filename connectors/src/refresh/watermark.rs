@@ -139,17 +139,18 @@ impl Watermark {
         let Some(bound) = self.kind.literal(from) else { return "true".to_owned() };
         let operator = if self.overlap > 0 { ">=" } else { ">" };
         // Infinity and NaN are above every bound; where they come as NULL, they are treated as that.
-        let is_moment = match self.kind {
+        let no_moments = match self.kind {
             Kind::Number => None,
-            Kind::Decimal { .. } => Some(format!("{column} <> 'NaN'::numeric")),
-            Kind::Date | Kind::Timestamp { .. } => Some(format!("isfinite({column})")),
+            Kind::Decimal { .. } => Some("('NaN'::numeric)"),
+            Kind::Date | Kind::Timestamp { .. } => Some("('infinity', '-infinity')"),
         };
         let newer = format!("{column} {operator} {bound}");
-        match (is_moment, self.with_nulls) {
+        // Each of the alternatives can use an index on the column.
+        match (no_moments, self.with_nulls) {
             (None, false) => newer,
             (None, true) => format!("{newer} OR {column} IS NULL"),
-            (Some(is_moment), false) => format!("{newer} AND {is_moment}"),
-            (Some(is_moment), true) => format!("{newer} OR {column} IS NULL OR NOT {is_moment}"),
+            (Some(no_moments), false) => format!("{newer} AND {column} NOT IN {no_moments}"),
+            (Some(no_moments), true) => format!("{newer} OR {column} IS NULL OR {column} IN {no_moments}"),
         }
     }
 

@@ -52,16 +52,14 @@ impl WorkQueue {
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// The next unit, one of the `preferred` shard if there is any; waits while none is there but one may still
-    /// come. `None` is the end.
-    pub(super) fn next(&self, preferred: Option<usize>) -> Option<Unit> {
+    /// The next unit; waits while none is there but one may still come. `None` is the end.
+    pub(super) fn next(&self) -> Option<Unit> {
         let mut state = self.lock();
         loop {
             if state.closed {
                 return None;
             }
-            let near = preferred.and_then(|shard| state.waiting.iter().position(|unit| unit.shard == shard));
-            if let Some(unit) = state.waiting.remove(near.unwrap_or(0)) {
+            if let Some(unit) = state.waiting.pop_front() {
                 state.under_way += 1;
                 return Some(unit);
             }
@@ -70,6 +68,18 @@ impl WorkQueue {
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// The next unit, if one is there now; one of the `preferred` shard, if one of them is.
+    pub(super) fn try_next(&self, preferred: Option<usize>) -> Option<Unit> {
+        let mut state = self.lock();
+        if state.closed {
+            return None;
+        }
+        let near = preferred.and_then(|shard| state.waiting.iter().position(|unit| unit.shard == shard));
+        let unit = state.waiting.remove(near.unwrap_or(0))?;
+        state.under_way += 1;
+        Some(unit)
     }
 
     /// Says that a unit is done, and what else has to be done because of it.
@@ -104,10 +114,10 @@ mod tests {
     #[test]
     fn what_follows_a_unit_comes_next_and_the_end_comes_last() {
         let queue = WorkQueue::new([measure(0), measure(1)]);
-        assert_eq!(queue.next(None).unwrap().table, 0);
+        assert_eq!(queue.next().unwrap().table, 0);
         queue.done(vec![measure(2), measure(3)]);
         let order: Vec<usize> = std::iter::from_fn(|| {
-            let unit = queue.next(None)?;
+            let unit = queue.next()?;
             queue.done(vec![]);
             Some(unit.table)
         })
@@ -119,7 +129,7 @@ mod tests {
     fn who_is_connected_to_a_shard_stays_there_while_it_has_work() {
         let queue = WorkQueue::new((0..4).map(measure));
         let order: Vec<usize> = std::iter::from_fn(|| {
-            let unit = queue.next(Some(1))?;
+            let unit = queue.try_next(Some(1))?;
             queue.done(vec![]);
             Some(unit.table)
         })
@@ -131,6 +141,6 @@ mod tests {
     fn a_closed_queue_gives_nothing() {
         let queue = WorkQueue::new([measure(0)]);
         queue.close();
-        assert!(queue.next(None).is_none());
+        assert!(queue.next().is_none());
     }
 }
