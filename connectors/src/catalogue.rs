@@ -60,6 +60,11 @@ impl TableKind {
         }
     }
 
+    /// Whether LOCK TABLE is for it, which refuses materialized views and foreign tables.
+    pub(crate) fn is_lockable(self) -> bool {
+        matches!(self, Self::Table | Self::Partitioned | Self::View)
+    }
+
     /// Whether its rows have places in a heap, by which it can be read in parts.
     pub(crate) fn has_heap(self) -> bool {
         matches!(self, Self::Table | Self::MaterializedView)
@@ -348,6 +353,8 @@ pub(crate) async fn describe(
     for (oid, name, kind, columns, schema, table, referenced_columns, on_update, on_delete) in keys {
         let Some(&index) = position.get(&oid) else { continue };
         match (kind.as_str(), schema, table) {
+            // The rows of tables that inherit from it are among its own, and its key does not hold for them.
+            ("p", ..) if tables[index].relations.iter().any(|relation| relation.has_children) => {}
             ("p", ..) => tables[index].primary_key = Some(Key { name, columns }),
             (_, Some(schema), Some(table)) => tables[index].foreign_keys.push(ForeignKey {
                 name,

@@ -272,14 +272,23 @@ def same_cells(one: pa.ChunkedArray, other: pa.ChunkedArray) -> bool:
     return one.equals(other) or [*map(exact, cells(one))] == [*map(exact, cells(other))]
 
 
-every_case = pytest.mark.parametrize("case", UNREPRESENTABLE)
+# A value is known since some version of PostgreSQL.
+every_case = pytest.mark.parametrize(
+    ("everything", "case"),
+    [
+        (version, case)
+        for version in VERSIONS
+        for case, its in UNREPRESENTABLE.items()
+        if version >= its.since
+    ],
+    indirect=["everything"],
+    ids=lambda value: f"PostgreSQL {value}" if isinstance(value, int) else value,
+)
 
 
 @pytest.fixture
 def bad_column(everything: Everything, case: str) -> Column:
     """The column of a case that Arrow cannot hold."""
-    if everything.reference.info.server_version // 10_000 < UNREPRESENTABLE[case].since:
-        pytest.skip("this PostgreSQL has no such values")
     [column] = everything.columns(f"{HARD_SCHEMA}.{case}")
     return column
 

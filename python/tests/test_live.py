@@ -6,7 +6,6 @@ That something was sent to PostgreSQL is shown by EXPLAIN, which has the stateme
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -75,6 +74,12 @@ def backends(url: str) -> int:
             [connection.info.dbname],
         ).fetchall()
         return int(counted[0][0])
+
+
+def number(url: str, query: str) -> int:
+    with psycopg.connect(url, autocommit=True) as connection:
+        [(count,)] = connection.execute(query.encode()).fetchall()
+        return int(count)
 
 
 @pytest.mark.parametrize(("sql", "part"), SENT, ids=[sql for sql, _ in SENT])
@@ -340,14 +345,14 @@ def test_many_tables_are_read_with_few_connections(
     url = new_database(*(f"CREATE TABLE {name} AS {rows}" for name in names))
     server = live_server(serve, tmp_path, url, "live_connections = 2")
     most = 0
-    joined = " ".join(f"JOIN {name} USING (id)" for name in names[1:])
+    joined = " ".join(f"JOIN {name} ON {name}.id = t0.id" for name in names[1:])
     ends = threading.Event()
 
     def watch() -> int:
         seen = 0
         while not ends.is_set():
             seen = max(seen, backends(url))
-            time.sleep(0.005)
+            ends.wait(0.005)
         return seen
 
     with ThreadPoolExecutor(1) as threads:
@@ -430,7 +435,7 @@ def test_a_table_that_has_changed_says_so(
         "CREATE TABLE other AS SELECT 1 AS id",
         "GRANT SELECT ON t, other TO reader",
     )
-    as_reader = url.replace(url.partition("//")[2].partition("@")[0], "reader", 1) if "@" in url else url
+    as_reader = f"postgres://reader@{url.rpartition('@')[2]}"
     server = live_server(serve, tmp_path, as_reader)
     assert answer(server, "SELECT id, x FROM t") == []
     run(url, change)
@@ -445,6 +450,71 @@ def test_a_table_that_has_changed_says_so(
         refresh(server)
     if "DROP TABLE" not in change:
         assert answer(server, "SELECT count(*) FROM t") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    {
+        "filled anew": "TRUNCATE t; INSERT INTO t SELECT i, i FROM generate_series(1, 2000) AS i",
+        "rewritten": "ALTER TABLE t ADD COLUMN r double precision DEFAULT random()",
+        "replaced": "ALTER TABLE t RENAME TO old; ALTER TABLE next RENAME TO t",
+    }.items(),
+    ids=lambda change: change[0],
+)
+def test_a_table_that_changes_while_a_query_waits_for_it(
+    change: tuple[str, str], new_database: NewDatabase, serve: Serve, tmp_path: Path
+) -> None:
+    rows = "SELECT i AS id, i::bigint AS v FROM generate_series(1, 1000) AS i"
+    other = "SELECT i AS id, i::bigint * 2 AS v FROM generate_series(1, 1000) AS i"
+    url = new_database(f"CREATE TABLE t AS {rows}", f"CREATE TABLE next AS {other}")
+    server = live_server(serve, tmp_path, url)
+    question = "SELECT count(*), sum(v), max(id) FROM t"
+    with ThreadPoolExecutor(2) as threads, psycopg.connect(url) as writer:
+        # Of one connection, and of one that reads in the snapshot of another.
+        [(oid,)] = writer.execute("SELECT 't'::regclass::oid").fetchall()
+        waiting = f"SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = {oid}"
+        writer.execute(change[1].encode())
+        asked = [
+            threads.submit(answer, server, sql)
+            for sql in (question, f"SELECT * FROM ({question}) a, (SELECT count(*) FROM t) b")
+        ]
+        until(lambda: number(url, waiting) == 2, "both wait")
+        writer.commit()
+        [wanted] = writer.execute(question.encode()).fetchall()
+        assert [future.result() for future in asked] == [[wanted], [(*wanted, wanted[0])]]
+
+
+def test_a_table_of_another_type_that_takes_the_place_says_so(
+    new_database: NewDatabase, serve: Serve, tmp_path: Path
+) -> None:
+    url = new_database("CREATE TABLE t AS SELECT 1::bigint AS v", "CREATE TABLE f AS SELECT 1::float8 AS v")
+    server = live_server(serve, tmp_path, url)
+    with ThreadPoolExecutor(1) as threads, psycopg.connect(url) as writer:
+        writer.execute("ALTER TABLE t RENAME TO old; ALTER TABLE f RENAME TO t")
+        asked = threads.submit(answer, server, "SELECT v FROM t")
+        until(lambda: number(url, "SELECT count(*) FROM pg_locks WHERE NOT granted") == 1, "it waits")
+        writer.commit()
+        with pytest.raises(rail_forge.ServerError, match=r'column "v".*changed'):
+            asked.result()
+
+
+def test_a_key_that_is_gone_is_not_relied_on(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> None:
+    url = new_database("CREATE TABLE t (id integer PRIMARY KEY, x text)", "INSERT INTO t VALUES (1, 'a')")
+    server = live_server(serve, tmp_path, url)
+    assert answer(server, "SELECT id, x FROM t GROUP BY id") == [(1, "a")]
+    run(url, "ALTER TABLE t DROP CONSTRAINT t_pkey", "INSERT INTO t VALUES (1, 'b')")
+    with pytest.raises(rail_forge.ServerError, match="primary key has changed"):
+        answer(server, "SELECT DISTINCT id FROM t")
+    refresh(server)
+    assert answer(server, "SELECT DISTINCT id FROM t") == [(1,)]
+    run(url, "TRUNCATE t", "ALTER TABLE t ADD PRIMARY KEY (id)", "INSERT INTO t VALUES (1, 'a')")
+    refresh(server)
+    # Rows of tables that inherit are not under the key.
+    run(url, "CREATE TABLE child () INHERITS (t)", "INSERT INTO child VALUES (1, 'c')")
+    with pytest.raises(rail_forge.ServerError, match="primary key has changed"):
+        answer(server, "SELECT DISTINCT id FROM t")
+    refresh(server)
+    assert answer(server, "SELECT DISTINCT id FROM t") == [(1,)]
 
 
 def test_a_column_that_was_added_does_not_matter(
@@ -557,7 +627,12 @@ def test_another_encoding_than_utf8(
         "CREATE DATABASE live_latin1 ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C'",
     )
     url = stoppable_postgres.url("live_latin1")
-    run(url, "CREATE TABLE t AS SELECT i AS id, 'Zürich'::text AS x FROM generate_series(1, 3) AS i")
+    # The test's statements are sent as UTF-8.
+    run(
+        url,
+        "SET client_encoding = 'UTF8';"
+        "CREATE TABLE t AS SELECT i AS id, 'Zürich'::text AS x FROM generate_series(1, 3) AS i",
+    )
     server = live_server(serve, tmp_path, url)
     with rail_forge.connect(server.flight) as client:
         for sql, count in {

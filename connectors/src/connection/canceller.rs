@@ -1,6 +1,7 @@
 //! Asks a server to stop what it does for one of our connections.
 
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use tokio::net::{TcpStream, UnixStream};
@@ -13,6 +14,8 @@ use crate::error::Cause;
 
 /// How long asking may take: it is one small message on a connection of its own.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often it is asked.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Where a server listens.
 #[derive(Debug, Clone)]
@@ -49,14 +52,23 @@ impl Canceller {
         Self { token: Token::Pooled(token), tls }
     }
 
-    /// Asks the servers of all these connections to stop. Blocks, and must not be called on a runtime's thread.
-    /// Nobody tells whether something was stopped: what waits for an answer sees.
-    pub(crate) fn cancel_all(cancellers: Vec<Self>) {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-        for canceller in cancellers {
-            if let Err(error) = canceller.cancel(&runtime) {
-                tracing::debug!(error = &*error, "a server could not be asked to stop a query");
+    /// Asks the servers of all connections that `running` gives to stop, on a thread of its own, until it gives
+    /// none: a request that comes between two queries of a connection stops neither. Nobody tells whether something
+    /// was stopped; what waits for an answer sees.
+    pub(crate) fn cancel_while(mut running: impl FnMut() -> Option<Vec<Self>> + Send + 'static) {
+        let ask = move || {
+            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+            while let Some(cancellers) = running() {
+                for canceller in cancellers {
+                    if let Err(error) = canceller.cancel(&runtime) {
+                        tracing::debug!(error = &*error, "a server could not be asked to stop a query");
+                    }
+                }
+                thread::sleep(ASK_AGAIN);
             }
+        };
+        if let Err(error) = thread::Builder::new().name("cancel".to_owned()).spawn(ask) {
+            tracing::warn!(%error, "running queries of PostgreSQL could not be cancelled");
         }
     }
 

@@ -1,7 +1,7 @@
 //! The end of a reading before its time. Whoever wants no more rows says so from any thread; a connection that was
 //! told to stop is never used again, because the request may reach PostgreSQL late.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::connection::Canceller;
 
@@ -18,37 +18,43 @@ enum State {
     /// PostgreSQL works for it.
     Running(Canceller),
     Done,
-    Cancelled,
+    /// Nobody wants it; PostgreSQL may still work for it.
+    Unwanted(Option<Canceller>),
 }
 
 impl Cancellation {
     /// PostgreSQL begins to work; false when nobody wants it any more.
     pub(super) fn run(&self, canceller: Canceller) -> bool {
         let mut state = self.lock();
-        let wanted = !matches!(*state, State::Cancelled);
+        let wanted = !matches!(*state, State::Unwanted(_));
         if wanted {
             *state = State::Running(canceller);
         }
         wanted
     }
 
-    /// PostgreSQL has done it; false when it was told to stop.
+    /// PostgreSQL does no more for it; false when it was told to stop.
     pub(super) fn finish(&self) -> bool {
         let mut state = self.lock();
-        let wanted = !matches!(*state, State::Cancelled);
-        if wanted {
-            *state = State::Done;
-        }
+        let wanted = !matches!(*state, State::Unwanted(_));
+        *state = if wanted { State::Done } else { State::Unwanted(None) };
         wanted
     }
 
     /// Nobody wants more rows.
-    pub(super) fn cancel(&self) {
+    pub(super) fn cancel(self: &Arc<Self>) {
         let mut state = self.lock();
-        match std::mem::replace(&mut *state, State::Cancelled) {
-            State::Running(canceller) => Canceller::cancel_all(vec![canceller]),
+        match std::mem::replace(&mut *state, State::Unwanted(None)) {
+            State::Running(canceller) => {
+                *state = State::Unwanted(Some(canceller));
+                let cancellation = Arc::clone(self);
+                Canceller::cancel_while(move || match &*cancellation.lock() {
+                    State::Unwanted(Some(canceller)) => Some(vec![canceller.clone()]),
+                    _ => None,
+                });
+            }
             State::Done => *state = State::Done,
-            State::Starting | State::Cancelled => {}
+            State::Starting | State::Unwanted(_) => {}
         }
     }
 

@@ -193,7 +193,15 @@ mod tests {
             column("a", Cell::List(Box::new(Cell::Int32)), "_int4"),
             LiveColumn { expression: "\"m\"::text".into(), ..column("m", Cell::Text, "money") },
         ];
-        LiveEntry { columns, pages: 0, estimated_rows: None, utf8: true, nulls_unrepresentable: false }
+        LiveEntry {
+            columns,
+            primary_key: vec![],
+            lockable: true,
+            pages: 0,
+            estimated_rows: None,
+            utf8: true,
+            nulls_unrepresentable: false,
+        }
     }
 
     fn sql(condition: &Expr) -> Option<String> {

@@ -10,6 +10,10 @@ use crate::column_type::{Cell, ColumnPlan};
 pub struct LiveEntry {
     /// One for every column of the table's schema.
     pub(crate) columns: Vec<LiveColumn>,
+    /// The columns of the primary key, in its order; none where there is no key.
+    pub(crate) primary_key: Vec<String>,
+    /// Whether the role may lock it against changes of what it is.
+    pub(crate) lockable: bool,
     /// Pages of the heap by which the table can be read in parts; 0 where it cannot.
     pub(crate) pages: u64,
     /// The planner's estimate.

@@ -97,6 +97,7 @@ impl LiveEntry {
         match argument {
             Expr::Literal(value, _) if !value.is_null() => Some("count(*)".to_owned()),
             Expr::Column(_) => Some(format!("count({})", self.nullable(argument)?)),
+            Expr::Cast(_) => Some(format!("count({})", self.column_operand(argument)?.value)),
             _ => None,
         }
     }
@@ -172,6 +173,7 @@ mod tests {
             &[
                 (count(lit(1)), DataType::Int64),
                 (count(col("a")), DataType::Int64),
+                (count(cast(col("i"), DataType::Decimal128(10, 0))), DataType::Int64),
                 (min(col("d")), DataType::Date32),
                 (max(col("n")), DataType::Decimal128(12, 2)),
                 (sum(col("n")), DataType::Decimal128(22, 2)),
@@ -182,7 +184,7 @@ mod tests {
         );
         assert_eq!(
             sql.unwrap(),
-            "SELECT \"t\", \"e\"::text COLLATE \"C\", count(*), count(\"a\"), min(\"d\"), max(\"n\"), \
+            "SELECT \"t\", \"e\"::text COLLATE \"C\", count(*), count(\"a\"), count(\"i\"), min(\"d\"), max(\"n\"), \
              sum(\"n\")::numeric(22,2), sum(\"i\"), sum(\"i\")::numeric(20,0) FROM \"public\".\"t\" \
              WHERE \"i\" > '1'::int4 GROUP BY \"t\", \"e\"::text COLLATE \"C\""
         );

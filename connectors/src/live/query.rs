@@ -11,8 +11,9 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::recursive_query::RecursiveQueryExec;
 use tokio::sync::Mutex;
 
-use super::scan::LiveScan;
+use super::scan::{LiveScan, Request};
 use super::source_snapshot::SourceSnapshot;
+use crate::TableName;
 use crate::as_of::AsOf;
 use crate::error::{Error, Result};
 use crate::source::Source;
@@ -31,10 +32,12 @@ impl fmt::Debug for LiveQuery {
 
 /// What a plan needs of a source.
 #[derive(Debug, Default)]
-struct Need {
-    statements: usize,
+pub(super) struct Need {
+    pub(super) statements: usize,
     /// Whether some are sent more than once.
-    repeated: bool,
+    pub(super) repeated: bool,
+    /// Which tables, in an order in which two queries never wait for each other.
+    pub(super) tables: BTreeMap<TableName, Arc<Request>>,
 }
 
 impl LiveQuery {
@@ -57,9 +60,10 @@ impl LiveQuery {
         Ok(moments)
     }
 
-    /// What is open of a source.
-    pub(super) async fn opened(&self, source: &str) -> Result<Arc<SourceSnapshot>> {
-        self.snapshot(source, &Need { statements: 1, repeated: true }).await
+    /// What is open of the source of a table.
+    pub(super) async fn opened(&self, request: &Arc<Request>) -> Result<Arc<SourceSnapshot>> {
+        let tables = BTreeMap::from([(request.table().clone(), Arc::clone(request))]);
+        self.snapshot(&request.table().catalog, &Need { statements: 1, repeated: true, tables }).await
     }
 
     async fn snapshot(&self, source: &str, need: &Need) -> Result<Arc<SourceSnapshot>> {
@@ -72,7 +76,7 @@ impl LiveQuery {
             message: "the configuration has no such source any more; its live tables cannot be read".to_owned(),
             cause: None,
         })?;
-        let snapshot = Arc::new(SourceSnapshot::open(known, need.statements, need.repeated).await?);
+        let snapshot = Arc::new(SourceSnapshot::open(known, need).await?);
         snapshots.insert(source.to_owned(), Arc::clone(&snapshot));
         Ok(snapshot)
     }
@@ -84,7 +88,9 @@ fn needs(plan: &Arc<dyn ExecutionPlan>) -> PlanResult<BTreeMap<String, Need>> {
     plan.apply(|node| {
         recursive |= node.is::<RecursiveQueryExec>();
         if let Some(scan) = node.downcast_ref::<LiveScan>() {
-            needs.entry(scan.source().to_owned()).or_default().statements += scan.statements();
+            let need = needs.entry(scan.source().to_owned()).or_default();
+            need.statements += scan.statements();
+            need.tables.insert(scan.request().table().clone(), Arc::clone(scan.request()));
         }
         Ok(TreeNodeRecursion::Continue)
     })?;

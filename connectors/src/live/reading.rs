@@ -44,7 +44,7 @@ impl Reading {
         statement: String,
         pool: &Arc<dyn MemoryPool>,
     ) -> Result<Self> {
-        let snapshot = query.opened(&request.table().catalog).await.map_err(external)?;
+        let snapshot = query.opened(&request).await.map_err(external)?;
         let lease = snapshot.lease().await.map_err(external)?;
         let capacity = if snapshot.drains { Semaphore::MAX_PERMITS } else { QUEUED_BATCHES };
         let (sender, batches) = mpsc::channel(capacity);
@@ -87,6 +87,7 @@ struct Work {
 impl Work {
     fn run(self, mut lease: Lease) {
         let read = catch_unwind(AssertUnwindSafe(|| self.read(&mut lease)));
+        self.cancellation.finish();
         let error = match read {
             Ok(Ok(())) | Ok(Err(Failure::Unwanted)) => return,
             Ok(Err(Failure::Memory(error))) => error,

@@ -77,6 +77,10 @@ impl LiveScan {
         self.statements.len()
     }
 
+    pub(super) fn request(&self) -> &Arc<Request> {
+        &self.request
+    }
+
     /// The source that it reads from.
     pub(super) fn source(&self) -> &str {
         &self.request.table().catalog

@@ -16,6 +16,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::connections::Reserved;
 use super::entry::LiveEntry;
+use super::query::Need;
+use super::scan::Request;
 use super::unchanged;
 use crate::TableName;
 use crate::as_of::AsOf;
@@ -34,6 +36,8 @@ pub(super) struct SourceSnapshot {
     exported: Option<String>,
     /// Whether there are fewer connections than statements.
     pub(super) drains: bool,
+    /// Those that are as they are until the end, where the role may lock them.
+    tables: HashSet<TableName>,
     /// As many statements as may be read at a time.
     slots: Arc<Semaphore>,
     connections: Mutex<Connections>,
@@ -59,18 +63,21 @@ pub(super) struct Lease {
 }
 
 impl SourceSnapshot {
-    /// Connects for so many statements, of which some may be `repeated`.
+    /// Connects for what a query needs.
     ///
     /// # Errors
-    /// [`Error::Source`] when there is no connection.
-    pub(super) async fn open(source: &Arc<Source>, statements: usize, repeated: bool) -> Result<Self> {
+    /// [`Error::Source`] when there is no connection, [`Error::Table`] when a table is not there any more.
+    pub(super) async fn open(source: &Arc<Source>, need: &Need) -> Result<Self> {
         let settings = source.settings();
-        let alone = statements == 1 && !repeated;
+        let statements = need.statements;
+        let alone = statements == 1 && !need.repeated;
         let wanted = if alone { 1 } else { (statements + 1).min(source.live_connections().limit()) };
         let reserved = source.live_connections().reserve(source.name(), wanted, settings.connect_timeout).await?;
         let connecting = Arc::clone(source);
+        let tables: Vec<Arc<Request>> = need.tables.values().cloned().collect();
+        let known = need.tables.keys().cloned().collect();
         // It blocks. A query that ends meanwhile leaves it to itself.
-        let led = tokio::task::spawn_blocking(move || Led::new(&connecting, !alone)).await;
+        let led = tokio::task::spawn_blocking(move || Led::new(&connecting, &tables, !alone)).await;
         let mut led = led.unwrap_or(Err(Error::Cancelled))?;
         let (as_of, exported, session) = (led.as_of, led.exported.take(), led.session.take());
         let readers = if alone { 1 } else { wanted.saturating_sub(1).max(1) };
@@ -86,6 +93,7 @@ impl SourceSnapshot {
             exported,
             drains: readers < statements,
             slots: Arc::new(Semaphore::new(readers)),
+            tables: known,
             connections: Mutex::new(connections),
         })
     }
@@ -110,6 +118,9 @@ impl Lease {
     pub(super) fn session(&mut self, table: &TableName, entry: &LiveEntry) -> Result<Session> {
         let snapshot = &self.snapshot;
         let nulls = snapshot.source.settings().unrepresentable == Unrepresentable::Null;
+        if !snapshot.tables.contains(table) {
+            return Err(Error::table(table, "it was not known to be part of the query; ask again, and report this"));
+        }
         if nulls != entry.nulls_unrepresentable {
             return Err(Error::table(table, "the setting unrepresentable has changed; refresh the table"));
         }
@@ -178,10 +189,15 @@ struct Led {
 }
 
 impl Led {
-    fn new(source: &Arc<Source>, export: bool) -> Result<Self> {
+    /// Locks the tables before the snapshot is taken: one that is rewritten or replaced while somebody waits for it
+    /// would show an older snapshot no rows, or another table's.
+    fn new(source: &Arc<Source>, tables: &[Arc<Request>], export: bool) -> Result<Self> {
         let mut session = Session::connect(source, ONLY_SHARD, Purpose::Query)?;
         let as_of = position(&mut session, source)?;
         session.execute(&query_statements(None, source.settings()))?;
+        for request in tables.iter().filter(|request| request.entry.lockable) {
+            session.lock(request.table())?;
+        }
         let exported = if export { Some(self::export(&mut session, source)?) } else { None };
         Ok(Self { session: Some(session), as_of, exported })
     }

@@ -261,6 +261,8 @@ pub(super) mod testing {
             outputs: columns.iter().map(output).collect(),
             entry: Arc::new(LiveEntry {
                 columns,
+                primary_key: vec![],
+                lockable: true,
                 pages: 0,
                 estimated_rows: None,
                 utf8: true,

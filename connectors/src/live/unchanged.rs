@@ -2,7 +2,7 @@
 //! read as something else without any error.
 
 use arrow::array::{Array, AsArray};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Int32Type};
 
 use super::entry::LiveEntry;
 use super::literal::quoted;
@@ -11,10 +11,24 @@ use crate::column_type::{Cell, ColumnPlan};
 use crate::error::{Error, Result};
 use crate::pull::{Selection, Session};
 
+/// The place of a column in the primary key, from 1, or 0. A key does not hold for the rows of tables that inherit from
+/// this one.
+const KEY_POSITION: &str = "
+    COALESCE((SELECT pg_catalog.array_position(k.conkey, a.attnum) FROM pg_catalog.pg_constraint k
+              WHERE k.conrelid = c.oid AND k.contype = 'p' AND NOT (c.relkind = 'r' AND EXISTS (
+                  SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid))), 0)::int4";
 /// Rows of a batch of columns' descriptions.
 const BATCH_ROWS: usize = 64;
 
-/// Compares the table's columns with the entry; those that have been added are no concern of it.
+/// A column as it is now.
+struct Column {
+    name: String,
+    printed_type: String,
+    not_null: bool,
+    key_position: i32,
+}
+
+/// Compares the table's columns and its key with the entry; those that have been added are no concern of it.
 ///
 /// # Errors
 /// [`Error::Table`] when a column is gone or is another.
@@ -28,21 +42,28 @@ pub(super) fn check(session: &mut Session, table: &TableName, entry: &LiveEntry)
             "pg_catalog.format_type(a.atttypid, a.atttypmod)",
         ),
         ColumnPlan::of_expression("not_null", DataType::Boolean, Cell::Bool, "a.attnotnull"),
+        ColumnPlan::of_expression("key_position", DataType::Int32, Cell::Int32, KEY_POSITION),
     ];
     let selection = Selection::of_query(table, columns, BATCH_ROWS);
     let query = format!(
-        "{} FROM pg_catalog.pg_attribute a WHERE a.attrelid = pg_catalog.to_regclass({}) AND a.attnum > 0 \
-         AND NOT a.attisdropped",
+        "{} FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+         WHERE a.attrelid = pg_catalog.to_regclass({}) AND a.attnum > 0 AND NOT a.attisdropped",
         selection.select(),
         quoted(&table.quoted()),
     );
-    let mut there: Vec<(String, String, bool)> = vec![];
+    let mut there: Vec<Column> = vec![];
     session
         .read(&selection, &query, &mut |pulled| {
             let (names, types) = (pulled.batch.column(0).as_string::<i32>(), pulled.batch.column(1).as_string::<i32>());
             let not_null = pulled.batch.column(2).as_boolean();
+            let key_positions = pulled.batch.column(3).as_primitive::<Int32Type>();
             for row in 0..names.len() {
-                there.push((names.value(row).to_owned(), types.value(row).to_owned(), not_null.value(row)));
+                there.push(Column {
+                    name: names.value(row).to_owned(),
+                    printed_type: types.value(row).to_owned(),
+                    not_null: not_null.value(row),
+                    key_position: key_positions.value(row),
+                });
             }
             Ok(())
         })
@@ -51,18 +72,20 @@ pub(super) fn check(session: &mut Session, table: &TableName, entry: &LiveEntry)
         return Err(Error::table(table, "it was dropped; refresh it"));
     }
     for column in &entry.columns {
-        let found = there.iter().find(|(name, ..)| *name == column.name);
-        let is_same = found
-            .is_some_and(|(_, printed, not_null)| *printed == column.printed_type && (column.nullable || *not_null));
-        if !is_same {
-            let message = if found.is_some() { "it was changed" } else { "it was dropped" };
-            return Err(Error::Table {
-                table: Box::new(table.clone()),
-                column: Some(column.name.clone()),
-                message: format!("{message} since the table was described; refresh the table"),
-                cause: None,
-            });
-        }
+        let message = match there.iter().find(|known| known.name == column.name) {
+            None => "it was dropped",
+            Some(known) if known.printed_type != column.printed_type || !(column.nullable || known.not_null) => {
+                "it was changed"
+            }
+            Some(_) => continue,
+        };
+        let message = format!("{message} since the table was described; refresh the table");
+        return Err(Error::column(table, &column.name, message));
+    }
+    let mut key: Vec<&Column> = there.iter().filter(|column| column.key_position > 0).collect();
+    key.sort_by_key(|column| column.key_position);
+    if !entry.primary_key.is_empty() && !key.iter().map(|column| &column.name).eq(&entry.primary_key) {
+        return Err(Error::table(table, "its primary key has changed since it was described; refresh the table"));
     }
     Ok(())
 }

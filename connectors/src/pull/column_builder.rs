@@ -145,6 +145,7 @@ impl ColumnBuilder {
     }
 
     /// Takes the next cell. After an error the builder is of no use.
+    #[inline]
     pub(super) fn append(&mut self, cell: &[u8]) -> Result<(), CellError> {
         match self.append_value(cell) {
             Ok(()) => {
@@ -159,6 +160,7 @@ impl ColumnBuilder {
         }
     }
 
+    #[inline]
     fn append_value(&mut self, cell: &[u8]) -> Result<(), CellError> {
         match &mut self.values {
             Values::Bool(values) => values.append(cell == [1]),

@@ -14,6 +14,16 @@ const DIGITS_IN_BASE: i32 = 4;
 const FAST_DIGITS: usize = 4;
 /// Powers of ten by which 64 bits of [`FAST_DIGITS`] may be multiplied within 128 bits.
 const FAST_EXPONENT: i32 = 18;
+/// `10^n` at `n`.
+const POWERS: [i64; FAST_EXPONENT as usize + 1] = {
+    let mut powers = [1; FAST_EXPONENT as usize + 1];
+    let mut exponent = 1;
+    while exponent < powers.len() {
+        powers[exponent] = powers[exponent - 1] * 10;
+        exponent += 1;
+    }
+    powers
+};
 const POSITIVE: u16 = 0x0000;
 const NEGATIVE: u16 = 0x4000;
 const NAN: u16 = 0xC000;
@@ -32,6 +42,7 @@ pub(super) struct Numeric<'a> {
 impl<'a> Numeric<'a> {
     /// # Errors
     /// When it is NaN or infinite, which no decimal is.
+    #[inline]
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, CellError> {
         let (header, digits) = bytes.split_at_checked(HEADER_BYTES).ok_or(CellError::Malformed)?;
         let word = |index: usize| u16::from_be_bytes([header[index * 2], header[index * 2 + 1]]);
@@ -60,12 +71,13 @@ impl<'a> Numeric<'a> {
     }
 
     /// The value in units of `10^-scale`, within 38 digits.
+    #[inline]
     pub(super) fn unscaled(&self, scale: i32) -> Result<i128, CellError> {
         let exponent = self.exponent(scale);
         if self.digits.len() <= FAST_DIGITS && (-DIGITS_IN_BASE..=FAST_EXPONENT).contains(&exponent) {
             let value = self.digits.iter().fold(0_i64, |value, digit| value * BASE + i64::from(base_digit(digit)));
             let value = match exponent {
-                0.. => i128::from(value) * 10_i128.pow(exponent as u32),
+                0.. => i128::from(value) * i128::from(POWERS[exponent as usize]),
                 _ => i128::from(without_zeros(value, -exponent)?),
             };
             return Ok(if self.negative { -value } else { value });
@@ -102,8 +114,15 @@ fn base_digit(bytes: &[u8; DIGIT_BYTES]) -> u16 {
 
 /// `value / 10^count`, which must leave nothing: a numeric has no more decimals than its column.
 fn without_zeros(value: i64, count: i32) -> Result<i64, CellError> {
-    let power = 10_i64.pow(count as u32);
-    if value % power == 0 { Ok(value / power) } else { Err(CellError::Malformed) }
+    // Divided by a number that the compiler knows, which costs a tenth.
+    let (kept, cut) = match count {
+        0 => (value, 0),
+        1 => (value / 10, value % 10),
+        2 => (value / 100, value % 100),
+        3 => (value / 1_000, value % 1_000),
+        _ => (value / BASE, value % BASE),
+    };
+    if cut == 0 { Ok(kept) } else { Err(CellError::Malformed) }
 }
 
 /// `value * 10^exponent`.

@@ -126,6 +126,15 @@ impl Session {
         self.shard
     }
 
+    /// Locks a table against changes of what it is, and not of its rows.
+    ///
+    /// # Errors
+    /// [`Error::Table`] when it is not there, or somebody changes it for longer than `lock_timeout`.
+    pub(crate) fn lock(&mut self, table: &TableName) -> crate::Result<()> {
+        let statement = format!("LOCK TABLE {} IN ACCESS SHARE MODE", table.quoted());
+        self.reader.execute(&statement).map_err(|broken| self.lost(broken, Some(table)))
+    }
+
     /// Ends its transaction and the connection, so that the server has nothing to complain of. Blocks.
     pub(crate) fn close(mut self) {
         if let Err(error) = self.execute("COMMIT") {
@@ -211,7 +220,7 @@ fn explain(code: Option<&str>, purpose: Purpose) -> (String, bool) {
     let message = match (code, purpose) {
         ("42501", _) => "the role of the connection may not read it; grant SELECT or exclude it",
         ("42P01" | "42703" | "3F000", Purpose::Refresh) => "it was dropped or changed while it was read",
-        ("42P01" | "42703" | "3F000", Purpose::Query) => "it was dropped or changed; refresh it",
+        ("42P01" | "42703" | "3F000" | "42809", Purpose::Query) => "it was dropped or changed; refresh it",
         ("55P03", Purpose::Refresh) => "somebody holds a lock on it; it is read again at the next refresh",
         ("55P03", Purpose::Query) => "somebody holds a lock on it; ask again, or raise lock_timeout",
         ("57014", Purpose::Refresh) => "its reading was cancelled by an operator",

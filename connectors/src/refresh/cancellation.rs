@@ -3,13 +3,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
-use std::time::Duration;
 
 use crate::connection::Canceller;
-
-/// A request that comes between two queries stops neither, so it is made again until the threads have ended.
-const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What the threads of a refresh look at.
 #[derive(Default)]
@@ -48,14 +43,6 @@ impl Drop for CancelOnDrop {
         self.0.cancelled.store(true, Ordering::Relaxed);
         // The threads of the refresh hold what is asked about here until they have ended.
         let cancellation = Arc::downgrade(&self.0);
-        let ask = move || {
-            while let Some(connections) = cancellation.upgrade().map(|cancellation| cancellation.connections()) {
-                Canceller::cancel_all(connections);
-                thread::sleep(ASK_AGAIN);
-            }
-        };
-        if let Err(error) = thread::Builder::new().name("cancel".to_owned()).spawn(ask) {
-            tracing::warn!(%error, "running queries of PostgreSQL could not be cancelled");
-        }
+        Canceller::cancel_while(move || cancellation.upgrade().map(|cancellation| cancellation.connections()));
     }
 }

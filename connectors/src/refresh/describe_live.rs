@@ -48,6 +48,8 @@ pub(super) fn entry(source: &Source, description: TableDescription, as_of: AsOf)
         stale: None,
         live: Some(LiveEntry {
             columns: columns.map(|(column, plan)| LiveColumn::new(column, plan)).collect(),
+            primary_key: description.primary_key.iter().flat_map(|key| &key.columns).cloned().collect(),
+            lockable: description.readable && description.kind.is_lockable(),
             pages,
             estimated_rows: description.estimated_rows,
             utf8: description.utf8,
