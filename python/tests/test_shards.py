@@ -23,6 +23,7 @@ from mirror import Mirror, entries, mirror, scales
 from postgres_text import texts
 from psycopg import sql
 from pyarrow import flight
+from waiting import until
 from wire_types import with_decimals
 
 import rail_forge
@@ -733,6 +734,30 @@ def test_a_lock_in_one_shard_names_it(new_database: NewDatabase, start: Start) -
         errors = both.errors()
     assert errors.keys() == {"busy"}
     assert 'in shard "us": somebody holds a lock' in errors["busy"]
+    assert both.differences("busy", "free") == []
+
+
+def test_connections_are_those_to_all_databases_together(new_database: NewDatabase, start: Start) -> None:
+    tables = ["CREATE TABLE busy AS SELECT 1 AS id", "CREATE TABLE free AS SELECT 1 AS id"]
+    urls = [new_database(*tables), new_database(*tables)]
+    both = start(urls, None, "connections = 1", 'lock_timeout = "1m"')
+    waiting = """SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
+                 WHERE NOT granted AND datname = current_database()"""
+    connected = """SELECT application_name, count(*) FROM pg_stat_activity
+                   WHERE datname = ANY(%s) AND application_name LIKE 'rail-forge%%' GROUP BY 1 ORDER BY 1"""
+    with psycopg.connect(urls[1]) as other, ThreadPoolExecutor(1) as thread:
+        other.execute("LOCK TABLE busy IN ACCESS EXCLUSIVE MODE")
+        refreshing = thread.submit(refresh, both.any.server)
+        eu, us = (both.mirrors[name].database for name in NAMES)
+        until(lambda: us.execute(waiting).fetchone() == (1,), "the refresh waits for the table")
+        databases = [eu.info.dbname, us.info.dbname]
+        assert us.execute(connected, [databases]).fetchall() == [
+            ("rail-forge catalogue", 2),
+            ("rail-forge pull", 1),
+        ]
+        other.rollback()
+        refreshing.result()
+        until(lambda: us.execute(connected, [databases]).fetchall() == [], "no connection stays")
     assert both.differences("busy", "free") == []
 
 
