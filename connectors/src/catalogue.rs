@@ -2,13 +2,17 @@
 //! inside the transaction whose snapshot a refresh exports, so that the description and the rows are of
 //! one moment.
 
+mod merge;
+
 use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgConnection;
 
+pub(crate) use self::merge::merge;
 use crate::TableName;
 use crate::name::quote;
+use crate::shard::Shard;
 use crate::source::Source;
 
 /// A table as PostgreSQL describes it.
@@ -29,6 +33,10 @@ pub(crate) struct TableDescription {
     pub(crate) utf8: bool,
     /// What is read: the table itself, or the leaves of a partitioned table.
     pub(crate) relations: Vec<Relation>,
+    /// Which of the columns is the name of the shard that a row is of, where the source has shards.
+    pub(crate) shard_column: Option<usize>,
+    /// Why the shards' tables of this name cannot be served as one.
+    pub(crate) conflict: Option<String>,
 }
 
 /// What a table is, from `pg_class.relkind`.
@@ -66,6 +74,11 @@ impl TableKind {
 /// Something that rows are selected from.
 #[derive(Debug, Clone)]
 pub(crate) struct Relation {
+    /// The number of the shard that it is in.
+    pub(crate) shard: usize,
+    /// That shard's name; see [`Shard::name`].
+    pub(crate) shard_name: String,
+    /// The relation's number, which another may have in another shard.
     pub(crate) oid: u32,
     /// `"schema"."name"`.
     pub(crate) quoted: String,
@@ -83,7 +96,7 @@ pub(crate) struct Relation {
 #[derive(Debug, Clone)]
 pub(crate) struct ColumnDescription {
     pub(crate) name: String,
-    /// `pg_attribute.attnum`, which no other column of the table ever has.
+    /// `pg_attribute.attnum`, which no other column of the table ever has; 0 for that of the shard's name.
     pub(crate) number: i16,
     pub(crate) nullable: bool,
     pub(crate) comment: Option<String>,
@@ -243,10 +256,11 @@ type ColumnRow = (i64, String, i16, bool, Option<String>, String, i64, i32, i32,
 type TypeRow = (i64, String, String, i64, i32, Option<i64>);
 type KeyRow = (i64, String, String, Vec<String>, Option<String>, Option<String>, Vec<String>, String, String);
 
-/// Describes the tables that the source's selection names, in the order of their names.
+/// Describes the tables of a shard that the source's selection names, in the order of their names.
 pub(crate) async fn describe(
     connection: &mut PgConnection,
     source: &Source,
+    (shard, Shard { name: shard_name, .. }): (usize, &Shard),
 ) -> Result<Vec<TableDescription>, sqlx::Error> {
     let selection = &source.settings().selection;
     let rows: Vec<TableRow> =
@@ -273,6 +287,8 @@ pub(crate) async fn describe(
             readable: schema_usable && readable,
             utf8,
             relations: vec![],
+            shard_column: None,
+            conflict: None,
         });
     }
     let oids: Vec<i64> = position.keys().copied().collect();
@@ -281,6 +297,8 @@ pub(crate) async fn describe(
     for (root, oid, schema, name, kind, file_node, pages, has_children, readable) in relations {
         if let Some(&index) = position.get(&root) {
             tables[index].relations.push(Relation {
+                shard,
+                shard_name: shard_name.clone(),
                 oid: oid as u32,
                 quoted: format!("{}.{}", quote(&schema), quote(&name)),
                 kind: TableKind::from_letter(letter(&kind)),

@@ -12,6 +12,7 @@ mod name;
 mod pattern;
 mod pull;
 mod refresh;
+mod shard;
 mod snapshot;
 mod source;
 mod source_settings;
@@ -26,7 +27,7 @@ pub use pull::Digits;
 pub use refresh::{Observer, RefreshEvent, RefreshReport, Scope, TableReport, nearest, refresh};
 pub use snapshot::{
     DeletesEntry, FileEntry, HotTierSettings, HotTierStatus, Location, Manifest, Opened, PinnedSnapshot, RefusedTable,
-    RelationEntry, Retention, SnapshotStore, TableEntry,
+    RelationEntry, RelationId, Retention, SnapshotStore, TableEntry,
 };
 pub use source::Source;
 pub use source_settings::{

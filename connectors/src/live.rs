@@ -23,5 +23,6 @@ pub(crate) use self::connections::LiveConnections;
 pub use self::entry::LiveEntry;
 pub(crate) use self::entry::{FREE_DIGITS, LiveColumn};
 pub use self::grouping::Grouping;
+pub(crate) use self::literal::quoted as quoted_text;
 pub use self::query::LiveQuery;
 pub use self::table::LiveTable;

@@ -13,6 +13,7 @@ mod free_decimal;
 mod numeric;
 mod page_range;
 mod session;
+mod shard_snapshots;
 mod socket;
 
 use std::sync::Arc;
@@ -21,14 +22,16 @@ use arrow::datatypes::{DataType, Schema, SchemaRef};
 
 use self::batch_sink::BATCH_ROWS;
 pub(crate) use self::batch_sink::PulledBatch;
-pub(crate) use self::exported_snapshot::{ExportedSnapshot, POSITION, moment, query_statements, reading_statements};
+pub(crate) use self::exported_snapshot::{POSITION, moment, query_statements, reading_statements};
 pub use self::free_decimal::Digits;
 pub(crate) use self::page_range::{PLACE_PAGE_SHIFT, PageRange};
 pub(crate) use self::session::{Purpose, Session};
+pub(crate) use self::shard_snapshots::ShardSnapshots;
 use crate::TableName;
 use crate::catalogue::{Relation, TableDescription};
 use crate::column_type::{self, Cell, ColumnPlan};
 use crate::error::{Error, Result};
+use crate::live::quoted_text;
 use crate::source_settings::Unrepresentable;
 
 /// The columns that say which version of a row was read: its place, and the transaction that wrote it. No
@@ -76,6 +79,8 @@ pub(crate) struct Selection {
     pub(crate) table: TableName,
     pub(crate) schema: SchemaRef,
     columns: Vec<ColumnPlan>,
+    /// The column that is the name of the shard of what is read.
+    shard_column: Option<usize>,
     /// The columns of the primary key, by which errors name a row.
     key: Vec<usize>,
     /// Rows of a batch.
@@ -85,7 +90,8 @@ pub(crate) struct Selection {
 impl Selection {
     fn new(table: &TableName, columns: Vec<ColumnPlan>, key: Vec<usize>) -> Self {
         let fields: Vec<_> = columns.iter().map(|column| Arc::clone(&column.field)).collect();
-        Self { table: table.clone(), schema: Arc::new(Schema::new(fields)), columns, key, batch_rows: BATCH_ROWS }
+        let schema = Arc::new(Schema::new(fields));
+        Self { table: table.clone(), schema, columns, shard_column: None, key, batch_rows: BATCH_ROWS }
     }
 
     /// Any columns, in batches of so many rows.
@@ -106,7 +112,12 @@ impl Selection {
     /// The query that reads `relation`; `condition` is SQL, or empty for all rows.
     pub(crate) fn query(&self, relation: &Relation, condition: &str) -> String {
         let condition = if condition.is_empty() { String::new() } else { format!(" WHERE {condition}") };
-        format!("{} FROM {}{condition}", self.select(), relation.quoted)
+        let shard = self.shard_column.map(|column| (column, format!("{}::text", quoted_text(&relation.shard_name))));
+        let expressions = self.expressions().enumerate().map(|(index, expression)| match &shard {
+            Some((column, name)) if *column == index => name,
+            _ => expression,
+        });
+        format!("{} FROM {}{condition}", select(expressions), relation.quoted)
     }
 
     /// How each column is selected.
@@ -126,8 +137,12 @@ impl Selection {
 
     /// The query up to its `FROM`.
     pub(crate) fn select(&self) -> String {
-        format!("SELECT {}", self.expressions().collect::<Vec<_>>().join(", "))
+        select(self.expressions())
     }
+}
+
+fn select<'a>(expressions: impl Iterator<Item = &'a str>) -> String {
+    format!("SELECT {}", expressions.collect::<Vec<_>>().join(", "))
 }
 
 fn row_version_columns() -> Vec<ColumnPlan> {
@@ -168,18 +183,26 @@ impl TablePlan {
                 },
             ));
         }
+        // The name of the shard is not of the database's values.
+        let may_become_null =
+            |index| unrepresentable == Unrepresentable::Null && description.shard_column != Some(index);
         let mut columns: Vec<ColumnPlan> = description
             .columns
             .iter()
             .map(|column| column_type::plan(column, as_text.contains(&column.name)))
-            .map(|plan| if unrepresentable == Unrepresentable::Null { plan.nullable() } else { plan })
+            .enumerate()
+            .map(|(index, plan)| if may_become_null(index) { plan.nullable() } else { plan })
             .collect();
         let position = |name: &String| description.columns.iter().position(|column| &column.name == name);
-        let key = description.primary_key.iter().flat_map(|key| &key.columns).map(position).collect::<Option<_>>();
+        let key = description.primary_key.iter().flat_map(|key| &key.columns).map(position).collect::<Option<Vec<_>>>();
+        let mut key = key.unwrap_or_default();
+        let shard_column = description.shard_column;
+        // Errors name the shard anyway.
+        key.retain(|&column| Some(column) != shard_column);
         if with_versions {
             columns.extend(row_version_columns());
         }
-        let selection = Selection::new(name, columns, key.unwrap_or_default());
+        let selection = Selection { shard_column, ..Selection::new(name, columns, key) };
         Ok(Self { description, selection })
     }
 

@@ -1,5 +1,5 @@
-//! A refresh: all asked-for tables of a source, pulled side by side as one PostgreSQL snapshot sees them,
-//! and made current in one commit. A table that cannot be pulled keeps its last good rows and says why; a
+//! A refresh: all asked-for tables of a source, pulled side by side as one PostgreSQL snapshot (of each of its
+//! databases) sees them, and made current in one commit. A table that cannot be pulled keeps its last good rows and says why; a
 //! connection that breaks ends the whole refresh and changes nothing.
 
 mod cancellation;
@@ -31,7 +31,7 @@ use crate::TableName;
 use crate::as_of::AsOf;
 use crate::catalogue::TableDescription;
 use crate::error::{Error, Result};
-use crate::pull::{ExportedSnapshot, PullFailure};
+use crate::pull::{PullFailure, ShardSnapshots};
 use crate::snapshot::{Manifest, SnapshotStore, TableEntry};
 use crate::source::Source;
 use crate::source_settings::{RefreshMode, Schedule};
@@ -102,7 +102,7 @@ pub async fn refresh(
     observer: Arc<Observer>,
 ) -> Result<RefreshReport> {
     let (_reserved, mut exported, existing, mut tables) = loop {
-        let mut exported = ExportedSnapshot::export(&source).await?;
+        let mut exported = ShardSnapshots::export(&source).await?;
         let descriptions = exported.describe(&source).await?;
         let existing: Vec<TableName> = descriptions.iter().map(|table| table.name.clone()).collect();
         let tables = select(descriptions, scope, &source, &store.pin().manifest)?;
@@ -136,7 +136,7 @@ pub async fn refresh(
         }
         let pull = PullAll {
             source: Arc::clone(&source),
-            snapshot_id: exported.id.clone(),
+            snapshot_ids: exported.ids(),
             store: Arc::clone(&store),
             staging: Arc::clone(&staging),
             jobs,

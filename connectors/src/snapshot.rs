@@ -27,7 +27,7 @@ pub(crate) use deletes::Deletes;
 pub(crate) use file_reader::{Columns, StoredVersion};
 pub use hot::{HotTierSettings, HotTierStatus};
 pub use location::Location;
-pub use manifest::{DeletesEntry, FileEntry, Manifest, RefusedTable, RelationEntry, TableEntry};
+pub use manifest::{DeletesEntry, FileEntry, Manifest, RefusedTable, RelationEntry, RelationId, TableEntry};
 pub use opening::Opened;
 pub use retention::Retention;
 pub(crate) use staging::Staging;

@@ -20,6 +20,9 @@ pub const MIN_LIVE_CONNECTIONS: usize = 2;
 /// How long one statement of a query on a live table may run; as long as a whole query by default.
 pub const DEFAULT_STATEMENT_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// The column that says which of several databases a row is of.
+pub const DEFAULT_SHARD_COLUMN: &str = "shard";
+
 /// The settings of a source.
 #[derive(Debug, Clone)]
 pub struct SourceSettings {

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from conftest import NewDatabase, Serve
 
 SHOP = "shop=postgres://app@127.0.0.1:1/shop"
+EXACTLY_ONE = "exactly one of url, url_file, url_env and urls"
 SOURCE = '[[source]]\nname = "shop"\nurl = "postgres://app@127.0.0.1:1/shop"\n'
+EU = "postgres://app@eu/shop"
+SHARDED = '[[source]]\nname = "shop"\n'
+TWO = f"{SHARDED}urls = ['{EU}', 'postgres://app@us/shop']\n"
 
 
 @pytest.mark.parametrize("command", ["serve", "check"])
@@ -61,10 +65,32 @@ def test_wrong_arguments(command: str, arguments: list[str], text: str, tmp_path
         (f"{SOURCE}refresh = {{ mode = 'psychic' }}\n", ["line 4", "psychic"]),
         (f"{SOURCE}refresh = {{ mode = 'full', every = 'often' }}\n", ["line 4", "often"]),
         ("[[source]]\nurl = 'postgres://app@db/shop'\n", ["line 1", "missing field `name`"]),
-        ("[[source]]\nname = 'shop'\n", ['source "shop"', "exactly one of url, url_file and url_env"]),
-        (f"{SOURCE}url_env = 'X'\n", ['source "shop"', "exactly one of url, url_file and url_env"]),
+        ("[[source]]\nname = 'shop'\n", ['source "shop"', EXACTLY_ONE]),
+        (f"{SOURCE}url_env = 'X'\n", ['source "shop"', EXACTLY_ONE]),
         ("[[source]]\nname = 'shop'\nurl_env = 'NO_SUCH'\n", ['source "shop"', "NO_SUCH"]),
         ("[[source]]\nname = 'shop'\nurl_file = 'no_such'\n", ['source "shop"', "no_such"]),
+        (f"{SOURCE}urls = ['postgres://app@eu/shop']\n", ['source "shop"', EXACTLY_ONE]),
+        (f"{SOURCE}shard_names = ['eu']\n", ['source "shop"', "shard_names goes with urls"]),
+        (f"{SOURCE}shard_column = 'region'\n", ['source "shop"', "shard_column goes with urls"]),
+        (f"{SHARDED}urls = []\n", ['source "shop"', "urls must name at least one database"]),
+        (f"{SHARDED}urls = 'postgres://app@eu/shop'\n", ["line 3", "urls is a list of URLs"]),
+        (f"{SHARDED}urls = [7]\n", ["line 3", "urls is a list of URLs"]),
+        (f"{SHARDED}urls = ['{EU}', 'mysql://us/shop']\n", ['source "shop"', "urls, number 2: its URL must"]),
+        (f"{SHARDED}urls = ['{EU}', '{EU}']\n", ['source "shop"', "for eu/shop", "with shard_names"]),
+        (
+            f"{TWO}shard_names = ['eu']\n",
+            ['source "shop"', "as many names as urls has URLs: there are 1 for 2"],
+        ),
+        (f"{TWO}shard_names = ['x', 'x']\n", ['source "shop"', 'two of shard_names are "x"']),
+        (f"{TWO}shard_names = ['x', '']\n", ['source "shop"', "shard_names must not be empty"]),
+        (f"{TWO}shard_names = 'x'\n", ["line 4"]),
+        (f"{TWO}shard_column = ''\n", ['source "shop"', "shard_column must not be empty"]),
+        (f"{TWO}shard_column = 'xmin'\n", ['source "shop"', "shard_column must not be empty, ctid or xmin"]),
+        (f"{TWO}refresh = {{ mode = 'live' }}\n", ['source "shop": refresh: mode "live"', "several"]),
+        (
+            f"{TWO}[source.tables.'public.*']\nrefresh = {{ mode = 'live' }}\n",
+            ['source "shop": tables."public.*": refresh: mode "live"', "several"],
+        ),
         (f"[server]\nmemory_limit = 'much'\n{SOURCE}", ["line 2", "much"]),
         (f"[server]\nlisten = 5\n{SOURCE}", ["line 2"]),
         ("this is no toml\n", ["line 1"]),
@@ -81,9 +107,13 @@ def test_wrong_files(command: str, text: str, words: list[str], tmp_path: Path) 
     assert not (tmp_path / "data").exists()
 
 
-def test_a_secret_in_a_wrong_file_is_not_shown(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "line", ["url = '{}' oops", "urls = '{}'", "urls = [['{}']]", "urls = {{ eu = '{}' }}"]
+)
+def test_a_secret_in_a_wrong_file_is_not_shown(line: str, tmp_path: Path) -> None:
     config = tmp_path / "rail-forge.toml"
-    config.write_text("[[source]]\nname = 'shop'\nurl = 'postgres://app:canary-4711@db/shop' oops\n")
+    secret = line.format("postgres://app:canary-4711@db/shop")
+    config.write_text(f"[[source]]\nname = 'shop'\n{secret}\n")
     ended = run_cli("check", "--config", str(config))
     assert ended.returncode == 2
     assert "line 3" in ended.stderr

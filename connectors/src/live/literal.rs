@@ -15,7 +15,7 @@ const MICROS_IN_MILLI: i64 = 1_000;
 const MICROS_IN_SECOND: i64 = 1_000_000;
 
 /// A text in quotes, whatever `standard_conforming_strings` says. It must not contain NUL.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let text = text.replace('\'', "''");
     if text.contains('\\') { format!("E'{}'", text.replace('\\', "\\\\")) } else { format!("'{text}'") }
 }

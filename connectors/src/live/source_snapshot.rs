@@ -24,6 +24,7 @@ use crate::as_of::AsOf;
 use crate::column_type::{Cell, ColumnPlan};
 use crate::error::{Error, Result};
 use crate::pull::{POSITION, Purpose, Selection, Session, moment, query_statements, reading_statements};
+use crate::shard::ONLY_SHARD;
 use crate::source::Source;
 use crate::source_settings::Unrepresentable;
 
@@ -126,7 +127,7 @@ impl Lease {
         let mut session = match (self.session.take(), &snapshot.exported) {
             (Some(session), _) => session,
             (None, Some(exported)) => {
-                let mut session = Session::connect(&snapshot.source, Purpose::Query)?;
+                let mut session = Session::connect(&snapshot.source, ONLY_SHARD, Purpose::Query)?;
                 session.execute(&query_statements(Some(exported), snapshot.source.settings()))?;
                 session.execute(&reading_statements(snapshot.source.settings()))?;
                 session
@@ -192,7 +193,7 @@ impl Led {
     /// Locks the tables before the snapshot is taken: one that is rewritten or replaced while somebody waits for it
     /// would show an older snapshot no rows, or another table's.
     fn new(source: &Arc<Source>, tables: &[Arc<Request>], export: bool) -> Result<Self> {
-        let mut session = Session::connect(source, Purpose::Query)?;
+        let mut session = Session::connect(source, ONLY_SHARD, Purpose::Query)?;
         let as_of = position(&mut session, source)?;
         session.execute(&query_statements(None, source.settings()))?;
         for request in tables.iter().filter(|request| request.entry.lockable) {

@@ -1,4 +1,4 @@
-//! One PostgreSQL snapshot that all connections of a refresh share: a transaction exports it
+//! One PostgreSQL snapshot that all connections of a refresh to a database share: a transaction exports it
 //! (`pg_export_snapshot`) and stays open while the others import it.
 
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use sqlx::{Connection, Row};
 use crate::as_of::{AsOf, Lsn};
 use crate::catalogue::{self, TableDescription};
 use crate::error::{Error, Result};
+use crate::shard::Shard;
 use crate::source::Source;
 use crate::source_settings::SourceSettings;
 
@@ -58,12 +59,12 @@ const CATALOGUE_TIMEOUT: Duration = Duration::from_secs(300);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// An exported snapshot and the transaction that holds it.
-pub(crate) struct ExportedSnapshot {
+pub(super) struct ExportedSnapshot {
     connection: PgConnection,
-    pub(crate) id: String,
-    pub(crate) as_of: AsOf,
+    pub(super) id: String,
+    pub(super) as_of: AsOf,
     /// What must be the same for anything that was read before to mean the same; empty where it is not told.
-    pub(crate) history: String,
+    pub(super) history: String,
 }
 
 impl ExportedSnapshot {
@@ -71,25 +72,26 @@ impl ExportedSnapshot {
     ///
     /// # Errors
     /// [`Error::Source`] when the database cannot be reached or refuses the role.
-    pub(crate) async fn export(source: &Source) -> Result<Self> {
-        let connected = source.database().connect_catalogue().await;
-        let mut connection = connected.map_err(|error| source.unreachable(error))?;
+    pub(super) async fn export(source: &Source, shard: &Shard) -> Result<Self> {
+        let connected = shard.database.connect_catalogue().await;
+        let mut connection = connected.map_err(|error| source.unreachable(shard, error))?;
         // A role may have been forbidden to ask.
         let history = sqlx::raw_sql(HISTORY).fetch_one(&mut connection).await.and_then(|row| row.try_get(0));
         let history = history.unwrap_or_default();
-        let (as_of, id) = in_time(source, begin(&mut connection, source.settings().lock_timeout)).await?;
+        let beginning = begin(&mut connection, source.settings().lock_timeout);
+        let (as_of, id) = in_time(source, shard, beginning).await?;
         Ok(Self { connection, id, as_of, history })
     }
 
-    /// The source's tables as the snapshot sees them.
-    pub(crate) async fn describe(&mut self, source: &Source) -> Result<Vec<TableDescription>> {
-        in_time(source, catalogue::describe(&mut self.connection, source)).await
+    /// The shard's tables as the snapshot sees them.
+    pub(super) async fn describe(&mut self, source: &Source, shard: (usize, &Shard)) -> Result<Vec<TableDescription>> {
+        in_time(source, shard.1, catalogue::describe(&mut self.connection, source, shard)).await
     }
 
     /// Waits until what the snapshot shows would outlive a crash of the database: what is read of it is built on
     /// later.
-    pub(crate) async fn outlives_crashes(&mut self, source: &Source) -> Result<()> {
-        self.wait_for_flush().await.map_err(|cause| broken(source, cause))
+    pub(super) async fn outlives_crashes(&mut self, source: &Source, shard: &Shard) -> Result<()> {
+        self.wait_for_flush().await.map_err(|cause| broken(source, shard, cause))
     }
 
     async fn wait_for_flush(&mut self) -> Result<(), sqlx::Error> {
@@ -110,7 +112,7 @@ impl ExportedSnapshot {
     }
 
     /// Ends the transaction. An error changes nothing: the rows have been read.
-    pub(crate) async fn close(self) {
+    pub(super) async fn close(self) {
         if !matches!(tokio::time::timeout(CLOSE_TIMEOUT, self.connection.close()).await, Ok(Ok(()))) {
             tracing::debug!("the connection that held the snapshot was not closed in order");
         }
@@ -171,14 +173,14 @@ async fn begin(connection: &mut PgConnection, lock_timeout: Duration) -> Result<
 }
 
 /// What reads the catalogue, for as long as that may take.
-async fn in_time<T>(source: &Source, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T> {
+async fn in_time<T>(source: &Source, shard: &Shard, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T> {
     match tokio::time::timeout(CATALOGUE_TIMEOUT, work).await {
-        Ok(done) => done.map_err(|cause| broken(source, cause)),
+        Ok(done) => done.map_err(|cause| broken(source, shard, cause)),
         Err(_) => Err(Error::Source {
             source_name: source.name().to_owned(),
             message: format!(
                 "{} has not described its tables within {} s",
-                source.location(),
+                shard.database.location(),
                 CATALOGUE_TIMEOUT.as_secs()
             ),
             cause: None,
@@ -186,10 +188,11 @@ async fn in_time<T>(source: &Source, work: impl Future<Output = Result<T, sqlx::
     }
 }
 
-fn broken(source: &Source, cause: sqlx::Error) -> Error {
+fn broken(source: &Source, shard: &Shard, cause: sqlx::Error) -> Error {
+    let location = shard.database.location();
     let message = match cause.as_database_error().and_then(|error| error.code()) {
-        Some(code) => format!("{} could not read the catalogue (SQLSTATE {code})", source.location()),
-        None => format!("the connection to {} was lost", source.location()),
+        Some(code) => format!("{location} could not read the catalogue (SQLSTATE {code})"),
+        None => format!("the connection to {location} was lost"),
     };
     Error::Source { source_name: source.name().to_owned(), message, cause: Some(Box::new(cause)) }
 }

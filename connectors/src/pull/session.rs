@@ -11,6 +11,7 @@ use super::{PullFailure, Selection, exported_snapshot};
 use crate::TableName;
 use crate::connection::{Canceller, Connected, Link};
 use crate::error::{Cause, Error};
+use crate::shard::{Shard, in_shard};
 use crate::source::Source;
 use crate::source_settings::Reader;
 
@@ -64,9 +65,11 @@ pub(crate) enum Purpose {
     Query,
 }
 
-/// A connection to a source as a snapshot sees it.
+/// A connection to a database of a source as a snapshot sees it.
 pub(crate) struct Session {
     source: Arc<Source>,
+    /// The number of the shard.
+    shard: usize,
     purpose: Purpose,
     reader: Box<dyn RowReader>,
     canceller: Canceller,
@@ -77,8 +80,8 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Source`] when no connection can be had, or the snapshot has gone.
-    pub(crate) fn open(source: &Arc<Source>, snapshot_id: &str) -> crate::Result<Self> {
-        let mut session = Self::connect(source, Purpose::Refresh)?;
+    pub(crate) fn open(source: &Arc<Source>, shard: usize, snapshot_id: &str) -> crate::Result<Self> {
+        let mut session = Self::connect(source, shard, Purpose::Refresh)?;
         session.execute(&exported_snapshot::import_statements(snapshot_id, source.settings().lock_timeout))?;
         Ok(session)
     }
@@ -87,14 +90,14 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Source`] when no connection can be had.
-    pub(crate) fn connect(source: &Arc<Source>, purpose: Purpose) -> crate::Result<Self> {
-        let unreachable = |error| source.unreachable(error);
+    pub(crate) fn connect(source: &Arc<Source>, shard: usize, purpose: Purpose) -> crate::Result<Self> {
+        let of = &source.shards()[shard];
+        let unreachable = |error| source.unreachable(of, error);
         let (reader, canceller): (Box<dyn RowReader>, _) = match source.settings().reader {
             Reader::Auto | Reader::Copy => {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                let runtime = runtime.map_err(|cause| lost(source, Broken::Other(cause.into()), None, purpose))?;
-                let Connected { link, canceller } =
-                    runtime.block_on(source.database().connect()).map_err(unreachable)?;
+                let runtime = runtime.map_err(|cause| lost(source, of, Broken::Other(cause.into()), None, purpose))?;
+                let Connected { link, canceller } = runtime.block_on(of.database.connect()).map_err(unreachable)?;
                 let reader: Box<dyn RowReader> = match link {
                     Link::Socket(socket) => Box::new(SocketReader::new(socket)),
                     Link::Client(client) => Box::new(CopyReader { runtime, client }),
@@ -102,12 +105,12 @@ impl Session {
                 (reader, canceller)
             }
             Reader::ConnectorX => {
-                let pool = source.database().connect_pooled().map_err(unreachable)?;
+                let pool = of.database.connect_pooled().map_err(unreachable)?;
                 let canceller = pool.canceller.clone();
                 (Box::new(ConnectorXReader { pool }), canceller)
             }
         };
-        Ok(Self { source: Arc::clone(source), purpose, reader, canceller })
+        Ok(Self { source: Arc::clone(source), shard, purpose, reader, canceller })
     }
 
     /// Runs statements that give no rows. After an error the session must be dropped.
@@ -115,7 +118,12 @@ impl Session {
     /// # Errors
     /// [`Error::Source`].
     pub(crate) fn execute(&mut self, statements: &str) -> crate::Result<()> {
-        self.reader.execute(statements).map_err(|broken| lost(&self.source, broken, None, self.purpose))
+        self.reader.execute(statements).map_err(|broken| self.lost(broken, None))
+    }
+
+    /// The number of the shard that it is connected to.
+    pub(crate) fn shard(&self) -> usize {
+        self.shard
     }
 
     /// Locks a table against changes of what it is, and not of its rows.
@@ -124,7 +132,7 @@ impl Session {
     /// [`Error::Table`] when it is not there, or somebody changes it for longer than `lock_timeout`.
     pub(crate) fn lock(&mut self, table: &TableName) -> crate::Result<()> {
         let statement = format!("LOCK TABLE {} IN ACCESS SHARE MODE", table.quoted());
-        self.reader.execute(&statement).map_err(|broken| lost(&self.source, broken, Some(table), self.purpose))
+        self.reader.execute(&statement).map_err(|broken| self.lost(broken, Some(table)))
     }
 
     /// Ends its transaction and the connection, so that the server has nothing to complain of. Blocks.
@@ -151,15 +159,30 @@ impl Session {
     ) -> Result<usize, PullFailure> {
         let mut sink = BatchSink::new(selection, self.source.settings().unrepresentable, output);
         match self.reader.read(query, &mut sink) {
-            Ok(()) => sink.finish(),
-            Err(Broken::Rows(failure)) => Err(failure),
-            Err(broken) => Err(lost(&self.source, broken, Some(&selection.table), self.purpose).into()),
+            Ok(()) => sink.finish().map_err(|failure| self.located(failure)),
+            Err(Broken::Rows(failure)) => Err(self.located(failure)),
+            Err(broken) => Err(self.lost(broken, Some(&selection.table)).into()),
         }
+    }
+
+    /// A failure of the rows' table, with the shard that the rows are of.
+    fn located(&self, failure: PullFailure) -> PullFailure {
+        match failure {
+            PullFailure::Error(Error::Table { table, column, message, cause }) => {
+                let message = in_shard(&self.source.shards()[self.shard].name, message);
+                Error::Table { table, column, message, cause }.into()
+            }
+            other => other,
+        }
+    }
+
+    fn lost(&self, broken: Broken, table: Option<&TableName>) -> Error {
+        lost(&self.source, &self.source.shards()[self.shard], broken, table, self.purpose)
     }
 }
 
 /// What an error means for the table that was being read, or for the whole refresh.
-fn lost(source: &Source, broken: Broken, table: Option<&TableName>, purpose: Purpose) -> Error {
+fn lost(source: &Source, shard: &Shard, broken: Broken, table: Option<&TableName>, purpose: Purpose) -> Error {
     let (message, concerns_table, cause): (String, bool, Option<Cause>) = match broken {
         Broken::Rows(PullFailure::Error(error)) => return error,
         Broken::Rows(PullFailure::NeedsText { .. } | PullFailure::Unreadable(_)) | Broken::Malformed => {
@@ -178,11 +201,14 @@ fn lost(source: &Source, broken: Broken, table: Option<&TableName>, purpose: Pur
         }
     };
     match table {
-        Some(table) if concerns_table => Error::Table { table: Box::new(table.clone()), column: None, message, cause },
+        Some(table) if concerns_table => {
+            let message = in_shard(&shard.name, message);
+            Error::Table { table: Box::new(table.clone()), column: None, message, cause }
+        }
         table => {
             let place = table.map(|table| format!("while reading {table}: ")).unwrap_or_default();
             let source_name = source.name().to_owned();
-            Error::Source { source_name, message: format!("{place}{message}"), cause }
+            Error::Source { source_name, message: format!("{}{place}{message}", shard.heading()), cause }
         }
     }
 }

@@ -34,7 +34,7 @@ pub(super) async fn compact(
     }
     let mut compacted = vec![];
     for (number, group) in groups.iter().enumerate() {
-        let relation = files[group[0]].relation;
+        let relation = files[group[0]].relation.clone();
         let mut output = PartitionFiles::new(staging, format!("{name}-compacted-{number}"), relation);
         for &index in group {
             append(store, &files[index], &mut output).await?;

@@ -1,5 +1,7 @@
 //! Describes a live table in a refresh: its entry has everything but rows.
 
+use std::collections::BTreeMap;
+
 use super::job;
 use crate::as_of::AsOf;
 use crate::catalogue::TableDescription;
@@ -37,7 +39,7 @@ pub(super) fn entry(source: &Source, description: TableDescription, as_of: AsOf)
         files: vec![],
         relations: vec![],
         layout: String::new(),
-        watermark: None,
+        watermarks: BTreeMap::new(),
         needed_text: vec![],
         stale: None,
         live: Some(LiveEntry {

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use crate::catalogue::{ColumnDescription, Relation, TableDescription};
 use crate::error::{Error, Result};
 use crate::pull::TablePlan;
-use crate::snapshot::{FileEntry, RelationEntry, TableEntry};
+use crate::snapshot::{FileEntry, RelationEntry, RelationId, TableEntry};
 use crate::source::Source;
 use crate::source_settings::{RefreshMode, RefreshPolicy};
 
@@ -48,7 +48,7 @@ impl TableJob {
     /// attempt has found out.
     ///
     /// # Errors
-    /// [`Error::Table`] when the role may not read it, or its settings do not fit it.
+    /// [`Error::Table`] when the role may not read it, its shards are not alike, or its settings do not fit it.
     pub(super) fn new(
         source: &Source,
         history: &str,
@@ -56,6 +56,9 @@ impl TableJob {
         previous: Option<&TableEntry>,
         again: Again,
     ) -> Result<Self> {
+        if let Some(conflict) = &description.conflict {
+            return Err(Error::table(&description.name, conflict.clone()));
+        }
         let settings = source.settings();
         let policy = settings.refresh_policy(&description.name);
         let has_places = TablePlan::has_places(&description);
@@ -98,13 +101,15 @@ fn relation_job(
 ) -> RelationJob {
     let whole = RelationJob { relation: relation.clone(), strategy: Strategy::Whole, files: vec![] };
     let Some(base) = base.filter(|base| base.relations.contains(&RelationEntry::from(relation))) else { return whole };
-    let newer = watermark.zip(base.watermark.as_deref()).map(|(watermark, last)| watermark.condition(last));
+    let newer = watermark.zip(base.watermarks.get(&relation.shard_name));
+    let newer = newer.map(|(watermark, last)| watermark.condition(last));
     let strategy = match newer {
         Some(condition) => Strategy::Newer(condition),
         None if with_versions => Strategy::Changed,
         None => return whole,
     };
-    let files = base.files.iter().filter(|file| file.relation == relation.oid).cloned().collect();
+    let id = RelationId::from(relation);
+    let files = base.files.iter().filter(|file| file.relation == id).cloned().collect();
     RelationJob { strategy, files, ..whole }
 }
 

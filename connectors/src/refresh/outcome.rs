@@ -1,7 +1,7 @@
 //! From what was read of a table to its entry in the next manifest: files that stay, rows of them that were
 //! deleted or replaced, and new files.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::job::{Strategy, TableJob};
 use super::pull_all::{Pulled, PulledRelation};
@@ -25,7 +25,7 @@ impl Assembly<'_> {
     /// The entry of the `table`th table of the refresh. Its version is that of before where no row has changed,
     /// and 0 where the commit has to give it one.
     pub(super) async fn entry(&self, table: usize, job: &TableJob, pulled: Pulled) -> Result<TableEntry> {
-        let watermark = self.watermark(job, &pulled);
+        let watermarks = self.watermarks(job, &pulled);
         let mut kept: Vec<(FileEntry, Deletes)> = vec![];
         let mut new = vec![];
         for (relation, pulled) in job.relations.iter().zip(pulled.relations) {
@@ -60,7 +60,7 @@ impl Assembly<'_> {
             files,
             relations: job.relation_entries(),
             layout: job.layout.clone(),
-            watermark,
+            watermarks,
             needed_text: job.needed_text.clone(),
             stale: None,
             live: None,
@@ -82,12 +82,18 @@ impl Assembly<'_> {
         Ok(entry)
     }
 
-    /// The larger of the largest values that were there and that have come.
-    fn watermark(&self, job: &TableJob, pulled: &Pulled) -> Option<String> {
-        job.watermark.as_ref()?;
-        let is_kept = job.relations.iter().any(|relation| relation.strategy != Strategy::Whole);
-        let before = self.previous.filter(|_| is_kept).and_then(|entry| entry.watermark.as_deref()?.parse().ok());
-        before.max(pulled.watermark).map(|largest| largest.to_string())
+    /// The larger of the largest values that were there and that have come, in each shard.
+    fn watermarks(&self, job: &TableJob, pulled: &Pulled) -> BTreeMap<String, String> {
+        let mut largest: BTreeMap<&String, i128> = BTreeMap::new();
+        for (relation, pulled) in job.relations.iter().zip(&pulled.relations) {
+            let shard = &relation.relation.shard_name;
+            let previous = self.previous.filter(|_| relation.strategy != Strategy::Whole);
+            let before = previous.and_then(|entry| entry.watermarks.get(shard)?.parse().ok());
+            if let Some(value) = before.max(pulled.watermark) {
+                largest.entry(shard).and_modify(|known| *known = value.max(*known)).or_insert(value);
+            }
+        }
+        largest.into_iter().map(|(shard, value)| (shard.clone(), value.to_string())).collect()
     }
 
     /// The file without the rows that are gone now; nothing when none is left.

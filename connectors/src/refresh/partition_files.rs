@@ -3,21 +3,21 @@
 
 use crate::error::Result;
 use crate::pull::{Digits, PulledBatch};
-use crate::snapshot::{FileEntry, PartitionWriter, Staging};
+use crate::snapshot::{FileEntry, PartitionWriter, RelationId, Staging};
 
 /// Writes the batches of one partition.
 pub(super) struct PartitionFiles<'a> {
     staging: &'a Staging,
     /// The beginning of the files' names.
     name: String,
-    relation: u32,
+    relation: RelationId,
     current: Option<PartitionWriter>,
     digits: Vec<Option<Digits>>,
     finished: Vec<FileEntry>,
 }
 
 impl<'a> PartitionFiles<'a> {
-    pub(super) fn new(staging: &'a Staging, name: String, relation: u32) -> Self {
+    pub(super) fn new(staging: &'a Staging, name: String, relation: RelationId) -> Self {
         Self { staging, name, relation, current: None, digits: vec![], finished: vec![] }
     }
 
@@ -31,7 +31,7 @@ impl<'a> PartitionFiles<'a> {
             Some(writer) => writer,
             None => {
                 let name = format!("{}-{}", self.name, self.finished.len());
-                self.current.insert(self.staging.create_file(&name, self.relation, schema)?)
+                self.current.insert(self.staging.create_file(&name, self.relation.clone(), schema)?)
             }
         };
         // The digits of a batch include those of all before it.

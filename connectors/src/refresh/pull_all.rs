@@ -21,7 +21,8 @@ use super::work_queue::{Unit, Work, WorkQueue};
 use super::{Observer, RefreshEvent};
 use crate::error::{Error, Result};
 use crate::pull::{PLACE_PAGE_SHIFT, PageRange, PullFailure, PulledBatch, Selection, Session};
-use crate::snapshot::{FileEntry, SnapshotStore, Staging};
+use crate::shard::in_shard;
+use crate::snapshot::{FileEntry, RelationId, SnapshotStore, Staging};
 use crate::source::Source;
 
 /// Batches that wait between the reader and the writer of a connection.
@@ -33,7 +34,8 @@ const CHANGED_SHARE: u64 = 4;
 
 pub(super) struct PullAll {
     pub(super) source: Arc<Source>,
-    pub(super) snapshot_id: String,
+    /// Of each shard, in their order.
+    pub(super) snapshot_ids: Vec<String>,
     pub(super) store: Arc<SnapshotStore>,
     pub(super) staging: Arc<Staging>,
     pub(super) jobs: Vec<TableJob>,
@@ -48,8 +50,6 @@ pub(super) struct PullAll {
 #[derive(Debug, Default)]
 pub(super) struct Pulled {
     pub(super) relations: Vec<PulledRelation>,
-    /// The largest value of the watermark column among the rows that were read.
-    pub(super) watermark: Option<i128>,
 }
 
 /// What was read of a relation.
@@ -60,6 +60,8 @@ pub(super) struct PulledRelation {
     pub(super) difference: Difference,
     /// It was read whole after all, because too much had changed.
     pub(super) whole: bool,
+    /// The largest value of the watermark column among the rows that were read.
+    pub(super) watermark: Option<i128>,
     comparisons: usize,
 }
 
@@ -130,7 +132,7 @@ impl PullAll {
                     Strategy::Whole | Strategy::Changed if in_parts => Work::Measure,
                     Strategy::Whole | Strategy::Changed => Work::Read { condition: String::new(), partition: 0 },
                 };
-                units.push((known.estimated_pages, Unit { table, relation, work }));
+                units.push((known.estimated_pages, Unit { shard: known.shard, table, relation, work }));
             }
         }
         units.sort_by_key(|(pages, _)| std::cmp::Reverse(*pages));
@@ -140,12 +142,13 @@ impl PullAll {
 
 impl Pulled {
     fn of(job: &TableJob) -> Self {
-        Self { relations: job.relations.iter().map(|_| PulledRelation::default()).collect(), watermark: None }
+        Self { relations: job.relations.iter().map(|_| PulledRelation::default()).collect() }
     }
 }
 
 impl Shared<'_> {
-    /// Takes units until none is left, with one connection as long as nobody else waits for it.
+    /// Takes units until none is left, with one connection as long as nobody else waits for it and there are units
+    /// of its shard.
     fn read_units(&self, output: SyncSender<Message>) {
         let _runtime = self.pull.runtime.enter();
         let mut connection = None;
@@ -171,7 +174,8 @@ impl Shared<'_> {
         if self.pull.source.connection_permits().are_wanted() {
             Connection::close(connection);
         }
-        self.queue.try_next().or_else(|| {
+        let connected_to = connection.as_ref().map(|open| open.session.shard());
+        self.queue.try_next(connected_to).or_else(|| {
             Connection::close(connection);
             self.queue.next()
         })
@@ -197,9 +201,12 @@ impl Shared<'_> {
         connection: &mut Option<Connection>,
         output: &SyncSender<Message>,
     ) -> Result<Vec<Unit>, PullFailure> {
+        if connection.as_ref().is_some_and(|open| open.session.shard() != unit.shard) {
+            Connection::close(connection);
+        }
         let Connection { session, .. } = match connection {
             Some(connection) => connection,
-            None => connection.insert(self.connect(unit.table)?),
+            None => connection.insert(self.connect(unit)?),
         };
         match &unit.work {
             Work::Measure => self.measure(unit, session),
@@ -212,10 +219,10 @@ impl Shared<'_> {
     }
 
     /// Connects, when it is this refresh's turn.
-    fn connect(&self, table: usize) -> Result<Connection> {
-        let turn = self.pull.source.connection_permits().take(|| self.is_stopped(table));
+    fn connect(&self, unit: &Unit) -> Result<Connection> {
+        let turn = self.pull.source.connection_permits().take(|| self.is_stopped(unit.table));
         let permit = self.pull.runtime.block_on(turn)?;
-        let session = Session::open(&self.pull.source, &self.pull.snapshot_id)?;
+        let session = Session::open(&self.pull.source, unit.shard, &self.pull.snapshot_ids[unit.shard])?;
         self.pull.cancellation.add(session.canceller());
         Ok(Connection { session, _permit: permit })
     }
@@ -326,7 +333,7 @@ impl Shared<'_> {
             return Ok(());
         }
         let message = "it was rewritten while it was read; it is read again at the next refresh";
-        Err(Error::table(job.plan.name(), message).into())
+        Err(Error::table(job.plan.name(), in_shard(&relation.shard_name, message)).into())
     }
 
     /// Writes what one connection's thread reads.
@@ -337,13 +344,13 @@ impl Shared<'_> {
                 // What was open and never ended was of a table that has failed.
                 Message::Begin { table, relation, partition } => {
                     let name = format!("{}{table}-{relation}-{partition}", self.pull.prefix);
-                    let oid = self.pull.jobs[table].relations[relation].relation.oid;
-                    open = Some((table, relation, partition, PartitionFiles::new(&self.pull.staging, name, oid)));
+                    let id = RelationId::from(&self.pull.jobs[table].relations[relation].relation);
+                    open = Some((table, relation, partition, PartitionFiles::new(&self.pull.staging, name, id)));
                 }
                 Message::Batch(batch) => {
-                    let Some((table, _, _, files)) = &mut open else { continue };
+                    let Some((table, relation, _, files)) = &mut open else { continue };
                     let table = *table;
-                    if let Err(error) = self.write(table, files, batch) {
+                    if let Err(error) = self.write(table, *relation, files, batch) {
                         self.fail(table, error.into());
                         open = None;
                     }
@@ -363,13 +370,14 @@ impl Shared<'_> {
         }
     }
 
-    fn write(&self, table: usize, files: &mut PartitionFiles<'_>, pulled: PulledBatch) -> Result<()> {
+    fn write(&self, table: usize, relation: usize, files: &mut PartitionFiles<'_>, pulled: PulledBatch) -> Result<()> {
         let job = &self.pull.jobs[table];
         let largest = job.watermark.as_ref().and_then(|known| Watermark::largest(pulled.batch.column(known.index)));
         if largest.is_some()
             && let Ok(pulled) = &mut *lock(&self.tables[table])
         {
-            pulled.watermark = pulled.watermark.max(largest);
+            let known = &mut pulled.relations[relation].watermark;
+            *known = largest.max(*known);
         }
         let (rows, bytes) = (pulled.batch.num_rows() as u64, pulled.batch.get_array_memory_size() as u64);
         files.write(pulled)?;

@@ -6,9 +6,10 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::pull::PageRange;
 
-/// Something to read of a relation of a table; both are given by their numbers.
+/// Something to read of a relation of a table; both are given by their numbers, as is the shard that has it.
 #[derive(Debug)]
 pub(super) struct Unit {
+    pub(super) shard: usize,
     pub(super) table: usize,
     pub(super) relation: usize,
     pub(super) work: Work,
@@ -17,7 +18,7 @@ pub(super) struct Unit {
 impl Unit {
     /// Other work on the same relation.
     pub(super) fn followed_by(&self, work: Work) -> Self {
-        Self { table: self.table, relation: self.relation, work }
+        Self { shard: self.shard, table: self.table, relation: self.relation, work }
     }
 }
 
@@ -69,13 +70,14 @@ impl WorkQueue {
         }
     }
 
-    /// The next unit, if one is there now.
-    pub(super) fn try_next(&self) -> Option<Unit> {
+    /// The next unit, if one is there now; one of the `preferred` shard, if one of them is.
+    pub(super) fn try_next(&self, preferred: Option<usize>) -> Option<Unit> {
         let mut state = self.lock();
         if state.closed {
             return None;
         }
-        let unit = state.waiting.pop_front()?;
+        let near = preferred.and_then(|shard| state.waiting.iter().position(|unit| unit.shard == shard));
+        let unit = state.waiting.remove(near.unwrap_or(0))?;
         state.under_way += 1;
         Some(unit)
     }
@@ -106,7 +108,7 @@ mod tests {
     use super::*;
 
     fn measure(table: usize) -> Unit {
-        Unit { table, relation: 0, work: Work::Measure }
+        Unit { shard: table % 2, table, relation: 0, work: Work::Measure }
     }
 
     #[test]
@@ -121,6 +123,18 @@ mod tests {
         })
         .collect();
         assert_eq!(order, [2, 3, 1]);
+    }
+
+    #[test]
+    fn who_is_connected_to_a_shard_stays_there_while_it_has_work() {
+        let queue = WorkQueue::new((0..4).map(measure));
+        let order: Vec<usize> = std::iter::from_fn(|| {
+            let unit = queue.try_next(Some(1))?;
+            queue.done(vec![]);
+            Some(unit.table)
+        })
+        .collect();
+        assert_eq!(order, [1, 3, 0, 2]);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The manifest: which files make up every table at one moment, what the tables look like, and the LSN and
 //! time that each is true for. One JSON file, written once.
 
+use std::collections::BTreeMap;
+
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -13,7 +15,7 @@ use crate::live::LiveEntry;
 use crate::pull::Digits;
 
 /// The version of this format; a manifest of another version is not read.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 /// All tables at one moment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -44,9 +46,10 @@ pub struct TableEntry {
     pub relations: Vec<RelationEntry>,
     /// What the columns were; files of another layout cannot be added to.
     pub layout: String,
-    /// The largest value of the watermark column, for tables in that mode.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub watermark: Option<String>,
+    /// The largest value of the watermark column in each shard, by its name, for tables in that mode. A source of
+    /// one database has one, of the empty name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub watermarks: BTreeMap<String, String>,
     /// Columns that come as text because of a value that they held, each with its PostgreSQL type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needed_text: Vec<(String, String)>,
@@ -71,17 +74,32 @@ impl TableEntry {
     }
 }
 
+/// Which relation of a source. Those of two shards may have the same number.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelationId {
+    /// The name of the shard; empty where the source is one database.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub shard: String,
+    pub oid: u32,
+}
+
+impl From<&Relation> for RelationId {
+    fn from(relation: &Relation) -> Self {
+        Self { shard: relation.shard_name.clone(), oid: relation.oid }
+    }
+}
+
 /// A relation that a table's rows were read from: the table itself, or a leaf of a partitioned one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelationEntry {
-    pub oid: u32,
+    pub id: RelationId,
     /// `pg_class.relfilenode`, which changes whenever places of rows do.
     pub file_node: u32,
 }
 
 impl From<&Relation> for RelationEntry {
     fn from(relation: &Relation) -> Self {
-        Self { oid: relation.oid, file_node: relation.file_node }
+        Self { id: RelationId::from(relation), file_node: relation.file_node }
     }
 }
 
@@ -96,8 +114,8 @@ pub struct FileEntry {
     pub checksum: String,
     /// One for every column of the table's schema.
     pub columns: Vec<ColumnRange>,
-    /// The `oid` of the relation that its rows are of.
-    pub relation: u32,
+    /// The relation that its rows are of.
+    pub relation: RelationId,
     /// For every column, the digits that its values need where the column's type follows them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub digits: Vec<Option<Digits>>,

@@ -12,7 +12,7 @@ use chrono::Utc;
 use super::checksum;
 use super::deletes::Deletes;
 use super::layout::Layout;
-use super::manifest::{DeletesEntry, FORMAT, Manifest, RefusedTable, TableEntry};
+use super::manifest::{DeletesEntry, FORMAT, Manifest, RefusedTable, RelationId, TableEntry};
 use super::store::{SnapshotStore, lock};
 use super::writer::PartitionWriter;
 use crate::error::{Error, Result};
@@ -35,8 +35,8 @@ pub(crate) struct Staging {
 }
 
 impl Staging {
-    /// Starts a file of this refresh; `name` must be its own. Its rows are of the relation of this oid.
-    pub(crate) fn create_file(&self, name: &str, relation: u32, schema: SchemaRef) -> Result<PartitionWriter> {
+    /// Starts a file of this refresh; `name` must be its own. Its rows are of this relation.
+    pub(crate) fn create_file(&self, name: &str, relation: RelationId, schema: SchemaRef) -> Result<PartitionWriter> {
         let relative = format!("{}/{name}.parquet", self.folder);
         let (file, path): (_, PathBuf) = self.store.layout.create_file(&relative)?;
         Ok(PartitionWriter::begin(file, path, relative, relation, schema))

@@ -1,5 +1,6 @@
 //! Stores and tables for the tests of this folder.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::Int32Array;
@@ -7,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use chrono::Utc;
 
-use super::manifest::TableEntry;
+use super::manifest::{RelationId, TableEntry};
 use super::retention::Retention;
 use super::staging::Staging;
 use super::storage::testing::{Bucket, Folder};
@@ -59,7 +60,7 @@ pub(super) fn open_bucket(retention: Retention) -> (Arc<SnapshotStore>, Place) {
 pub(super) fn write_table(staging: &Staging, name: &str) -> TableEntry {
     let schema = Arc::new(Schema::new(vec![Field::new("id", DataType::Int32, false)]));
     let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(Int32Array::from(vec![1, 2, 3]))]).unwrap();
-    let mut writer = staging.create_file("0", 0, Arc::clone(&schema)).unwrap();
+    let mut writer = staging.create_file("0", RelationId::default(), Arc::clone(&schema)).unwrap();
     writer.write(&batch).unwrap();
     TableEntry {
         name: TableName { catalog: "shop".into(), schema: "public".into(), table: name.into() },
@@ -72,7 +73,7 @@ pub(super) fn write_table(staging: &Staging, name: &str) -> TableEntry {
         files: vec![writer.finish().unwrap()],
         relations: vec![],
         layout: String::new(),
-        watermark: None,
+        watermarks: BTreeMap::new(),
         needed_text: vec![],
         stale: None,
         live: None,

@@ -14,7 +14,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
 use super::checksum::ChecksumWriter;
-use super::manifest::FileEntry;
+use super::manifest::{FileEntry, RelationId};
 use super::statistics;
 use super::storage::NewFile;
 use super::stored_form::{stored_schema, to_stored};
@@ -34,7 +34,7 @@ const COMPRESSED_BYTES: usize = 64;
 pub(crate) struct PartitionWriter {
     path: PathBuf,
     relative: String,
-    relation: u32,
+    relation: RelationId,
     schema: SchemaRef,
     stored_schema: SchemaRef,
     rows: u64,
@@ -52,13 +52,12 @@ enum Output {
 }
 
 impl PartitionWriter {
-    /// Begins a file that messages call `path`, and the manifest `relative`, for rows of the relation of this
-    /// oid.
+    /// Begins a file that messages call `path`, and the manifest `relative`, for rows of this relation.
     pub(super) fn begin(
         file: Box<dyn NewFile>,
         path: PathBuf,
         relative: String,
-        relation: u32,
+        relation: RelationId,
         schema: SchemaRef,
     ) -> Self {
         let stored_schema = stored_schema(&schema);

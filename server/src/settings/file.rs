@@ -1,4 +1,4 @@
-//! The configuration file: TOML, a `[server]` table and one `[[source]]` for each database. A key that is
+//! The configuration file: TOML, a `[server]` table and one `[[source]]` for each catalogue. A key that is
 //! not known is an error, because a setting that is silently ignored is worse than none.
 
 use std::path::Path;

@@ -25,12 +25,15 @@ Keys of `[server]`.
 const SOURCES: &str = "
 ## Sources
 
-One `[[source]]` for each database. `--source NAME=URL` and `RAIL_FORGE_SOURCE` give one with defaults.
+One `[[source]]` for each catalogue. `--source NAME=URL` and `RAIL_FORGE_SOURCE` give one with defaults.
 
 | key | what it does |
 |---|---|
 | `name` | The name of the catalogue. |
-| `url`, `url_file`, `url_env` | Where the database is: a URL, a file that holds it, or the name of an environment variable that does. Exactly one. |
+| `url`, `url_file`, `url_env` | Where the database is: a URL, a file that holds it, or the name of an environment variable that does. Exactly one of these and `urls`. |
+| `urls` | URLs of several databases, whose tables of the same name are served as one: see connectors.md. |
+| `shard_names` | With `urls`: what the databases are called, in the same order. Default: their hosts, ports and databases, as in `db-eu:5432/shop`. |
+| `shard_column` | With `urls`: the column that says which database a row is of. No table may have a column of that name. Default: `shard`. |
 | `schemas` | The schemas that are served. Default: `[\"public\"]`. |
 | `exclude` | Names of tables to leave out; `*` stands for any characters. Default: none. |
 | `connections` | Connections that read rows for all refreshes of the source together, beside the one of each refresh that holds its snapshot. Default: 2. |

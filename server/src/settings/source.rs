@@ -1,4 +1,4 @@
-//! One `[[source]]` of the configuration file: where a database is, and how its tables are served.
+//! One `[[source]]` of the configuration file: where its database or databases are, and how their tables are served.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,9 @@ pub(super) struct SourceTable {
     url: Option<String>,
     url_file: Option<PathBuf>,
     url_env: Option<String>,
+    urls: Option<Urls>,
+    shard_names: Option<Vec<String>>,
+    shard_column: Option<String>,
     schemas: Option<Vec<String>>,
     #[serde(default)]
     exclude: Vec<String>,
@@ -91,6 +94,27 @@ impl<'de> Deserialize<'de> for OverlapSize {
     }
 }
 
+/// A list of URLs. What is something else is not quoted, because it may be a URL with a password.
+struct Urls(Vec<String>);
+
+impl<'de> Deserialize<'de> for Urls {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wrong = || de::Error::custom("urls is a list of URLs, such as [\"postgres://eu/shop\"]");
+        let toml::Value::Array(values) = toml::Value::deserialize(deserializer)? else { return Err(wrong()) };
+        let url = |value| match value {
+            toml::Value::String(url) => Ok(url),
+            _ => Err(wrong()),
+        };
+        values.into_iter().map(url).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// Where the rows of a source are.
+enum Place {
+    One(String),
+    Several(Vec<String>),
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum ReaderName {
@@ -114,7 +138,7 @@ impl SourceTable {
     /// # Errors
     /// In words that name the source and the key.
     pub(super) fn resolve(self, folder: &Path) -> Result<Source, String> {
-        let url = self.url(folder)?;
+        let place = self.place(folder)?;
         let name = self.name;
         let wrong = |message: String| format!("source \"{name}\": {message}");
         let defaults = SourceSettings::default();
@@ -154,23 +178,35 @@ impl SourceTable {
             refresh,
             tables,
         };
-        Source::new(&name, &url, settings).map_err(|error| error.to_string())
+        let source = match place {
+            Place::One(url) => Source::new(&name, &url, settings),
+            Place::Several(urls) => {
+                Source::sharded(&name, &urls, self.shard_names.as_deref(), self.shard_column.as_deref(), settings)
+            }
+        };
+        source.map_err(|error| error.to_string())
     }
 
-    /// The URL, from the one place that is given.
-    fn url(&self, folder: &Path) -> Result<String, String> {
+    /// The URL or URLs, from the one place that is given.
+    fn place(&self, folder: &Path) -> Result<Place, String> {
         let name = &self.name;
-        match (&self.url, &self.url_file, &self.url_env) {
-            (Some(url), None, None) => Ok(url.clone()),
-            (None, Some(file), None) => {
+        let of_shards = [("shard_names", self.shard_names.is_some()), ("shard_column", self.shard_column.is_some())];
+        if let Some((key, _)) = of_shards.iter().find(|(_, is_given)| *is_given && self.urls.is_none()) {
+            return Err(format!("source \"{name}\": {key} goes with urls, which is not given"));
+        }
+        match (&self.url, &self.url_file, &self.url_env, &self.urls) {
+            (Some(url), None, None, None) => Ok(Place::One(url.clone())),
+            (None, Some(file), None, None) => {
                 let path = folder.join(file);
                 std::fs::read_to_string(&path)
-                    .map(|url| url.trim().to_owned())
+                    .map(|url| Place::One(url.trim().to_owned()))
                     .map_err(|error| format!("source \"{name}\": url_file {}: {error}", path.display()))
             }
-            (None, None, Some(variable)) => std::env::var(variable)
+            (None, None, Some(variable), None) => std::env::var(variable)
+                .map(Place::One)
                 .map_err(|_| format!("source \"{name}\": url_env: the environment has no variable {variable}")),
-            _ => Err(format!("source \"{name}\": give exactly one of url, url_file and url_env")),
+            (None, None, None, Some(Urls(urls))) => Ok(Place::Several(urls.clone())),
+            _ => Err(format!("source \"{name}\": give exactly one of url, url_file, url_env and urls")),
         }
     }
 }

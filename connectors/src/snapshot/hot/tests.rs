@@ -12,7 +12,7 @@ use arrow::util::pretty::pretty_format_batches;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::super::deletes::Deletes;
-use super::super::manifest::TableEntry;
+use super::super::manifest::{RelationId, TableEntry};
 use super::super::retention::Retention;
 use super::super::testing::{commit_table, open_bucket, open_folder, write_table};
 use super::*;
@@ -72,7 +72,8 @@ fn commit(store: &Arc<SnapshotStore>) {
     let schema = Arc::new(Schema::new(fields));
     let mut entry = TableEntry { schema: Arc::clone(&schema), files: vec![], ..write_table(&staging, "t") };
     for file in 0..FILES {
-        let mut writer = staging.create_file(&format!("part-{file}"), 0, Arc::clone(&schema)).unwrap();
+        let mut writer =
+            staging.create_file(&format!("part-{file}"), RelationId::default(), Arc::clone(&schema)).unwrap();
         let rows = batch(file as i64 * ROWS).with_schema(Arc::clone(&schema)).unwrap();
         writer.write(&rows).unwrap();
         entry.files.push(writer.finish().unwrap());
