@@ -1,6 +1,6 @@
 //! A refresh: all asked-for tables of a source, pulled side by side as one PostgreSQL snapshot (of each of its
-//! databases) sees them, and made current in one commit. A table that cannot be pulled keeps its last good rows and says why; a
-//! connection that breaks ends the whole refresh and changes nothing.
+//! databases) sees them, and made current in one commit. A table that cannot be pulled keeps its last good rows and
+//! says why; a connection that breaks ends the whole refresh and changes nothing.
 
 mod cancellation;
 mod commit;

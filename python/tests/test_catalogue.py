@@ -299,3 +299,16 @@ def test_several_sources_and_schemas(new_database: NewDatabase, serve: Serve, tm
     assert answer(server, 'SELECT v FROM "two words".public.t') == [("three",)]
     with rail_forge.connect(server.flight, catalog="extra", schema="extra") as client:
         assert client.sql("SELECT v FROM t").rows() == [("one extra",)]
+
+
+def test_the_key_of_a_parent_does_not_hold_for_its_children(new_database: NewDatabase, serve: Serve) -> None:
+    url = new_database(
+        "CREATE TABLE parent (id integer PRIMARY KEY)",
+        "CREATE TABLE child () INHERITS (parent)",
+        "INSERT INTO parent VALUES (1), (2)",
+        "INSERT INTO child VALUES (1)",
+    )
+    server = serve({"shop": url})
+    refresh(server)
+    assert answer(server, "SELECT DISTINCT id FROM parent ORDER BY id") == [(1,), (2,)]
+    assert answer(server, "SELECT count(*) FROM parent") == [(3,)]

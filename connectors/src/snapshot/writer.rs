@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::Array;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DECIMAL64_MAX_PRECISION, DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
-use parquet::basic::Compression;
+use parquet::basic::{Compression, Encoding};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
@@ -134,11 +134,15 @@ fn properties(batch: &RecordBatch) -> WriterProperties {
         .set_compression(Compression::UNCOMPRESSED)
         .set_statistics_enabled(EnabledStatistics::Chunk);
     for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+        let path = ColumnPath::new(vec![field.name().clone()]);
+        if is_stored_as_integer(field.data_type()) {
+            builder = builder.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+            continue;
+        }
         let is_text = matches!(field.data_type(), DataType::Utf8 | DataType::Binary);
         if !is_text && !field.data_type().is_floating() {
             continue;
         }
-        let path = ColumnPath::new(vec![field.name().clone()]);
         builder = builder.set_column_statistics_enabled(path.clone(), EnabledStatistics::None);
         if !is_text {
             continue;
@@ -148,6 +152,15 @@ fn properties(batch: &RecordBatch) -> WriterProperties {
         }
     }
     builder.build()
+}
+
+/// Whether Parquet has integers of 32 or 64 bits for it. Where there are too many values for a dictionary, their
+/// differences take half the bytes or less, and bytes are what writing costs.
+fn is_stored_as_integer(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Decimal128(precision, _) => *precision <= DECIMAL64_MAX_PRECISION,
+        other => other.is_integer() || other.is_temporal(),
+    }
 }
 
 /// What the system or the object store has said, without Parquet's wrapping.
