@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -92,15 +93,32 @@ def test_a_slow_refresh_does_not_hold_up_one_of_every_second(
 
 SESSIONS = """SELECT count(*) FROM pg_stat_activity
               WHERE datname = current_database() AND application_name = 'rail-forge {}'"""
+# How many are between statements, after the same one.
+ALIKE_IN_CATALOGUE = """SELECT coalesce(max(alike), 0)
+                        FROM (SELECT count(*) AS alike FROM pg_stat_activity
+                              WHERE datname = current_database() AND application_name = 'rail-forge catalogue'
+                                AND state = 'idle in transaction'
+                              GROUP BY query) AS statements"""
+# From the largest, which is read first, to the smallest.
+SIZES = {name: 1_000 * (10 - place) for place, name in enumerate("abcdefghij")}
+
+
+def waited_for(url: str) -> list[str]:
+    """The tables whose locks are waited for."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        rows = connection.execute(
+            """SELECT relation::regclass::text FROM pg_locks JOIN pg_database ON pg_database.oid = database
+               WHERE datname = current_database() AND NOT granted"""
+        )
+        return [table for (table,) in rows]
 
 
 @pytest.fixture
 def one_connection(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> tuple[str, RailForgeServer]:
     """Tables of a source whose refreshes have one connection for rows together."""
     rows = "SELECT i AS id FROM generate_series(1, {}) AS i"
-    sizes = {"a": 40_000, "b": 30_000, "c": 20_000, "d": 10_000}
     url = new_database(
-        *(f"CREATE TABLE {name} AS {rows.format(size)}" for name, size in sizes.items()), "ANALYZE"
+        *(f"CREATE TABLE {name} AS {rows.format(size)}" for name, size in SIZES.items()), "ANALYZE"
     )
     settings = source(url, 'mode = "full"', "connections = 1", 'lock_timeout = "1m"')
     server = serve({}, *configuration(tmp_path, settings), "--initial-refresh", "never")
@@ -116,29 +134,36 @@ def test_refreshes_share_the_connections_of_their_source(one_connection: tuple[s
         until(lambda: number(url, WAITING) > 0, "one of them reads")
         assert number(url, SESSIONS.format("pull")) == 1
         other.rollback()
-        assert [table.rows for done in refreshes for table in done.result()] == [
-            40_000,
-            30_000,
-            20_000,
-            10_000,
-        ]
+        read = [table.rows for done in refreshes for table in done.result()]
+        assert read == [SIZES[name] for name in "abcd"]
 
 
 def test_a_refresh_gives_way_to_one_that_waits(one_connection: tuple[str, RailForgeServer]) -> None:
     url, server = one_connection
-    with ThreadPoolExecutor(2) as threads, psycopg.connect(url) as first, psycopg.connect(url) as last:
-        # The largest table is read first.
-        first.execute("LOCK TABLE a IN ACCESS EXCLUSIVE MODE")
-        last.execute("LOCK TABLE d IN ACCESS EXCLUSIVE MODE")
-        long = threads.submit(refresh, server, "a", "c", "d")
-        until(lambda: number(url, WAITING) == 1, "it waits for its first table")
+    # Read in this order. All are locked, and unlocked one after another.
+    long_ones = "acdefghij"
+    with ThreadPoolExecutor(2) as threads, psycopg.connect(url) as locks:
+        for table in reversed(long_ones):
+            locks.execute(f"SAVEPOINT {table}".encode())
+            locks.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
+        long = threads.submit(refresh, server, *long_ones)
+        until(lambda: waited_for(url) == ["a"], "it waits for its first table")
         short = threads.submit(refresh, server, "b")
-        until(lambda: number(url, SESSIONS.format("catalogue")) == 2, "the other has begun")
-        first.rollback()
-        assert [table.rows for table in short.result()] == [30_000]
+        until(lambda: number(url, ALIKE_IN_CATALOGUE) == 2, "the other has read the catalogue as well")
+        # From then on, nobody can see when the other begins to wait. The first may not notice at once.
+        for table, following in pairwise(long_ones):
+            locks.execute(f"ROLLBACK TO SAVEPOINT {table}".encode())
+            until(
+                lambda: short.done() or waited_for(url) == [following],  # noqa: B023 - asked in this turn only
+                f"{table} is read",
+            )
+            if short.done():
+                break
+        until(short.done, "the other is done")
         assert not long.done()
-        last.rollback()
-        assert [table.rows for table in long.result()] == [40_000, 20_000, 10_000]
+        locks.rollback()
+        assert [table.rows for table in short.result()] == [SIZES["b"]]
+        assert [table.rows for table in long.result()] == [SIZES[name] for name in long_ones]
 
 
 def test_tables_of_one_schedule_are_of_one_moment(
