@@ -12,6 +12,7 @@ mod exported_snapshot;
 mod free_decimal;
 mod numeric;
 mod page_range;
+mod row_cells;
 mod session;
 mod shard_snapshots;
 mod socket;

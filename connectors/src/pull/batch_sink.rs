@@ -1,8 +1,9 @@
-//! Takes the cells of one query's rows and hands them on as batches.
+//! Takes the rows of one query and hands them on as batches.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::ArrayRef;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -10,6 +11,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use super::cell_error::CellError;
 use super::column_builder::ColumnBuilder;
 use super::free_decimal::Digits;
+use super::row_cells::RowCells;
 use super::{PullFailure, Selection};
 use crate::error::{Cause, Error};
 use crate::source_settings::Unrepresentable;
@@ -38,7 +40,6 @@ pub(super) struct BatchSink<'a> {
     rows: usize,
     bytes: usize,
     rows_sent: usize,
-    failure: Option<(usize, CellError)>,
     output: Output<'a>,
 }
 
@@ -46,39 +47,50 @@ impl<'a> BatchSink<'a> {
     pub(super) fn new(selection: &'a Selection, unrepresentable: Unrepresentable, output: Output<'a>) -> Self {
         let rows = selection.batch_rows;
         let columns = selection.columns.iter().map(|plan| ColumnBuilder::new(plan, unrepresentable, rows)).collect();
-        Self { selection, columns, rows: 0, bytes: 0, rows_sent: 0, failure: None, output }
+        Self { selection, columns, rows: 0, bytes: 0, rows_sent: 0, output }
     }
 
     pub(super) fn width(&self) -> usize {
         self.columns.len()
     }
 
-    /// Takes the next cell of the current row. What is wrong with it is told at the row's end, when the row
-    /// can be named by its key.
-    #[inline]
-    pub(super) fn cell(&mut self, column: usize, cell: Option<&[u8]>) {
-        match cell {
-            None => self.columns[column].append_null(),
-            Some(cell) => {
-                self.bytes += cell.len();
-                if let Err(error) = self.columns[column].append(cell) {
-                    self.failure.get_or_insert((column, error));
-                    self.columns[column].append_null();
-                }
-            }
-        }
-    }
-
-    /// Ends the row, and the batch if it is full.
+    /// Takes rows, whose cells are in the buffer.
     ///
     /// # Errors
-    /// What a cell of the row was refused for, or the error of whoever takes the batches.
-    pub(super) fn end_row(&mut self) -> Result<(), PullFailure> {
-        self.rows += 1;
-        if let Some((column, error)) = self.failure.take() {
-            return Err(self.refused(column, error));
+    /// What a cell was refused for, or the error of whoever takes the batches.
+    pub(super) fn take(&mut self, buffer: &[u8], cells: &RowCells) -> Result<(), PullFailure> {
+        let mut taken = 0;
+        while taken < cells.rows() {
+            let rows = (cells.rows() - taken).min(self.selection.batch_rows - self.rows);
+            self.append(buffer, cells, taken..taken + rows)?;
+            taken += rows;
+            self.rows += rows;
+            if self.rows == self.selection.batch_rows {
+                self.send()?;
+            }
         }
-        if self.rows == self.selection.batch_rows || self.bytes >= BATCH_BYTES { self.send() } else { Ok(()) }
+        self.bytes += cells.bytes();
+        if self.rows > 0 && self.bytes >= BATCH_BYTES { self.send() } else { Ok(()) }
+    }
+
+    /// Decodes rows, column by column. Of several cells that are refused, the first of the first row is told.
+    fn append(&mut self, buffer: &[u8], cells: &RowCells, rows: Range<usize>) -> Result<(), PullFailure> {
+        let mut failure = None;
+        let mut count = rows.len();
+        for (index, column) in self.columns.iter_mut().enumerate() {
+            let its_cells = cells.column(buffer, index, rows.start..rows.start + count);
+            if let Err((row, error)) = column.append_all(its_cells) {
+                failure = Some((index, error));
+                count = row;
+            }
+        }
+        match failure {
+            None => Ok(()),
+            Some((column, error)) => {
+                let cell = |column| cells.cell(buffer, rows.start + count, column);
+                Err(self.refused(column, error, self.rows + count, cell))
+            }
+        }
     }
 
     /// Sends what is left. The number of rows in all.
@@ -124,8 +136,14 @@ impl<'a> BatchSink<'a> {
         Arc::new(Schema::new(fields))
     }
 
-    /// An error about a cell of the row that was just ended.
-    fn refused(&mut self, column: usize, error: CellError) -> PullFailure {
+    /// An error about a cell of a row, whose number in the batch and whose cells are given.
+    fn refused<'b>(
+        &self,
+        column: usize,
+        error: CellError,
+        row: usize,
+        cell: impl Fn(usize) -> Option<&'b [u8]>,
+    ) -> PullFailure {
         let message = match error {
             CellError::NeedsText(reason) => return PullFailure::NeedsText { column, reason },
             CellError::Unrepresentable(message) => {
@@ -133,8 +151,8 @@ impl<'a> BatchSink<'a> {
             }
             CellError::Malformed => "the value is not what its type promises; exclude the table".to_owned(),
         };
-        let row = self.row_name();
-        self.error(column, format!("{row}: {message}"), None).into()
+        let name = self.row_name(row, cell);
+        self.error(column, format!("{name}: {message}"), None).into()
     }
 
     fn error(&self, column: usize, message: String, cause: Option<Cause>) -> Error {
@@ -146,23 +164,21 @@ impl<'a> BatchSink<'a> {
         }
     }
 
-    /// The last row's primary key, `id = 7`, or else its number.
-    fn row_name(&mut self) -> String {
-        let parts: Option<Vec<String>> = self
-            .selection
-            .key
-            .iter()
-            .map(|&column| {
-                let array = self.columns[column].finish().ok()?;
-                let options = FormatOptions::default();
-                let formatter = ArrayFormatter::try_new(array.as_ref(), &options).ok()?;
-                let value = formatter.value(array.len().checked_sub(1)?).try_to_string().ok()?;
-                Some(format!("{} = {value}", self.selection.schema.field(column).name()))
-            })
-            .collect();
+    /// The row's primary key, `id = 7`, or else its number.
+    fn row_name<'b>(&self, row: usize, cell: impl Fn(usize) -> Option<&'b [u8]>) -> String {
+        let part = |&column: &usize| {
+            let plan = self.selection.columns.get(column)?;
+            let mut key = ColumnBuilder::new(plan, Unrepresentable::Error, 1);
+            key.append(cell(column)).ok()?;
+            let array = key.finish().ok()?;
+            let options = FormatOptions::default();
+            let value = ArrayFormatter::try_new(array.as_ref(), &options).ok()?.value(0).try_to_string().ok()?;
+            Some(format!("{} = {value}", plan.field.name()))
+        };
+        let parts: Option<Vec<String>> = self.selection.key.iter().map(part).collect();
         match parts {
             Some(parts) if !parts.is_empty() => format!("row {}", parts.join(", ")),
-            _ => format!("row {} of those read", self.rows_sent + self.rows),
+            _ => format!("row {} of those read", self.rows_sent + row + 1),
         }
     }
 }

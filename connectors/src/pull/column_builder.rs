@@ -82,14 +82,22 @@ impl Bytes {
         Self { data: vec![], ends: Vec::with_capacity(rows) }
     }
 
+    /// A batch is sent long before it has as many bytes as a 32-bit offset can count.
+    #[inline]
     fn push(&mut self, value: &[u8]) {
         self.data.extend_from_slice(value);
-        self.end();
+        self.ends.push(self.data.len() as i32);
     }
 
-    /// Ends the value. A batch is sent long before it has as many bytes as a 32-bit offset can count.
-    fn end(&mut self) {
-        self.ends.push(self.data.len() as i32);
+    /// Pushes what of a cell is its value, or nothing in the place of NULL.
+    fn pushing<'c>(
+        &mut self,
+        value: impl Fn(&'c [u8]) -> Result<&'c [u8], CellError>,
+    ) -> impl FnMut(Option<&'c [u8]>) -> Result<(), CellError> {
+        move |cell| {
+            self.push(cell.map_or(Ok(&[][..]), &value)?);
+            Ok(())
+        }
     }
 
     fn take(&mut self) -> (OffsetBuffer<i32>, arrow::buffer::Buffer) {
@@ -150,84 +158,99 @@ impl ColumnBuilder {
     }
 
     /// Takes the next cell. After an error the builder is of no use.
-    #[inline]
-    pub(super) fn append(&mut self, cell: &[u8]) -> Result<(), CellError> {
-        match self.append_value(cell) {
-            Ok(()) => {
-                self.nulls.append_non_null();
-                Ok(())
-            }
-            Err(CellError::Unrepresentable(_)) if self.unrepresentable == Unrepresentable::Null => {
-                self.append_null();
-                Ok(())
-            }
-            Err(error) => Err(error),
-        }
+    pub(super) fn append(&mut self, cell: Option<&[u8]>) -> Result<(), CellError> {
+        self.append_all(std::iter::once(cell)).map_err(|(_, error)| error)
     }
 
-    #[inline]
-    fn append_value(&mut self, cell: &[u8]) -> Result<(), CellError> {
+    /// Takes the next cells; an error comes with the number of its cell among them. What they are is decided once
+    /// for all of them.
+    pub(super) fn append_all<'a>(
+        &mut self,
+        cells: impl Iterator<Item = Option<&'a [u8]>>,
+    ) -> Result<(), (usize, CellError)> {
+        let nulls = &mut self.nulls;
+        let refused_are_null = self.unrepresentable == Unrepresentable::Null;
         match &mut self.values {
-            Values::Bool(values) => values.append(cell == [1]),
-            Values::Int16(values) => values.push(i16::from_be_bytes(fixed(cell)?)),
-            Values::Int32(values) => values.push(i32::from_be_bytes(fixed(cell)?)),
-            Values::Int64(values) => values.push(i64::from_be_bytes(fixed(cell)?)),
-            Values::Place(values) => values.push(place(cell)?),
-            Values::UInt32(values) => values.push(u32::from_be_bytes(fixed(cell)?)),
-            Values::Float32(values) => values.push(f32::from_be_bytes(fixed(cell)?)),
-            Values::Float64(values) => values.push(f64::from_be_bytes(fixed(cell)?)),
-            Values::Decimal(values, scale) => values.push(Numeric::parse(cell)?.unscaled(*scale)?),
-            Values::WideDecimal(values, scale) => values.push(Numeric::parse(cell)?.unscaled_wide(*scale)?),
-            Values::FreeDecimal(values) => values.append(cell)?,
-            Values::Text(values) | Values::Binary(values) => values.push(cell),
-            Values::PaddedText(values) => values.push(without_padding(cell)),
-            Values::Jsonb(values) => match cell.split_first() {
-                Some((&JSONB_VERSION, text)) => values.push(text),
-                _ => return Err(CellError::Malformed),
-            },
-            Values::Uuid(values) => {
-                let uuid = Uuid::from_bytes(fixed::<UUID_BYTES>(cell)?);
+            Values::Bool(values) => each(cells, nulls, refused_are_null, |cell| {
+                values.append(cell == Some(&[1]));
+                Ok(())
+            }),
+            Values::Int16(values) => {
+                each(cells, nulls, refused_are_null, pushing(values, |cell| Ok(i16::from_be_bytes(fixed(cell)?))))
+            }
+            Values::Int32(values) => {
+                each(cells, nulls, refused_are_null, pushing(values, |cell| Ok(i32::from_be_bytes(fixed(cell)?))))
+            }
+            Values::Int64(values) => {
+                each(cells, nulls, refused_are_null, pushing(values, |cell| Ok(i64::from_be_bytes(fixed(cell)?))))
+            }
+            Values::Place(values) => each(cells, nulls, refused_are_null, pushing(values, place)),
+            Values::UInt32(values) => {
+                each(cells, nulls, refused_are_null, pushing(values, |cell| Ok(u32::from_be_bytes(fixed(cell)?))))
+            }
+            Values::Float32(values) => {
+                each(cells, nulls, refused_are_null, pushing(values, |cell| Ok(f32::from_be_bytes(fixed(cell)?))))
+            }
+            Values::Float64(values) => {
+                each(cells, nulls, refused_are_null, pushing(values, |cell| Ok(f64::from_be_bytes(fixed(cell)?))))
+            }
+            Values::Decimal(values, scale) => {
+                each(cells, nulls, refused_are_null, pushing(values, |cell| Numeric::parse(cell)?.unscaled(*scale)))
+            }
+            Values::WideDecimal(values, scale) => {
+                let decode = |cell: &[u8]| Numeric::parse(cell)?.unscaled_wide(*scale);
+                each(cells, nulls, refused_are_null, pushing(values, decode))
+            }
+            Values::FreeDecimal(values) => each(cells, nulls, refused_are_null, |cell| match cell {
+                Some(cell) => values.append(cell),
+                None => {
+                    values.append_null();
+                    Ok(())
+                }
+            }),
+            Values::Text(values) | Values::Binary(values) => each(cells, nulls, refused_are_null, values.pushing(Ok)),
+            Values::PaddedText(values) => {
+                each(cells, nulls, refused_are_null, values.pushing(|cell| Ok(without_padding(cell))))
+            }
+            Values::Jsonb(values) => each(
+                cells,
+                nulls,
+                refused_are_null,
+                values.pushing(|cell| match cell.split_first() {
+                    Some((&JSONB_VERSION, text)) => Ok(text),
+                    _ => Err(CellError::Malformed),
+                }),
+            ),
+            Values::Uuid(values) => each(cells, nulls, refused_are_null, |cell| {
                 let mut buffer = Uuid::encode_buffer();
-                values.push(uuid.hyphenated().encode_lower(&mut buffer).as_bytes());
+                let text = match cell {
+                    Some(cell) => {
+                        let uuid = Uuid::from_bytes(fixed::<UUID_BYTES>(cell)?);
+                        uuid.hyphenated().encode_lower(&mut buffer).as_bytes()
+                    }
+                    None => &[],
+                };
+                values.push(text);
+                Ok(())
+            }),
+            Values::Date(values) => {
+                let decode = |cell: &[u8]| date(i32::from_be_bytes(fixed(cell)?));
+                each(cells, nulls, refused_are_null, pushing(values, decode))
             }
-            Values::Date(values) => values.push(date(i32::from_be_bytes(fixed(cell)?))?),
-            Values::Time(values) => match i64::from_be_bytes(fixed(cell)?) {
-                DAY_MICROS => return Err(CellError::Unrepresentable("24:00:00 is not a time of day in Arrow")),
-                micros => values.push(micros),
-            },
-            Values::Timestamp(values) => values.push(timestamp(i64::from_be_bytes(fixed(cell)?))?),
-            Values::Interval(values) => values.push(interval(cell)?),
-            Values::List(elements, ends) => {
-                append_elements(elements, cell)?;
+            Values::Time(values) => each(cells, nulls, refused_are_null, pushing(values, time)),
+            Values::Timestamp(values) => {
+                let decode = |cell: &[u8]| timestamp(i64::from_be_bytes(fixed(cell)?));
+                each(cells, nulls, refused_are_null, pushing(values, decode))
+            }
+            Values::Interval(values) => each(cells, nulls, refused_are_null, pushing(values, interval)),
+            Values::List(elements, ends) => each(cells, nulls, refused_are_null, |cell| {
+                if let Some(cell) = cell {
+                    append_elements(elements, cell)?;
+                }
                 ends.push(elements.len() as i32);
-            }
+                Ok(())
+            }),
         }
-        Ok(())
-    }
-
-    pub(super) fn append_null(&mut self) {
-        match &mut self.values {
-            Values::Bool(values) => values.append(false),
-            Values::Int16(values) => values.push(0),
-            Values::Int32(values) | Values::Date(values) => values.push(0),
-            Values::Int64(values) | Values::Place(values) | Values::Time(values) | Values::Timestamp(values) => {
-                values.push(0);
-            }
-            Values::UInt32(values) => values.push(0),
-            Values::Float32(values) => values.push(0.0),
-            Values::Float64(values) => values.push(0.0),
-            Values::Decimal(values, _) => values.push(0),
-            Values::WideDecimal(values, _) => values.push(i256::ZERO),
-            Values::FreeDecimal(values) => values.append_null(),
-            Values::Text(values)
-            | Values::PaddedText(values)
-            | Values::Jsonb(values)
-            | Values::Uuid(values)
-            | Values::Binary(values) => values.end(),
-            Values::Interval(values) => values.push(IntervalMonthDayNano::ZERO),
-            Values::List(elements, ends) => ends.push(elements.len() as i32),
-        }
-        self.nulls.append_null();
     }
 
     /// Cells since the last batch.
@@ -284,6 +307,53 @@ impl ColumnBuilder {
     }
 }
 
+/// Pushes every cell, and notes which are NULL. Where values that are refused become NULL, `push` is called once more
+/// for them, without a cell.
+#[inline]
+fn each<'a>(
+    cells: impl Iterator<Item = Option<&'a [u8]>>,
+    nulls: &mut NullBufferBuilder,
+    refused_are_null: bool,
+    mut push: impl FnMut(Option<&'a [u8]>) -> Result<(), CellError>,
+) -> Result<(), (usize, CellError)> {
+    let (mut row, mut not_null) = (0, 0);
+    for cell in cells {
+        let is_null = match push(cell) {
+            Ok(()) => cell.is_none(),
+            Err(CellError::Unrepresentable(_)) if refused_are_null => {
+                push(None).map_err(|error| (row, error))?;
+                true
+            }
+            Err(error) => return Err((row, error)),
+        };
+        if is_null {
+            nulls.append_n_non_nulls(not_null);
+            nulls.append_null();
+            not_null = 0;
+        } else {
+            not_null += 1;
+        }
+        row += 1;
+    }
+    nulls.append_n_non_nulls(not_null);
+    Ok(())
+}
+
+/// Pushes what a cell is decoded to; some value in the place of NULL.
+#[inline]
+fn pushing<'v, T: Default>(
+    values: &'v mut Vec<T>,
+    decode: impl Fn(&[u8]) -> Result<T, CellError> + 'v,
+) -> impl FnMut(Option<&[u8]>) -> Result<(), CellError> + 'v {
+    move |cell| {
+        values.push(match cell {
+            Some(cell) => decode(cell)?,
+            None => T::default(),
+        });
+        Ok(())
+    }
+}
+
 fn take<T: arrow::datatypes::ArrowNativeType>(values: &mut Vec<T>) -> ScalarBuffer<T> {
     let capacity = values.len();
     std::mem::replace(values, Vec::with_capacity(capacity)).into()
@@ -326,12 +396,12 @@ fn append_elements(elements: &mut ColumnBuilder, cell: &[u8]) -> Result<(), Cell
         let (length, tail) = rest.split_first_chunk().ok_or(CellError::Malformed)?;
         match usize::try_from(i32::from_be_bytes(*length)) {
             Err(_) => {
-                elements.append_null();
+                elements.append(None)?;
                 rest = tail;
             }
             Ok(length) => {
                 let (element, tail) = tail.split_at_checked(length).ok_or(CellError::Malformed)?;
-                elements.append(element)?;
+                elements.append(Some(element))?;
                 rest = tail;
             }
         }
@@ -339,9 +409,15 @@ fn append_elements(elements: &mut ColumnBuilder, cell: &[u8]) -> Result<(), Cell
     Ok(())
 }
 
-fn without_padding(text: &[u8]) -> &[u8] {
-    let end = text.iter().rposition(|&byte| byte != b' ').map_or(0, |last| last + 1);
-    &text[..end]
+fn without_padding(mut text: &[u8]) -> &[u8] {
+    // By words: padding is longer than the text as often as not.
+    while let Some((before, b"        ")) = text.split_last_chunk() {
+        text = before;
+    }
+    while let Some((b' ', before)) = text.split_last() {
+        text = before;
+    }
+    text
 }
 
 /// Days since 1970-01-01. PostgreSQL's infinities are the smallest and the largest number.
@@ -350,6 +426,14 @@ fn date(days: i32) -> Result<i32, CellError> {
         return Err(INFINITE);
     }
     days.checked_add(EPOCH_DAYS).ok_or(CellError::Unrepresentable("a date beyond Arrow's range"))
+}
+
+/// Microseconds since midnight.
+fn time(cell: &[u8]) -> Result<i64, CellError> {
+    match i64::from_be_bytes(fixed(cell)?) {
+        DAY_MICROS => Err(CellError::Unrepresentable("24:00:00 is not a time of day in Arrow")),
+        micros => Ok(micros),
+    }
 }
 
 /// Microseconds since 1970-01-01, likewise.
@@ -404,6 +488,7 @@ mod tests {
     fn padding_is_blanks_at_the_end() {
         assert_eq!(without_padding(b" a b  "), b" a b");
         assert_eq!(without_padding(b"   "), b"");
+        assert_eq!(without_padding(&[&b"12345678"[..], &[b' '; 21]].concat()), b"12345678");
     }
 
     #[test]
@@ -421,13 +506,13 @@ mod tests {
         let data_type = DataType::List(Field::new_list_field(DataType::Int32, true).into());
         let mut column =
             ColumnBuilder::of_cell(&Cell::List(Box::new(Cell::Int32)), &data_type, Unrepresentable::Error, 4);
-        column.append(&array(&[(2, 1)], &[Some(7), None])).unwrap();
-        column.append(&array(&[], &[])).unwrap();
-        column.append_null();
+        column.append(Some(&array(&[(2, 1)], &[Some(7), None]))).unwrap();
+        column.append(Some(&array(&[], &[]))).unwrap();
+        column.append(None).unwrap();
         for shape in [&[(1, 1), (2, 1)][..], &[(2, 0)]] {
-            assert!(matches!(column.append(&array(shape, &[Some(1), Some(2)])), Err(CellError::NeedsText(_))));
+            assert!(matches!(column.append(Some(&array(shape, &[Some(1), Some(2)]))), Err(CellError::NeedsText(_))));
         }
-        assert_eq!(column.append(&array(&[(2, 1)], &[Some(1)])), Err(CellError::Malformed));
+        assert_eq!(column.append(Some(&array(&[(2, 1)], &[Some(1)]))), Err(CellError::Malformed));
         let lists = column.finish().unwrap();
         assert_eq!(lists.len(), 3);
     }

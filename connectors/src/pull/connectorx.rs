@@ -9,8 +9,12 @@ use postgres::types::Type;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::batch_sink::BatchSink;
+use super::row_cells::{NULL, RowCells};
 use super::session::{Broken, RowReader};
 use crate::connection::OnePool;
+
+/// Rows of so many bytes are decoded together.
+const BUFFER_BYTES: usize = 1 << 20;
 
 /// A connection in the wrapping that ConnectorX takes, to which each query gives it back.
 pub(super) struct ConnectorXReader {
@@ -33,20 +37,35 @@ impl RowReader for ConnectorXReader {
             &types,
         );
         let mut parser = partition.parser()?;
+        let (mut cells, mut buffer) = (RowCells::new(types.len()), vec![]);
         loop {
             let (rows, is_last) = parser.fetch_next()?;
             for _ in 0..rows {
-                for column in 0..types.len() {
+                let start = buffer.len();
+                for _ in &types {
                     let cell: Option<Vec<u8>> = parser.produce()?;
-                    sink.cell(column, cell.as_deref());
+                    let length = cell.as_ref().map_or(Ok(NULL), |cell| cell.len().try_into());
+                    cells.push(buffer.len(), length.map_err(|_| Broken::Malformed)?);
+                    buffer.extend(cell.into_iter().flatten());
                 }
-                sink.end_row()?;
+                cells.end_row(buffer.len() - start);
+                if buffer.len() >= BUFFER_BYTES {
+                    take(&mut buffer, &mut cells, sink)?;
+                }
             }
+            take(&mut buffer, &mut cells, sink)?;
             if is_last {
                 return Ok(());
             }
         }
     }
+}
+
+fn take(buffer: &mut Vec<u8>, cells: &mut RowCells, sink: &mut BatchSink<'_>) -> Result<(), Broken> {
+    sink.take(buffer, cells)?;
+    buffer.clear();
+    cells.clear();
+    Ok(())
 }
 
 impl From<PostgresSourceError> for Broken {

@@ -27,9 +27,11 @@ impl RowReader for CopyReader {
         let statement = format!("COPY ({query}) TO STDOUT (FORMAT binary)");
         self.runtime.block_on(async {
             let mut messages = pin!(self.client.copy_out(&statement).await?);
-            let mut data = CopyData::default();
+            let mut data = CopyData::new(sink.width());
             while let Some(message) = poll_fn(|context| messages.as_mut().poll_next(context)).await {
-                data.take(&message?, sink)?;
+                let message = message?;
+                data.take(&message, 0..message.len(), sink)?;
+                data.decode(&message, sink)?;
             }
             data.finish()
         })

@@ -1,7 +1,10 @@
 //! The data of `COPY ... TO STDOUT (FORMAT binary)`. PostgreSQL sends every row as a message of its own, the
 //! header with the first (<https://www.postgresql.org/docs/current/protocol-flow.html>, "COPY Operations").
 
+use std::ops::Range;
+
 use super::batch_sink::BatchSink;
+use super::row_cells::{NULL, RowCells};
 use super::session::Broken;
 
 /// What the data begins with; flags and the length of an extension follow, both 0
@@ -10,53 +13,74 @@ const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 const HEADER_BYTES: usize = SIGNATURE.len() + 8;
 /// In the place of a row's number of columns: the end.
 const TRAILER: i16 = -1;
-/// In the place of a cell's length: NULL.
-const NULL: i32 = -1;
+/// Rows of so many bytes are decoded before more are looked at.
+const ROWS_BYTES: usize = 1 << 20;
 
 /// Takes one message after the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct CopyData {
     begun: bool,
     ended: bool,
+    rows: RowCells,
 }
 
 impl CopyData {
-    /// Hands the cells of a message's row to the sink.
-    pub(super) fn take(&mut self, mut message: &[u8], sink: &mut BatchSink<'_>) -> Result<(), Broken> {
+    /// For rows of so many columns.
+    pub(super) fn new(width: usize) -> Self {
+        Self { begun: false, ended: false, rows: RowCells::new(width) }
+    }
+
+    /// Finds the cells of a message's row, which [`CopyData::decode`] will look for in the same buffer.
+    pub(super) fn take(
+        &mut self,
+        buffer: &[u8],
+        message: Range<usize>,
+        sink: &mut BatchSink<'_>,
+    ) -> Result<(), Broken> {
+        let start = message.start;
+        let mut at = start;
         if !self.begun {
-            let (header, rest) = message.split_at_checked(HEADER_BYTES).ok_or_else(malformed)?;
+            let header = buffer[message.clone()].get(..HEADER_BYTES).ok_or_else(malformed)?;
             if !header.starts_with(SIGNATURE) {
                 return Err(Broken::Malformed);
             }
             self.begun = true;
-            message = rest;
-            if message.is_empty() {
+            at += HEADER_BYTES;
+            if at == message.end {
                 return Ok(());
             }
         }
-        let (columns, mut cells) = message.split_first_chunk().ok_or_else(malformed)?;
-        let columns = i16::from_be_bytes(*columns);
+        // Cells are looked for within the message, and told by their places in the buffer.
+        let message = &buffer[..message.end];
+        let columns = i16::from_be_bytes(*message[at..].first_chunk().ok_or_else(malformed)?);
+        at += size_of::<i16>();
         if columns == TRAILER {
             self.ended = true;
             return Ok(());
         }
-        if usize::try_from(columns) != Ok(sink.width()) {
+        if usize::try_from(columns) != Ok(self.rows.width()) {
             return Err(Broken::Malformed);
         }
-        for column in 0..sink.width() {
-            let (length, rest) = cells.split_first_chunk().ok_or_else(malformed)?;
-            let length = i32::from_be_bytes(*length);
-            if length == NULL {
-                sink.cell(column, None);
-                cells = rest;
-                continue;
+        for _ in 0..self.rows.width() {
+            let length = i32::from_be_bytes(*message[at..].first_chunk().ok_or_else(malformed)?);
+            at += size_of::<i32>();
+            self.rows.push(at, length);
+            if length != NULL {
+                at = usize::try_from(length).ok().and_then(|length| at.checked_add(length)).ok_or_else(malformed)?;
+                if at > message.len() {
+                    return Err(Broken::Malformed);
+                }
             }
-            let length = usize::try_from(length).map_err(|_| Broken::Malformed)?;
-            let (cell, rest) = rest.split_at_checked(length).ok_or_else(malformed)?;
-            sink.cell(column, Some(cell));
-            cells = rest;
         }
-        Ok(sink.end_row()?)
+        self.rows.end_row(message.len() - start);
+        if self.rows.bytes() >= ROWS_BYTES { self.decode(buffer, sink) } else { Ok(()) }
+    }
+
+    /// Hands the rows of the buffer to the sink.
+    pub(super) fn decode(&mut self, buffer: &[u8], sink: &mut BatchSink<'_>) -> Result<(), Broken> {
+        sink.take(buffer, &self.rows)?;
+        self.rows.clear();
+        Ok(())
     }
 
     /// All of it has come.

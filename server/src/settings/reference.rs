@@ -37,7 +37,7 @@ One `[[source]]` for each catalogue. `--source NAME=URL` and `RAIL_FORGE_SOURCE`
 | `schemas` | The schemas that are served. Default: `[\"public\"]`. |
 | `exclude` | Names of tables to leave out; `*` stands for any characters. Default: none. |
 | `connections` | Connections that read rows for all refreshes of the source together, beside the one of each refresh that holds its snapshot. Default: 2. |
-| `live_connections` | Connections of all queries that read live tables, at least 2. A query needs one, or one for each live table and one more; with fewer, it keeps rows in memory until it comes to them. Default: 4. |
+| `live_connections` | Connections of all queries that read live tables, at least 2. A query needs one, or one for each of its statements and one more; with fewer, it keeps rows in memory until it comes to them. Default: 4. |
 | `reader` | Who reads rows: `auto`, `copy` (COPY in binary, the fastest) or `connectorx`. Default: `auto`, which is `copy`. |
 | `unrepresentable` | What becomes of values that have no place in Arrow (NaN and infinity as a decimal, infinite dates, timestamps and intervals, those beyond Arrow's range, 24:00:00): `error` refuses the table and names the row, `null` makes them NULL. Default: `error`. |
 | `password_file` | A file that holds the password of the role, and nothing else. Without it: the URL, `PGPASSWORD`, then `PGPASSFILE` or `~/.pgpass`. |
