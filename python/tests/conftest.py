@@ -60,6 +60,17 @@ class NewDatabase(Protocol):
         """Create a database, run the statements in it, and give its URL."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out combinations of parameters that a module says are not possible."""
+
+    def is_possible(item: pytest.Item) -> bool:
+        check = getattr(getattr(item, "module", None), "is_possible", None)
+        callspec = getattr(item, "callspec", None)
+        return check is None or callspec is None or check(callspec.params)
+
+    items[:] = filter(is_possible, items)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     with postgres_server() as server:
