@@ -4,6 +4,7 @@
 
 mod batch_sink;
 mod cell_error;
+mod cell_values;
 mod column_builder;
 mod connectorx;
 mod copy;

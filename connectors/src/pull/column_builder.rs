@@ -1,6 +1,5 @@
-//! Builds one column of a batch from cells in PostgreSQL's binary format, straight into Arrow's buffers.
-//! Refuses values that Arrow has no place for (infinite dates, NaN as a decimal) instead of rounding or
-//! clamping them; whether that is an error or a NULL is the source's choice.
+//! Builds one column of a batch from cells in PostgreSQL's binary format, straight into Arrow's buffers. Whether a
+//! value that Arrow has no place for is an error or a NULL is the source's choice.
 
 use std::sync::Arc;
 
@@ -16,20 +15,12 @@ use arrow::error::ArrowError;
 use uuid::Uuid;
 
 use super::cell_error::CellError;
+use super::cell_values::{date, fixed, interval, jsonb, number, place, time, timestamp, without_padding};
 use super::free_decimal::{Digits, FreeDecimal};
 use super::numeric::Numeric;
-use super::page_range::PLACE_PAGE_SHIFT;
 use crate::column_type::{Cell, ColumnPlan};
 use crate::source_settings::Unrepresentable;
 
-/// Microseconds of a day: `24:00:00`, which PostgreSQL allows and Arrow's time of day does not.
-const DAY_MICROS: i64 = 86_400_000_000;
-/// From PostgreSQL's epoch, 2000-01-01, to Arrow's, 1970-01-01.
-const EPOCH_DAYS: i32 = 10_957;
-const EPOCH_MICROS: i64 = EPOCH_DAYS as i64 * DAY_MICROS;
-const NANOS_IN_MICRO: i64 = 1_000;
-/// The only version of jsonb's binary format.
-const JSONB_VERSION: u8 = 1;
 const UUID_BYTES: usize = 16;
 /// A batch of texts has room for one in so many bytes more than the one before had.
 const CAPACITY_SHARE: usize = 8;
@@ -168,60 +159,37 @@ impl ColumnBuilder {
         &mut self,
         cells: impl Iterator<Item = Option<&'a [u8]>>,
     ) -> Result<(), (usize, CellError)> {
-        let nulls = &mut self.nulls;
         let refused_are_null = self.unrepresentable == Unrepresentable::Null;
+        let taken = Taken { cells, nulls: &mut self.nulls, refused_are_null };
         match &mut self.values {
-            Values::Bool(values) => each(cells, nulls, refused_are_null, |cell| {
+            Values::Bool(values) => taken.each(|cell| {
                 values.append(cell == Some(&[1]));
                 Ok(())
             }),
-            Values::Int16(values) => {
-                each(cells, nulls, refused_are_null, pushing(values, |cell| Ok(i16::from_be_bytes(fixed(cell)?))))
-            }
-            Values::Int32(values) => {
-                each(cells, nulls, refused_are_null, pushing(values, |cell| Ok(i32::from_be_bytes(fixed(cell)?))))
-            }
-            Values::Int64(values) => {
-                each(cells, nulls, refused_are_null, pushing(values, |cell| Ok(i64::from_be_bytes(fixed(cell)?))))
-            }
-            Values::Place(values) => each(cells, nulls, refused_are_null, pushing(values, place)),
-            Values::UInt32(values) => {
-                each(cells, nulls, refused_are_null, pushing(values, |cell| Ok(u32::from_be_bytes(fixed(cell)?))))
-            }
-            Values::Float32(values) => {
-                each(cells, nulls, refused_are_null, pushing(values, |cell| Ok(f32::from_be_bytes(fixed(cell)?))))
-            }
-            Values::Float64(values) => {
-                each(cells, nulls, refused_are_null, pushing(values, |cell| Ok(f64::from_be_bytes(fixed(cell)?))))
-            }
+            Values::Int16(values) => taken.each(pushing(values, number(i16::from_be_bytes))),
+            Values::Int32(values) => taken.each(pushing(values, number(i32::from_be_bytes))),
+            Values::Int64(values) => taken.each(pushing(values, number(i64::from_be_bytes))),
+            Values::Place(values) => taken.each(pushing(values, place)),
+            Values::UInt32(values) => taken.each(pushing(values, number(u32::from_be_bytes))),
+            Values::Float32(values) => taken.each(pushing(values, number(f32::from_be_bytes))),
+            Values::Float64(values) => taken.each(pushing(values, number(f64::from_be_bytes))),
             Values::Decimal(values, scale) => {
-                each(cells, nulls, refused_are_null, pushing(values, |cell| Numeric::parse(cell)?.unscaled(*scale)))
+                taken.each(pushing(values, |cell| Numeric::parse(cell)?.unscaled(*scale)))
             }
             Values::WideDecimal(values, scale) => {
-                let decode = |cell: &[u8]| Numeric::parse(cell)?.unscaled_wide(*scale);
-                each(cells, nulls, refused_are_null, pushing(values, decode))
+                taken.each(pushing(values, |cell| Numeric::parse(cell)?.unscaled_wide(*scale)))
             }
-            Values::FreeDecimal(values) => each(cells, nulls, refused_are_null, |cell| match cell {
+            Values::FreeDecimal(values) => taken.each(|cell| match cell {
                 Some(cell) => values.append(cell),
                 None => {
                     values.append_null();
                     Ok(())
                 }
             }),
-            Values::Text(values) | Values::Binary(values) => each(cells, nulls, refused_are_null, values.pushing(Ok)),
-            Values::PaddedText(values) => {
-                each(cells, nulls, refused_are_null, values.pushing(|cell| Ok(without_padding(cell))))
-            }
-            Values::Jsonb(values) => each(
-                cells,
-                nulls,
-                refused_are_null,
-                values.pushing(|cell| match cell.split_first() {
-                    Some((&JSONB_VERSION, text)) => Ok(text),
-                    _ => Err(CellError::Malformed),
-                }),
-            ),
-            Values::Uuid(values) => each(cells, nulls, refused_are_null, |cell| {
+            Values::Text(values) | Values::Binary(values) => taken.each(values.pushing(Ok)),
+            Values::PaddedText(values) => taken.each(values.pushing(|cell| Ok(without_padding(cell)))),
+            Values::Jsonb(values) => taken.each(values.pushing(jsonb)),
+            Values::Uuid(values) => taken.each(|cell| {
                 let mut buffer = Uuid::encode_buffer();
                 let text = match cell {
                     Some(cell) => {
@@ -233,17 +201,13 @@ impl ColumnBuilder {
                 values.push(text);
                 Ok(())
             }),
-            Values::Date(values) => {
-                let decode = |cell: &[u8]| date(i32::from_be_bytes(fixed(cell)?));
-                each(cells, nulls, refused_are_null, pushing(values, decode))
-            }
-            Values::Time(values) => each(cells, nulls, refused_are_null, pushing(values, time)),
+            Values::Date(values) => taken.each(pushing(values, |cell| date(i32::from_be_bytes(fixed(cell)?)))),
+            Values::Time(values) => taken.each(pushing(values, time)),
             Values::Timestamp(values) => {
-                let decode = |cell: &[u8]| timestamp(i64::from_be_bytes(fixed(cell)?));
-                each(cells, nulls, refused_are_null, pushing(values, decode))
+                taken.each(pushing(values, |cell| timestamp(i64::from_be_bytes(fixed(cell)?))))
             }
-            Values::Interval(values) => each(cells, nulls, refused_are_null, pushing(values, interval)),
-            Values::List(elements, ends) => each(cells, nulls, refused_are_null, |cell| {
+            Values::Interval(values) => taken.each(pushing(values, interval)),
+            Values::List(elements, ends) => taken.each(|cell| {
                 if let Some(cell) = cell {
                     append_elements(elements, cell)?;
                 }
@@ -307,36 +271,41 @@ impl ColumnBuilder {
     }
 }
 
-/// Pushes every cell, and notes which are NULL. Where values that are refused become NULL, `push` is called once more
-/// for them, without a cell.
-#[inline]
-fn each<'a>(
-    cells: impl Iterator<Item = Option<&'a [u8]>>,
-    nulls: &mut NullBufferBuilder,
+/// Cells that are being taken.
+struct Taken<'n, C> {
+    cells: C,
+    nulls: &'n mut NullBufferBuilder,
+    /// Values that are refused become NULL.
     refused_are_null: bool,
-    mut push: impl FnMut(Option<&'a [u8]>) -> Result<(), CellError>,
-) -> Result<(), (usize, CellError)> {
-    let (mut row, mut not_null) = (0, 0);
-    for cell in cells {
-        let is_null = match push(cell) {
-            Ok(()) => cell.is_none(),
-            Err(CellError::Unrepresentable(_)) if refused_are_null => {
-                push(None).map_err(|error| (row, error))?;
-                true
+}
+
+impl<'a, C: Iterator<Item = Option<&'a [u8]>>> Taken<'_, C> {
+    /// Pushes every cell, and notes which are NULL. For a value that becomes NULL, `push` is called once more,
+    /// without a cell.
+    #[inline]
+    fn each(self, mut push: impl FnMut(Option<&'a [u8]>) -> Result<(), CellError>) -> Result<(), (usize, CellError)> {
+        let (mut row, mut not_null) = (0, 0);
+        for cell in self.cells {
+            let is_null = match push(cell) {
+                Ok(()) => cell.is_none(),
+                Err(CellError::Unrepresentable(_)) if self.refused_are_null => {
+                    push(None).map_err(|error| (row, error))?;
+                    true
+                }
+                Err(error) => return Err((row, error)),
+            };
+            if is_null {
+                self.nulls.append_n_non_nulls(not_null);
+                self.nulls.append_null();
+                not_null = 0;
+            } else {
+                not_null += 1;
             }
-            Err(error) => return Err((row, error)),
-        };
-        if is_null {
-            nulls.append_n_non_nulls(not_null);
-            nulls.append_null();
-            not_null = 0;
-        } else {
-            not_null += 1;
+            row += 1;
         }
-        row += 1;
+        self.nulls.append_n_non_nulls(not_null);
+        Ok(())
     }
-    nulls.append_n_non_nulls(not_null);
-    Ok(())
 }
 
 /// Pushes what a cell is decoded to; some value in the place of NULL.
@@ -363,17 +332,6 @@ fn list(elements: &mut ColumnBuilder, ends: &mut Vec<i32>, nulls: Option<NullBuf
     let elements = elements.finish()?;
     let field = Field::new_list_field(elements.data_type().clone(), true);
     Ok(Arc::new(ListArray::try_new(field.into(), offsets(ends), elements, nulls)?))
-}
-
-/// A cell of a fixed length.
-fn fixed<const N: usize>(cell: &[u8]) -> Result<[u8; N], CellError> {
-    cell.try_into().map_err(|_| CellError::Malformed)
-}
-
-/// A row's place: 32 bits of page and 16 bits of line, as [`PLACE_PAGE_SHIFT`] packs them.
-fn place(cell: &[u8]) -> Result<i64, CellError> {
-    let (page, line) = cell.split_first_chunk().ok_or(CellError::Malformed)?;
-    Ok(i64::from(u32::from_be_bytes(*page)) << PLACE_PAGE_SHIFT | i64::from(u16::from_be_bytes(fixed(line)?)))
 }
 
 /// An array: dimensions, flags, the element's type, then for each dimension its size and lower bound, then the
@@ -409,87 +367,9 @@ fn append_elements(elements: &mut ColumnBuilder, cell: &[u8]) -> Result<(), Cell
     Ok(())
 }
 
-fn without_padding(mut text: &[u8]) -> &[u8] {
-    // By words: padding is longer than the text as often as not.
-    while let Some((before, b"        ")) = text.split_last_chunk() {
-        text = before;
-    }
-    while let Some((b' ', before)) = text.split_last() {
-        text = before;
-    }
-    text
-}
-
-/// Days since 1970-01-01. PostgreSQL's infinities are the smallest and the largest number.
-fn date(days: i32) -> Result<i32, CellError> {
-    if days == i32::MAX || days == i32::MIN {
-        return Err(INFINITE);
-    }
-    days.checked_add(EPOCH_DAYS).ok_or(CellError::Unrepresentable("a date beyond Arrow's range"))
-}
-
-/// Microseconds since midnight.
-fn time(cell: &[u8]) -> Result<i64, CellError> {
-    match i64::from_be_bytes(fixed(cell)?) {
-        DAY_MICROS => Err(CellError::Unrepresentable("24:00:00 is not a time of day in Arrow")),
-        micros => Ok(micros),
-    }
-}
-
-/// Microseconds since 1970-01-01, likewise.
-fn timestamp(micros: i64) -> Result<i64, CellError> {
-    if micros == i64::MAX || micros == i64::MIN {
-        return Err(INFINITE);
-    }
-    micros.checked_add(EPOCH_MICROS).ok_or(CellError::Unrepresentable("a timestamp beyond Arrow's range"))
-}
-
-/// Microseconds, days and months; infinite ones have the largest or the smallest of all three.
-fn interval(cell: &[u8]) -> Result<IntervalMonthDayNano, CellError> {
-    let (micros, rest) = cell.split_first_chunk().ok_or(CellError::Malformed)?;
-    let (days, months) = rest.split_first_chunk().ok_or(CellError::Malformed)?;
-    let (micros, days) = (i64::from_be_bytes(*micros), i32::from_be_bytes(*days));
-    let months = i32::from_be_bytes(fixed(months)?);
-    if [(i64::MAX, i32::MAX, i32::MAX), (i64::MIN, i32::MIN, i32::MIN)].contains(&(micros, days, months)) {
-        return Err(CellError::Unrepresentable("infinity has no place in an Arrow interval"));
-    }
-    let nanos = micros.checked_mul(NANOS_IN_MICRO).ok_or(CellError::Unrepresentable(
-        "an interval of more than 292 years in hours, which Arrow has no place for",
-    ))?;
-    Ok(IntervalMonthDayNano::new(months, days, nanos))
-}
-
-const INFINITE: CellError = CellError::Unrepresentable("infinity has no place in an Arrow date or timestamp");
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn infinity_is_refused_and_the_epochs_meet() {
-        assert!(date(i32::MAX).is_err());
-        assert!(timestamp(i64::MIN).is_err());
-        assert_eq!(date(-EPOCH_DAYS).unwrap(), 0);
-        assert_eq!(timestamp(0).unwrap(), 946_684_800_000_000);
-    }
-
-    #[test]
-    fn intervals_keep_their_three_parts() {
-        let cell = |micros: i64, days: i32, months: i32| {
-            [micros.to_be_bytes().as_slice(), &days.to_be_bytes(), &months.to_be_bytes()].concat()
-        };
-        assert_eq!(interval(&cell(1, -2, 14)).unwrap(), IntervalMonthDayNano::new(14, -2, 1_000));
-        assert!(interval(&cell(i64::MAX, i32::MAX, i32::MAX)).is_err());
-        assert!(interval(&cell(i64::MAX / 1_000 + 1, 0, 0)).is_err());
-        assert_eq!(interval(&[0; 15]), Err(CellError::Malformed));
-    }
-
-    #[test]
-    fn padding_is_blanks_at_the_end() {
-        assert_eq!(without_padding(b" a b  "), b" a b");
-        assert_eq!(without_padding(b"   "), b"");
-        assert_eq!(without_padding(&[&b"12345678"[..], &[b' '; 21]].concat()), b"12345678");
-    }
 
     #[test]
     fn arrays_are_lists_unless_their_shape_says_more() {
