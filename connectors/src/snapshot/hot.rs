@@ -172,8 +172,10 @@ impl HotTier {
         for file in &mut marked {
             let Some(rows) = file.extension::<StoredRows>() else { continue };
             let held = indices.iter().map(|&index| {
-                let column = ledger.held(file.path().as_ref(), schema.field(index).name())?;
-                Some((index, column))
+                let field = schema.field(index);
+                let column = ledger.held(file.path().as_ref(), field.name())?;
+                // Another version of the table may have given it more digits.
+                column.is_of(field.data_type()).then_some((index, column))
             });
             let known = held.collect::<Option<Vec<_>>>().and_then(|columns| FileInMemory::new(columns, rows.clone()));
             if let Some(known) = known.filter(|_| !indices.is_empty()) {

@@ -67,6 +67,11 @@ impl HotColumn {
         &self.chunks
     }
 
+    /// Whether its values are of the type.
+    pub(super) fn is_of(&self, data_type: &DataType) -> bool {
+        self.chunks.first().is_none_or(|chunk| chunk.data_type() == data_type)
+    }
+
     /// The smallest value of each chunk.
     pub(super) fn smallest(&self) -> Option<&ArrayRef> {
         self.bounds.as_ref().map(|bounds| &bounds.smallest)

@@ -103,10 +103,12 @@ impl Ledger {
     pub(super) fn adopt(&mut self, tables: &[CurrentTable<'_>], now: Instant) {
         let inherited = self.uses_by_table(now);
         self.files.values_mut().for_each(|file| file.is_current = false);
+        let mut outdated = vec![];
         for table in tables {
             for &(path, bytes) in &table.files {
                 if let Some(known) = self.files.get_mut(path) {
                     known.is_current = true;
+                    outdated.extend(known.adopt(&table.schema));
                     continue;
                 }
                 let inherited = inherited.get(table.name).into_iter().flatten();
@@ -123,6 +125,7 @@ impl Ledger {
                 self.files.insert(path.into(), file);
             }
         }
+        outdated.into_iter().for_each(|held| self.let_go(held));
     }
 
     /// The most uses of every column in a current file of its table.
@@ -221,9 +224,10 @@ impl Ledger {
         for (name, loaded) in columns {
             let fits = loaded.bytes() <= self.free_bytes();
             let Some(file) = self.files.get_mut(path) else { return };
+            let is_wanted = file.schema.field_with_name(&name).is_ok_and(|field| loaded.is_of(field.data_type()));
             let Some(column) = file.columns.get_mut(&name) else { continue };
             column.bytes = Some(loaded.bytes());
-            if fits && column.held.is_none() {
+            if fits && is_wanted && column.held.is_none() {
                 self.held_bytes += loaded.bytes();
                 column.held = Some(Arc::new(loaded));
             }
@@ -328,6 +332,23 @@ impl Ledger {
 }
 
 impl File {
+    /// Takes the types that the table has now, and gives the columns that are held with others: a numeric without a
+    /// precision has as many digits as the table's values need.
+    fn adopt(&mut self, schema: &SchemaRef) -> Vec<Arc<HotColumn>> {
+        if self.schema == *schema {
+            return vec![];
+        }
+        self.schema = Arc::clone(schema);
+        let changed = |name: &str, held: &HotColumn| {
+            schema.field_with_name(name).is_ok_and(|field| !held.is_of(field.data_type()))
+        };
+        let held = self.columns.iter_mut().filter_map(|(name, column)| {
+            let is_changed = column.held.as_deref().is_some_and(|held| changed(name, held));
+            column.held.take_if(|_| is_changed)
+        });
+        held.collect()
+    }
+
     fn candidate(&self, path: &Arc<str>, now: Instant) -> Option<Candidate> {
         let may_load = |column: &Column| column.held.is_none() && column.not_before.is_none_or(|time| time <= now);
         let missing: Vec<(&String, &Column, f64)> = self
