@@ -180,14 +180,19 @@ def test_killed_in_every_mode(mode: str, new_database: NewDatabase, tmp_path: Pa
         RailForgeServer({}, data_dir=tmp_path / "data", arguments=[*file, *NO_REFRESH]) as server,
         connect_as_reference(url) as reference,
     ):
+        changes = SMALL_CHANGES if "watermark" in mode else SMALL_CHANGES + SMALL_DELETES
+        change = "; ".join(["BEGIN", *changes, "COMMIT"])
         refresh(server)
-        seconds = refresh_seconds(server)
+        seconds = 0.0
+        # One that has found changes may wait for PostgreSQL's log besides.
+        for number in range(kills, kills + 3):
+            run(url, change.format(share=3, number=number))
+            seconds = max(seconds, refresh_seconds(server))
         old, survived = reference_rows(reference, SMALL_STATE), []
         for number in chance.sample(range(kills), kills):
             # Many rows now and then, which are read whole in mode `diff` and merged into other files.
             share = chance.choice((50, 50, 200, 3))
-            changes = SMALL_CHANGES if "watermark" in mode else SMALL_CHANGES + SMALL_DELETES
-            run(url, "; ".join(["BEGIN", *changes, "COMMIT"]).format(share=share, number=number))
+            run(url, change.format(share=share, number=number))
             new = reference_rows(reference, SMALL_STATE)
             moment = (number + chance.random()) / kills * 1.2 * seconds
             where = f"kill {number} after {moment:.3f} s of {seconds:.3f} s, seed {seed}"
