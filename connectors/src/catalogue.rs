@@ -39,6 +39,17 @@ pub(crate) struct TableDescription {
     pub(crate) conflict: Option<String>,
 }
 
+/// What to tell of a table that the role has no right to.
+pub(crate) const MAY_NOT_READ: &str = "the role of the connection may not read it; grant SELECT or exclude it";
+
+impl TableDescription {
+    /// Why there is no column of it to read.
+    pub(crate) fn why_nothing(&self) -> Option<&'static str> {
+        let why = if self.readable { "it has no columns; exclude it" } else { MAY_NOT_READ };
+        self.columns.is_empty().then_some(why)
+    }
+}
+
 /// What a table is, from `pg_class.relkind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TableKind {

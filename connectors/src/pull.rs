@@ -175,15 +175,8 @@ impl TablePlan {
         unrepresentable: Unrepresentable,
     ) -> Result<Self> {
         let name = &description.name;
-        if description.columns.is_empty() {
-            return Err(Error::table(
-                name,
-                if description.readable {
-                    "it has no columns; exclude it"
-                } else {
-                    "the role of the connection may not read it; grant SELECT or exclude it"
-                },
-            ));
+        if let Some(why) = description.why_nothing() {
+            return Err(Error::table(name, why));
         }
         // The name of the shard is not of the database's values.
         let may_become_null =

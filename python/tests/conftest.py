@@ -164,6 +164,22 @@ def run(url: str, *statements: str) -> None:
             connection.execute(statement.encode())
 
 
+def number(url: str, query: str) -> int:
+    """The one number that a query gives."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        [(found,)] = connection.execute(query.encode()).fetchall()
+        return int(found)
+
+
+def sessions(url: str) -> int:
+    """How many connections RailForge has to a database."""
+    return number(
+        url,
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name LIKE 'rail-forge%'",
+    )
+
+
 def refresh(server: RailForgeServer, *tables: str) -> list[rail_forge.RefreshedTable]:
     """Have a server pull its tables, all of which must succeed."""
     with rail_forge.connect(server.flight) as connected:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from conftest import answer, refresh, run
+from conftest import answer, refresh, run, sessions
 from pyarrow import flight
 from waiting import until
 
@@ -23,14 +23,6 @@ if TYPE_CHECKING:
     from rail_forge_testbed.postgres import PostgresServer
 
 SOME_SECONDS = "CREATE TABLE t AS SELECT i AS id, repeat('x', 300) AS x FROM generate_series(1, 300000) AS i"
-SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND application_name LIKE 'rail-forge%%'"
-
-
-def sessions(url: str) -> int:
-    """How many connections RailForge has to a database."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        [(count,)] = connection.execute(SESSIONS, [connection.info.dbname]).fetchall()
-        return int(count)
 
 
 def data_folders(data_dir: Path) -> set[str]:

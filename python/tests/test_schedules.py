@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 from configuration import configuration, source
-from conftest import answer, refresh
+from conftest import answer, number, refresh
 from mirror import mirror
 from waiting import until
 
@@ -31,12 +31,6 @@ WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 PULLS = """SELECT count(*) FROM pg_stat_activity
            WHERE datname = current_database() AND application_name = 'rail-forge pull' AND query LIKE '%{}%'
              AND state = 'active'"""
-
-
-def number(url: str, query: str) -> int:
-    with psycopg.connect(url, autocommit=True) as connection:
-        [(count,)] = connection.execute(query.encode()).fetchall()
-        return int(count)
 
 
 def is_seen(server: RailForgeServer, table: str, rows: int) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 from configuration import configuration, source
-from conftest import answer, refresh, run
+from conftest import answer, number, refresh, run
 from pyarrow import flight
 from waiting import until
 
@@ -242,9 +242,7 @@ def tables_of(server: RailForgeServer) -> list[rail_forge.TableStatus]:
 
 def count(url: str, what: str) -> int:
     """How many rows of a system view."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        [(rows,)] = connection.execute(f"SELECT count(*) FROM {what}".encode()).fetchall()
-        return int(rows)
+    return number(url, f"SELECT count(*) FROM {what}")
 
 
 def test_a_wrong_password(own_postgres: EmbeddedPostgres, serve: Serve) -> None:

@@ -96,13 +96,8 @@ fn has_key(table: &TableDescription, key: &Key) -> bool {
 /// Why the tables cannot be one.
 fn conflict(shard_column: &str, of_shards: &[OfShard<'_>]) -> Option<String> {
     for (shard, table) in of_shards {
-        if table.columns.is_empty() {
-            let what = if table.readable {
-                "it has no columns; exclude it"
-            } else {
-                "the role of the connection may not read it; grant SELECT or exclude it"
-            };
-            return Some(format!("in shard \"{shard}\", {what}"));
+        if let Some(why) = table.why_nothing() {
+            return Some(format!("in shard \"{shard}\", {why}"));
         }
         // The name is written into the query, and would have to be said in that encoding.
         if !table.utf8 && !shard.is_ascii() {

@@ -161,21 +161,9 @@ mod tests {
     use datafusion::logical_expr::{cast, col, in_list, lit};
 
     use super::super::entry::LiveColumn;
+    use super::super::entry::testing::{self, column};
     use super::*;
     use crate::column_type::Cell;
-
-    fn column(name: &str, cell: Cell, type_name: &str) -> LiveColumn {
-        LiveColumn {
-            name: name.into(),
-            expression: format!("\"{name}\""),
-            cell,
-            free: false,
-            type_name: type_name.into(),
-            printed_type: type_name.into(),
-            nullable: true,
-            bytewise: true,
-        }
-    }
 
     fn entry() -> LiveEntry {
         let columns = vec![
@@ -194,15 +182,7 @@ mod tests {
             column("a", Cell::List(Box::new(Cell::Int32)), "_int4"),
             LiveColumn { expression: "\"m\"::text".into(), ..column("m", Cell::Text, "money") },
         ];
-        LiveEntry {
-            columns,
-            primary_key: vec![],
-            lockable: true,
-            pages: 0,
-            estimated_rows: None,
-            utf8: true,
-            nulls_unrepresentable: false,
-        }
+        testing::entry(columns)
     }
 
     fn sql(condition: &Expr) -> Option<String> {

@@ -61,3 +61,35 @@ impl LiveColumn {
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+
+    /// A column that is read as it is.
+    pub(in super::super) fn column(name: &str, cell: Cell, type_name: &str) -> LiveColumn {
+        LiveColumn {
+            name: name.into(),
+            expression: format!("\"{name}\""),
+            cell,
+            free: false,
+            type_name: type_name.into(),
+            printed_type: type_name.into(),
+            nullable: true,
+            bytewise: true,
+        }
+    }
+
+    /// A table of these columns.
+    pub(in super::super) fn entry(columns: Vec<LiveColumn>) -> LiveEntry {
+        LiveEntry {
+            columns,
+            primary_key: vec![],
+            lockable: true,
+            pages: 0,
+            estimated_rows: None,
+            utf8: true,
+            nulls_unrepresentable: false,
+        }
+    }
+}

@@ -226,21 +226,12 @@ fn pulled_type(data_type: &DataType) -> DataType {
 #[cfg(test)]
 pub(super) mod testing {
     use super::super::LiveColumn;
+    use super::super::entry::testing::{self, column};
     use super::*;
     use arrow::datatypes::Schema;
 
     /// A table with a column of some kinds.
     pub(in super::super) fn live_table() -> LiveTable {
-        let column = |name: &str, cell, type_name: &str| LiveColumn {
-            name: name.into(),
-            expression: format!("\"{name}\""),
-            cell,
-            free: false,
-            type_name: type_name.into(),
-            printed_type: type_name.into(),
-            nullable: true,
-            bytewise: true,
-        };
         let list = DataType::List(Field::new_list_field(DataType::Int32, true).into());
         let columns = [
             (column("i", Cell::Int32, "int4"), DataType::Int32),
@@ -260,15 +251,7 @@ pub(super) mod testing {
             schema: Schema::new(fields).into(),
             constraints: Constraints::default(),
             outputs: columns.iter().map(output).collect(),
-            entry: Arc::new(LiveEntry {
-                columns,
-                primary_key: vec![],
-                lockable: true,
-                pages: 0,
-                estimated_rows: None,
-                utf8: true,
-                nulls_unrepresentable: false,
-            }),
+            entry: Arc::new(testing::entry(columns)),
             rows: Rows::Own,
         }
     }

@@ -13,9 +13,6 @@ use super::row_cells::{NULL, RowCells};
 use super::session::{Broken, RowReader};
 use crate::connection::OnePool;
 
-/// Rows of so many bytes are decoded together.
-const BUFFER_BYTES: usize = 1 << 20;
-
 /// A connection in the wrapping that ConnectorX takes, to which each query gives it back.
 pub(super) struct ConnectorXReader {
     pub(super) pool: OnePool,
@@ -49,7 +46,7 @@ impl RowReader for ConnectorXReader {
                     buffer.extend(cell.into_iter().flatten());
                 }
                 cells.end_row(buffer.len() - start);
-                if buffer.len() >= BUFFER_BYTES {
+                if cells.is_full() {
                     take(&mut buffer, &mut cells, sink)?;
                 }
             }

@@ -13,8 +13,6 @@ const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 const HEADER_BYTES: usize = SIGNATURE.len() + 8;
 /// In the place of a row's number of columns: the end.
 const TRAILER: i16 = -1;
-/// Rows of so many bytes are decoded before more are looked at.
-const ROWS_BYTES: usize = 1 << 20;
 
 /// Takes one message after the other.
 #[derive(Debug)]
@@ -73,7 +71,7 @@ impl CopyData {
             }
         }
         self.rows.end_row(message.len() - start);
-        if self.rows.bytes() >= ROWS_BYTES { self.decode(buffer, sink) } else { Ok(()) }
+        if self.rows.is_full() { self.decode(buffer, sink) } else { Ok(()) }
     }
 
     /// Hands the rows of the buffer to the sink.

@@ -6,6 +6,9 @@ use std::ops::Range;
 /// In the place of a cell's length: NULL, as in PostgreSQL's format.
 pub(super) const NULL: i32 = -1;
 
+/// Rows of so many bytes are decoded together.
+const FULL_BYTES: usize = 1 << 20;
+
 /// The cells of rows, one row behind the other.
 #[derive(Debug)]
 pub(super) struct RowCells {
@@ -50,6 +53,11 @@ impl RowCells {
     /// Bytes of all rows.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Whether the rows should be decoded before more are looked for.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes >= FULL_BYTES
     }
 
     /// The cells of a column in these rows, in the buffer that they were found in.

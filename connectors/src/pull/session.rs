@@ -9,6 +9,7 @@ use super::copy::CopyReader;
 use super::socket::{ServerError, SocketReader};
 use super::{PullFailure, Selection, exported_snapshot};
 use crate::TableName;
+use crate::catalogue::MAY_NOT_READ;
 use crate::connection::{Canceller, Connected, Link};
 use crate::error::{Cause, Error};
 use crate::shard::{Shard, in_shard};
@@ -218,7 +219,7 @@ fn lost(source: &Source, shard: &Shard, broken: Broken, table: Option<&TableName
 fn explain(code: Option<&str>, purpose: Purpose) -> (String, bool) {
     let Some(code) = code else { return ("the connection to PostgreSQL was lost".to_owned(), false) };
     let message = match (code, purpose) {
-        ("42501", _) => "the role of the connection may not read it; grant SELECT or exclude it",
+        ("42501", _) => MAY_NOT_READ,
         ("42P01" | "42703" | "3F000", Purpose::Refresh) => "it was dropped or changed while it was read",
         ("42P01" | "42703" | "3F000" | "42809", Purpose::Query) => "it was dropped or changed; refresh it",
         ("55P03", Purpose::Refresh) => "somebody holds a lock on it; it is read again at the next refresh",

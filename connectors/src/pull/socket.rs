@@ -77,23 +77,24 @@ impl SocketReader {
         }
     }
 
+    /// The bytes of the next message, once its header has been read. Its length counts itself, and not the type.
+    fn message_bytes(&self) -> Option<usize> {
+        let header = self.buffer[self.start..self.end].get(1..)?.first_chunk()?;
+        usize::try_from(i32::from_be_bytes(*header)).ok().map(|length| 1 + length)
+    }
+
     /// Whether the whole of the next message has been read.
     fn has_message(&self) -> bool {
-        let waiting = &self.buffer[self.start..self.end];
-        let length = waiting.get(1..).and_then(|rest| rest.first_chunk()).map(|length| i32::from_be_bytes(*length));
-        length.and_then(|length| usize::try_from(length).ok()).is_some_and(|length| waiting.len() > length)
+        self.message_bytes().is_some_and(|bytes| self.end - self.start >= bytes)
     }
 
     /// The next message's type, and where in the buffer the rest of it is.
     fn message(&mut self) -> Result<(u8, std::ops::Range<usize>), Broken> {
         self.fill(HEADER_BYTES)?;
-        let header = &self.buffer[self.start..];
-        let length = header[1..].first_chunk().map(|length| i32::from_be_bytes(*length));
-        let length = length.and_then(|length| usize::try_from(length).ok()).ok_or_else(|| Broken::Malformed)?;
-        let kind = header[0];
-        // The length counts itself, and not the type.
-        self.fill(1 + length)?;
-        let body = self.start + HEADER_BYTES..self.start + 1 + length;
+        let bytes = self.message_bytes().filter(|bytes| *bytes >= HEADER_BYTES).ok_or_else(|| Broken::Malformed)?;
+        let kind = self.buffer[self.start];
+        self.fill(bytes)?;
+        let body = self.start + HEADER_BYTES..self.start + bytes;
         self.start = body.end;
         Ok((kind, body))
     }

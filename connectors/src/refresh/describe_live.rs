@@ -1,7 +1,5 @@
 //! Describes a live table in a refresh: its entry has everything but rows.
 
-use std::collections::BTreeMap;
-
 use super::job;
 use crate::as_of::AsOf;
 use crate::catalogue::TableDescription;
@@ -29,19 +27,6 @@ pub(super) fn entry(source: &Source, description: TableDescription, as_of: AsOf)
         _ => 0,
     };
     Ok(TableEntry {
-        name: description.name.clone(),
-        comment: description.comment.clone(),
-        schema: plan.table_schema(&digits),
-        primary_key: description.primary_key.clone(),
-        foreign_keys: description.foreign_keys.clone(),
-        as_of,
-        version: 0,
-        files: vec![],
-        relations: vec![],
-        layout: String::new(),
-        watermarks: BTreeMap::new(),
-        needed_text: vec![],
-        stale: None,
         live: Some(LiveEntry {
             columns: columns.map(|(column, plan)| LiveColumn::new(column, plan)).collect(),
             primary_key: description.primary_key.iter().flat_map(|key| &key.columns).cloned().collect(),
@@ -51,5 +36,6 @@ pub(super) fn entry(source: &Source, description: TableDescription, as_of: AsOf)
             utf8: description.utf8,
             nulls_unrepresentable: settings.unrepresentable == Unrepresentable::Null,
         }),
+        ..TableEntry::described(description, plan.table_schema(&digits), as_of)
     })
 }

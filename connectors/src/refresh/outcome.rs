@@ -48,22 +48,13 @@ impl Assembly<'_> {
             files.extend(self.without_deleted(format!("{}{table}-{index}", self.prefix), file, gone)?);
         }
 
-        let description = &job.plan.description;
         let mut entry = TableEntry {
-            name: description.name.clone(),
-            comment: description.comment.clone(),
-            schema,
-            primary_key: description.primary_key.clone(),
-            foreign_keys: description.foreign_keys.clone(),
-            as_of: self.as_of,
-            version: 0,
             files,
             relations: job.relation_entries(),
             layout: job.layout.clone(),
             watermarks,
             needed_text: job.needed_text.clone(),
-            stale: None,
-            live: None,
+            ..TableEntry::described(&job.plan.description, schema, self.as_of)
         };
         match self.previous.filter(|previous| has_same_rows(previous, &entry)) {
             Some(previous) => {

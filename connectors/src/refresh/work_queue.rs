@@ -46,6 +46,19 @@ struct State {
     closed: bool,
 }
 
+impl State {
+    /// Takes the first unit that waits; of the `preferred` shard, if one is.
+    fn take(&mut self, preferred: Option<usize>) -> Option<Unit> {
+        if self.closed {
+            return None;
+        }
+        let near = preferred.and_then(|shard| self.waiting.iter().position(|unit| unit.shard == shard));
+        let unit = self.waiting.remove(near.unwrap_or(0))?;
+        self.under_way += 1;
+        Some(unit)
+    }
+}
+
 impl WorkQueue {
     pub(super) fn new(units: impl IntoIterator<Item = Unit>) -> Self {
         let state = State { waiting: units.into_iter().collect(), ..State::default() };
@@ -56,14 +69,10 @@ impl WorkQueue {
     pub(super) fn next(&self) -> Option<Unit> {
         let mut state = self.lock();
         loop {
-            if state.closed {
-                return None;
-            }
-            if let Some(unit) = state.waiting.pop_front() {
-                state.under_way += 1;
+            if let Some(unit) = state.take(None) {
                 return Some(unit);
             }
-            if state.under_way == 0 {
+            if state.closed || state.under_way == 0 {
                 return None;
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -72,14 +81,7 @@ impl WorkQueue {
 
     /// The next unit, if one is there now; one of the `preferred` shard, if one of them is.
     pub(super) fn try_next(&self, preferred: Option<usize>) -> Option<Unit> {
-        let mut state = self.lock();
-        if state.closed {
-            return None;
-        }
-        let near = preferred.and_then(|shard| state.waiting.iter().position(|unit| unit.shard == shard));
-        let unit = state.waiting.remove(near.unwrap_or(0))?;
-        state.under_way += 1;
-        Some(unit)
+        self.lock().take(preferred)
     }
 
     /// Says that a unit is done, and what else has to be done because of it.

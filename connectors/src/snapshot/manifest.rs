@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::statistics::ColumnRange;
 use crate::TableName;
 use crate::as_of::AsOf;
-use crate::catalogue::{ForeignKey, Key, Relation};
+use crate::catalogue::{ForeignKey, Key, Relation, TableDescription};
 use crate::live::LiveEntry;
 use crate::pull::Digits;
 
@@ -63,6 +63,27 @@ pub struct TableEntry {
 }
 
 impl TableEntry {
+    /// What the entry of a table has of its description. Nothing has been read of it, and the commit gives it a
+    /// version.
+    pub(crate) fn described(description: &TableDescription, schema: SchemaRef, as_of: AsOf) -> Self {
+        Self {
+            name: description.name.clone(),
+            comment: description.comment.clone(),
+            schema,
+            primary_key: description.primary_key.clone(),
+            foreign_keys: description.foreign_keys.clone(),
+            as_of,
+            version: 0,
+            files: vec![],
+            relations: vec![],
+            layout: String::new(),
+            watermarks: BTreeMap::new(),
+            needed_text: vec![],
+            stale: None,
+            live: None,
+        }
+    }
+
     /// Rows of all files that have not been deleted.
     pub fn rows(&self) -> u64 {
         self.files.iter().map(FileEntry::live_rows).sum()
