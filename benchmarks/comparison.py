@@ -121,11 +121,12 @@ def seconds_of(act: Callable[[], object]) -> float:
 def interleaved(runs: int, acts: Mapping[str, Callable[[], float]]) -> dict[str, Series]:
     """Do every act once, then every act again: what slows the machine for a while slows all of them.
 
-    An act gives the seconds that it took.
+    The order is turned round each time, because an act leaves something behind for the next one: bytes that the
+    system has yet to write, caches that are warm or cold. An act gives the seconds that it took.
     """
     values: dict[str, list[float]] = {name: [] for name in acts}
-    for _ in range(runs):
-        for name, act in acts.items():
+    for run in range(runs):
+        for name, act in list(acts.items())[:: -1 if run % 2 else 1]:
             gc.collect()
             values[name].append(act())
     return {name: Series(name, seconds) for name, seconds in values.items()}

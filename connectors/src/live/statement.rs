@@ -58,7 +58,7 @@ mod tests {
             ..Statement::default()
         };
         assert_eq!(statement.sql(None), "SELECT \"a\", count(*) FROM \"public\".\"t\"");
-        let ranges = PageRange::split_into_at_most(2, 100_000);
+        let ranges = PageRange::even(100_000, 2);
         statement.conditions = vec!["\"a\" = '1'::int4".into()];
         assert_eq!(
             statement.sql(Some(ranges[0])),

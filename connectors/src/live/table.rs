@@ -203,7 +203,7 @@ impl TableProvider for LiveTable {
         let partitions = MAX_PARTITIONS.min(state.config().target_partitions()) as u64;
         // With a filter, PostgreSQL may have an index that is better than a scan of each half.
         let statements = if is_whole {
-            let ranges = PageRange::split_into_at_most(partitions, self.entry.pages);
+            let ranges = PageRange::even(self.entry.pages, partitions);
             ranges.into_iter().map(|range| statement.sql(Some(range))).collect()
         } else {
             vec![statement.sql(None)]

@@ -12,6 +12,8 @@ const DAY_MICROS: i64 = 86_400_000_000;
 const EPOCH_DAYS: i32 = 10_957;
 const EPOCH_MICROS: i64 = EPOCH_DAYS as i64 * DAY_MICROS;
 const NANOS_IN_MICRO: i64 = 1_000;
+const BLANKS: u64 = u64::from_ne_bytes([b' '; 8]);
+const BITS_IN_BYTE: usize = 8;
 /// The only version of jsonb's binary format.
 const JSONB_VERSION: u8 = 1;
 const INFINITE: CellError = CellError::Unrepresentable("infinity has no place in an Arrow date or timestamp");
@@ -41,9 +43,14 @@ pub(super) fn place(cell: &[u8]) -> Result<i64, CellError> {
 }
 
 /// A text without the blanks that a width has added.
+#[inline]
 pub(super) fn without_padding(mut text: &[u8]) -> &[u8] {
     // By words: padding is longer than the text as often as not.
-    while let Some((before, b"        ")) = text.split_last_chunk() {
+    while let Some((before, word)) = text.split_last_chunk() {
+        let others = u64::from_be_bytes(*word) ^ BLANKS;
+        if others != 0 {
+            return &text[..text.len() - others.trailing_zeros() as usize / BITS_IN_BYTE];
+        }
         text = before;
     }
     while let Some((b' ', before)) = text.split_last() {
@@ -118,6 +125,12 @@ mod tests {
     fn padding_is_blanks_at_the_end() {
         assert_eq!(without_padding(b" a b  "), b" a b");
         assert_eq!(without_padding(b"   "), b"");
-        assert_eq!(without_padding(&[&b"12345678"[..], &[b' '; 21]].concat()), b"12345678");
+        for length in 0..20 {
+            let text = &b"a c e g i k m o q s."[..length];
+            for blanks in 0..20 {
+                let padded = [text, &vec![b' '; blanks]].concat();
+                assert_eq!(without_padding(&padded), text.trim_ascii_end(), "{padded:?}");
+            }
+        }
     }
 }

@@ -58,26 +58,29 @@ enum Values {
     Time(Vec<i64>),
     Timestamp(Vec<i64>),
     Interval(Vec<IntervalMonthDayNano>),
-    List(Box<ColumnBuilder>, Vec<i32>),
+    List(Box<ColumnBuilder>, Ends),
 }
 
 /// Values of any length, one behind the other.
 #[derive(Debug)]
 struct Bytes {
     data: Vec<u8>,
-    ends: Vec<i32>,
+    ends: Ends,
 }
 
 impl Bytes {
     fn with_capacity(rows: usize) -> Self {
-        Self { data: vec![], ends: Vec::with_capacity(rows) }
+        Self { data: vec![], ends: Ends::with_capacity(rows) }
     }
 
-    /// A batch is sent long before it has as many bytes as a 32-bit offset can count.
     #[inline]
     fn push(&mut self, value: &[u8]) {
-        self.data.extend_from_slice(value);
-        self.ends.push(self.data.len() as i32);
+        match value {
+            // Flags of one letter are common, and calling what copies bytes takes longer than copying one.
+            [letter] => self.data.push(*letter),
+            _ => self.data.extend_from_slice(value),
+        }
+        self.ends.push(self.data.len());
     }
 
     /// Pushes what of a cell is its value, or nothing in the place of NULL.
@@ -95,15 +98,31 @@ impl Bytes {
         // The next batch has about as many bytes; growing to them step by step would copy them once more.
         let expected = self.data.len() + self.data.len() / CAPACITY_SHARE;
         let data = std::mem::replace(&mut self.data, Vec::with_capacity(expected));
-        (offsets(&mut self.ends), data.into())
+        (self.ends.take(), data.into())
     }
 }
 
-fn offsets(ends: &mut Vec<i32>) -> OffsetBuffer<i32> {
-    let mut all = Vec::with_capacity(ends.len() + 1);
-    all.push(0);
-    all.append(ends);
-    OffsetBuffer::new(all.into())
+/// Where values end, behind where the first begins.
+#[derive(Debug)]
+struct Ends(Vec<i32>);
+
+impl Ends {
+    fn with_capacity(rows: usize) -> Self {
+        let mut offsets = Vec::with_capacity(rows + 1);
+        offsets.push(0);
+        Self(offsets)
+    }
+
+    /// A batch is sent long before it has as many bytes as a 32-bit offset can count.
+    #[inline]
+    fn push(&mut self, end: usize) {
+        self.0.push(end as i32);
+    }
+
+    fn take(&mut self) -> OffsetBuffer<i32> {
+        let next = Self::with_capacity(self.0.len() - 1);
+        OffsetBuffer::new(std::mem::replace(self, next).0.into())
+    }
 }
 
 impl ColumnBuilder {
@@ -142,7 +161,7 @@ impl ColumnBuilder {
                     other => other,
                 };
                 let elements = Self::of_cell(element, element_type, unrepresentable, 0);
-                Values::List(Box::new(elements), Vec::with_capacity(rows))
+                Values::List(Box::new(elements), Ends::with_capacity(rows))
             }
         };
         Self { values, nulls: NullBufferBuilder::new(rows), data_type: data_type.clone(), unrepresentable }
@@ -211,7 +230,7 @@ impl ColumnBuilder {
                 if let Some(cell) = cell {
                     append_elements(elements, cell)?;
                 }
-                ends.push(elements.len() as i32);
+                ends.push(elements.len());
                 Ok(())
             }),
         }
@@ -328,10 +347,10 @@ fn take<T: arrow::datatypes::ArrowNativeType>(values: &mut Vec<T>) -> ScalarBuff
     std::mem::replace(values, Vec::with_capacity(capacity)).into()
 }
 
-fn list(elements: &mut ColumnBuilder, ends: &mut Vec<i32>, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
+fn list(elements: &mut ColumnBuilder, ends: &mut Ends, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
     let elements = elements.finish()?;
     let field = Field::new_list_field(elements.data_type().clone(), true);
-    Ok(Arc::new(ListArray::try_new(field.into(), offsets(ends), elements, nulls)?))
+    Ok(Arc::new(ListArray::try_new(field.into(), ends.take(), elements, nulls)?))
 }
 
 /// An array: dimensions, flags, the element's type, then for each dimension its size and lower bound, then the

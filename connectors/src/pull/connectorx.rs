@@ -9,7 +9,7 @@ use postgres::types::Type;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::batch_sink::BatchSink;
-use super::row_cells::{NULL, RowCells};
+use super::row_cells::{Cell, NULL, RowCells};
 use super::session::{Broken, RowReader};
 use crate::connection::OnePool;
 
@@ -39,11 +39,11 @@ impl RowReader for ConnectorXReader {
             let (rows, is_last) = parser.fetch_next()?;
             for _ in 0..rows {
                 let start = buffer.len();
-                for _ in &types {
-                    let cell: Option<Vec<u8>> = parser.produce()?;
-                    let length = cell.as_ref().map_or(Ok(NULL), |cell| cell.len().try_into());
-                    cells.push(buffer.len(), length.map_err(|_| Broken::Malformed)?);
-                    buffer.extend(cell.into_iter().flatten());
+                for cell in cells.add_row() {
+                    let value: Option<Vec<u8>> = parser.produce()?;
+                    let length = value.as_ref().map_or(Ok(NULL), |value| value.len().try_into());
+                    *cell = Cell::new(buffer.len(), length.map_err(|_| Broken::Malformed)?);
+                    buffer.extend(value.into_iter().flatten());
                 }
                 cells.end_row(buffer.len() - start);
                 if cells.is_full() {

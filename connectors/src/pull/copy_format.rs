@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::batch_sink::BatchSink;
-use super::row_cells::{NULL, RowCells};
+use super::row_cells::{Cell, NULL, RowCells};
 use super::session::Broken;
 
 /// What the data begins with; flags and the length of an extension follow, both 0
@@ -59,16 +59,17 @@ impl CopyData {
         if usize::try_from(columns) != Ok(self.rows.width()) {
             return Err(Broken::Malformed);
         }
-        for _ in 0..self.rows.width() {
-            let length = i32::from_be_bytes(*message[at..].first_chunk().ok_or_else(malformed)?);
-            at += size_of::<i32>();
-            self.rows.push(at, length);
-            if length != NULL {
-                at = usize::try_from(length).ok().and_then(|length| at.checked_add(length)).ok_or_else(malformed)?;
-                if at > message.len() {
-                    return Err(Broken::Malformed);
-                }
-            }
+        let mut rest = &message[at..];
+        for cell in self.rows.add_row() {
+            let (length, behind) = rest.split_first_chunk().ok_or_else(malformed)?;
+            let length = i32::from_be_bytes(*length);
+            *cell = Cell::new(message.len() - behind.len(), length);
+            // Another negative length is more than a message has.
+            let bytes = if length == NULL { 0 } else { length as u32 as usize };
+            rest = behind.get(bytes..).ok_or_else(malformed)?;
+        }
+        if !rest.is_empty() {
+            return Err(Broken::Malformed);
         }
         self.rows.end_row(message.len() - start);
         if self.rows.is_full() { self.decode(buffer, sink) } else { Ok(()) }

@@ -7,16 +7,18 @@ use super::cell_error::CellError;
 
 const HEADER_BYTES: usize = 8;
 const DIGIT_BYTES: usize = 2;
-const BASE: i64 = 10_000;
+const DIGIT_BITS: usize = 16;
+const BASE: u64 = 10_000;
 /// Decimal digits of a digit in base 10,000.
 const DIGITS_IN_BASE: i32 = 4;
-/// As many digits in base 10,000 fit into 64 bits, with room for two more.
+/// So many digits fit into 64 bits, and times [`FAST_EXPONENT`] powers of ten too.
 const FAST_DIGITS: usize = 4;
-/// Powers of ten by which 64 bits of [`FAST_DIGITS`] may be multiplied within 128 bits.
-const FAST_EXPONENT: i32 = 18;
+const FAST_EXPONENT: i32 = 3;
+/// Powers of ten by which they may be multiplied within 128 bits.
+const WIDE_EXPONENT: i32 = 18;
 /// `10^n` at `n`.
-const POWERS: [i64; FAST_EXPONENT as usize + 1] = {
-    let mut powers = [1; FAST_EXPONENT as usize + 1];
+const POWERS: [u64; WIDE_EXPONENT as usize + 1] = {
+    let mut powers = [1; WIDE_EXPONENT as usize + 1];
     let mut exponent = 1;
     while exponent < powers.len() {
         powers[exponent] = powers[exponent - 1] * 10;
@@ -36,6 +38,8 @@ const NAN: u16 = 0xC000;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Numeric<'a> {
     digits: &'a [[u8; DIGIT_BYTES]],
+    /// The last eight bytes: up to four digits, behind what of the header is not theirs.
+    last_bytes: u64,
     /// The first digit counts `10000^weight`.
     weight: i32,
     negative: bool,
@@ -48,8 +52,10 @@ impl<'a> Numeric<'a> {
     /// When it is NaN or infinite, which no decimal is.
     #[inline]
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, CellError> {
-        let (header, digits) = bytes.split_at_checked(HEADER_BYTES).ok_or(CellError::Malformed)?;
-        let word = |index: usize| u16::from_be_bytes([header[index * 2], header[index * 2 + 1]]);
+        let (header, digits) = bytes.split_first_chunk::<HEADER_BYTES>().ok_or(CellError::Malformed)?;
+        let (_, last_bytes) = bytes.split_last_chunk().ok_or(CellError::Malformed)?;
+        let header = u64::from_be_bytes(*header);
+        let word = |index: usize| (header >> (48 - 16 * index)) as u16;
         let (digits, rest) = digits.as_chunks();
         let negative = match word(2) {
             POSITIVE => false,
@@ -60,7 +66,13 @@ impl<'a> Numeric<'a> {
         if digits.len() != usize::from(word(0)) || !rest.is_empty() {
             return Err(CellError::Malformed);
         }
-        Ok(Self { digits, weight: i32::from(word(1) as i16), negative, display_scale: i32::from(word(3)) })
+        Ok(Self {
+            digits,
+            last_bytes: u64::from_be_bytes(*last_bytes),
+            weight: i32::from(word(1) as i16),
+            negative,
+            display_scale: i32::from(word(3)),
+        })
     }
 
     /// Decimal digits before the point.
@@ -78,11 +90,14 @@ impl<'a> Numeric<'a> {
     #[inline]
     pub(super) fn unscaled(&self, scale: i32) -> Result<i128, CellError> {
         let exponent = self.exponent(scale);
-        if self.digits.len() <= FAST_DIGITS && (-DIGITS_IN_BASE..=FAST_EXPONENT).contains(&exponent) {
-            let value = self.digits.iter().fold(0_i64, |value, digit| value * BASE + i64::from(base_digit(digit)));
-            let value = match exponent {
-                0.. => i128::from(value) * i128::from(POWERS[exponent as usize]),
-                _ => i128::from(without_zeros(value, -exponent)?),
+        if self.digits.len() <= FAST_DIGITS && (-DIGITS_IN_BASE..=WIDE_EXPONENT).contains(&exponent) {
+            let power = POWERS[exponent.max(0) as usize];
+            let value = if exponent <= FAST_EXPONENT {
+                // No branch depends on the value: neighbours differ in their digits, and guesses would be wrong.
+                let divisor = POWERS[(-exponent).max(0) as usize];
+                i128::from(quotient(self.last_digits() * power, divisor)?)
+            } else {
+                i128::from(self.last_digits()) * i128::from(power)
             };
             return Ok(if self.negative { -value } else { value });
         }
@@ -99,12 +114,21 @@ impl<'a> Numeric<'a> {
         let exponent = self.exponent(scale);
         // Of the last digit, only as much as the scale has room for: the rest is zeros.
         let cut = (-exponent).clamp(0, DIGITS_IN_BASE);
-        let kept = without_zeros(i64::from(base_digit(last)), cut)?;
+        let kept = quotient(u64::from(base_digit(last)), POWERS[cut as usize])?;
         let value = whole
             .and_then(|whole| shifted(whole, DIGITS_IN_BASE - cut)?.checked_add(i256::from_i128(i128::from(kept))))
             .and_then(|value| shifted(value, exponent.max(0)))
             .ok_or(TOO_LONG)?;
         Ok(if self.negative { value.wrapping_neg() } else { value })
+    }
+
+    /// The digits as one number, where there are no more than [`FAST_DIGITS`].
+    #[inline]
+    fn last_digits(&self) -> u64 {
+        let others = FAST_DIGITS.saturating_sub(self.digits.len()) * DIGIT_BITS;
+        let bytes = self.last_bytes & u64::MAX.checked_shr(others as u32).unwrap_or(0);
+        let digit = |index: usize| u64::from((bytes >> (index * DIGIT_BITS)) as u16);
+        ((digit(3) * BASE + digit(2)) * BASE + digit(1)) * BASE + digit(0)
     }
 
     /// The power of ten that the last digit counts, in units of `10^-scale`.
@@ -117,17 +141,10 @@ fn base_digit(bytes: &[u8; DIGIT_BYTES]) -> u16 {
     u16::from_be_bytes(*bytes)
 }
 
-/// `value / 10^count`, which must leave nothing.
-fn without_zeros(value: i64, count: i32) -> Result<i64, CellError> {
-    // Divided by a number that the compiler knows, which costs a tenth.
-    let (kept, cut) = match count {
-        0 => (value, 0),
-        1 => (value / 10, value % 10),
-        2 => (value / 100, value % 100),
-        3 => (value / 1_000, value % 1_000),
-        _ => (value / BASE, value % BASE),
-    };
-    if cut == 0 { Ok(kept) } else { Err(TOO_LONG) }
+/// `value / divisor`, which must leave nothing.
+#[inline]
+fn quotient(value: u64, divisor: u64) -> Result<u64, CellError> {
+    if value.is_multiple_of(divisor) { Ok(value / divisor) } else { Err(TOO_LONG) }
 }
 
 /// `value * 10^exponent`.

@@ -3,13 +3,14 @@
 
 use std::fmt;
 
-/// How much of the heap one partition reads: large enough that a connection's set-up (some 10 ms) does not
-/// show, small enough that two readers finish at about the same time.
-const PARTITION_BYTES: u64 = 64 << 20;
+/// How much of the heap a range has at least, and at most: enough that the statements around a query (some
+/// milliseconds) do not show, and little enough that readers finish at about the same time.
+const SMALLEST_BYTES: u64 = 16 << 20;
+const LARGEST_BYTES: u64 = 64 << 20;
 /// PostgreSQL's page size, which only a self-compiled server changes (the split is then merely uneven).
 const PAGE_BYTES: u64 = 8192;
-/// More partitions than this would make more files than a scan profits from.
-const MAX_PARTITIONS: u64 = 256;
+/// Of very large tables, ranges are larger, so that there are about so many.
+const MANY_RANGES: u64 = 256;
 
 /// A row's place is its page's number followed by 16 bits for its line in the page.
 pub(crate) const PLACE_PAGE_SHIFT: u32 = 16;
@@ -29,16 +30,35 @@ impl PageRange {
         self.from.map_or(0, place)..self.to.map_or(i64::MAX, place)
     }
 
-    /// The ranges that together cover a table of `pages` pages.
-    pub(crate) fn split(pages: u64) -> Vec<Self> {
-        Self::split_into_at_most(MAX_PARTITIONS, pages)
+    /// The ranges that together cover a table of `pages` pages, for so many readers. They become smaller towards the
+    /// end, so that no reader is long behind the others (guided self-scheduling, Polychronopoulos and Kuck 1987).
+    pub(crate) fn guided(pages: u64, readers: u64) -> Vec<Self> {
+        let smallest = SMALLEST_BYTES / PAGE_BYTES;
+        let largest = (LARGEST_BYTES / PAGE_BYTES).max(pages.div_ceil(MANY_RANGES));
+        let (mut bounds, mut from) = (vec![], 0);
+        loop {
+            let left = pages - from;
+            let size = (left / (2 * readers.max(1))).clamp(smallest, largest);
+            // What would be left is too little for a range of its own.
+            if left < size + smallest / 2 {
+                return Self::between(&bounds);
+            }
+            from += size;
+            bounds.push(from);
+        }
     }
 
-    /// Likewise, of which there are no more than `most`.
-    pub(crate) fn split_into_at_most(most: u64, pages: u64) -> Vec<Self> {
-        let partitions = (pages * PAGE_BYTES).div_ceil(PARTITION_BYTES).clamp(1, most.max(1));
-        let bound = |index: u64| (0 < index && index < partitions).then(|| pages * index / partitions);
-        (0..partitions).map(|index| Self { from: bound(index), to: bound(index + 1) }).collect()
+    /// Ranges of one size that together cover a table of `pages` pages; no more than `most`.
+    pub(crate) fn even(pages: u64, most: u64) -> Vec<Self> {
+        let ranges = (pages * PAGE_BYTES).div_ceil(LARGEST_BYTES).clamp(1, most.max(1));
+        let bounds: Vec<u64> = (1..ranges).map(|index| pages * index / ranges).collect();
+        Self::between(&bounds)
+    }
+
+    fn between(bounds: &[u64]) -> Vec<Self> {
+        let from = std::iter::once(None).chain(bounds.iter().copied().map(Some));
+        let to = bounds.iter().copied().map(Some).chain([None]);
+        from.zip(to).map(|(from, to)| Self { from, to }).collect()
     }
 }
 
@@ -56,33 +76,42 @@ impl fmt::Display for PageRange {
 mod tests {
     use super::*;
 
+    fn clauses(ranges: &[PageRange]) -> Vec<String> {
+        ranges.iter().map(PageRange::to_string).collect()
+    }
+
     #[test]
     fn small_and_empty_tables_are_read_whole() {
-        for pages in [0, 1, 8192] {
-            let ranges = PageRange::split(pages);
-            assert_eq!(ranges.len(), 1);
-            assert_eq!(ranges[0].to_string(), "");
+        for pages in [0, 1, 3_000] {
+            assert_eq!(clauses(&PageRange::guided(pages, 2)), [""]);
+            assert_eq!(clauses(&PageRange::even(pages, 2)), [""]);
         }
     }
 
     #[test]
-    fn there_are_no_more_ranges_than_are_wanted() {
-        let clauses: Vec<String> = PageRange::split_into_at_most(2, 100_000).iter().map(PageRange::to_string).collect();
-        assert_eq!(clauses, ["ctid < '(50000,0)'::tid", "ctid >= '(50000,0)'::tid"]);
-        assert_eq!(PageRange::split_into_at_most(2, 100).len(), 1);
+    fn there_are_no_more_even_ranges_than_are_wanted() {
+        assert_eq!(clauses(&PageRange::even(100_000, 2)), ["ctid < '(50000,0)'::tid", "ctid >= '(50000,0)'::tid"]);
+        assert_eq!(PageRange::even(3 * 8192, 16).len(), 3);
     }
 
     #[test]
     fn ranges_join_and_their_ends_are_open() {
-        let ranges = PageRange::split(3 * 8192);
-        let clauses: Vec<String> = ranges.iter().map(PageRange::to_string).collect();
-        assert_eq!(
-            clauses,
-            [
-                "ctid < '(8192,0)'::tid",
-                "ctid >= '(8192,0)'::tid AND ctid < '(16384,0)'::tid",
-                "ctid >= '(16384,0)'::tid",
-            ]
-        );
+        let guided = PageRange::guided(3 * 2048, 2);
+        let expected =
+            ["ctid < '(2048,0)'::tid", "ctid >= '(2048,0)'::tid AND ctid < '(4096,0)'::tid", "ctid >= '(4096,0)'::tid"];
+        assert_eq!(clauses(&guided), expected);
+    }
+
+    #[test]
+    fn ranges_become_smaller_towards_the_end_and_not_too_many() {
+        let sizes = |pages, readers| -> Vec<u64> {
+            let ranges = PageRange::guided(pages, readers);
+            ranges.iter().map(|range| range.to.unwrap_or(pages) - range.from.unwrap_or(0)).collect()
+        };
+        let of_one_gib = sizes(131_072, 2);
+        assert_eq!(of_one_gib.iter().sum::<u64>(), 131_072);
+        assert_eq!(of_one_gib[..12], [8192; 12]);
+        assert!(of_one_gib.is_sorted_by(|size, next| size + 1024 >= *next), "{of_one_gib:?}");
+        assert!(sizes(1 << 27, 16).len() < 400);
     }
 }

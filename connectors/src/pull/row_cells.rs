@@ -17,8 +17,9 @@ pub(super) struct RowCells {
     bytes: usize,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Cell {
+/// A cell's place.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Cell {
     /// PostgreSQL sends no message of more than 1 GiB.
     start: u32,
     length: i32,
@@ -34,13 +35,15 @@ impl RowCells {
         self.width
     }
 
-    /// Adds the next cell of the current row.
+    /// Adds a row, whose cells are to be told.
     #[inline]
-    pub(super) fn push(&mut self, start: usize, length: i32) {
-        self.cells.push(Cell { start: start as u32, length });
+    pub(super) fn add_row(&mut self) -> &mut [Cell] {
+        let start = self.cells.len();
+        self.cells.resize(start + self.width, Cell::default());
+        &mut self.cells[start..]
     }
 
-    /// Ends a row of so many bytes.
+    /// Says how many bytes the row that was added has.
     pub(super) fn end_row(&mut self, bytes: usize) {
         self.bytes += bytes;
     }
@@ -83,6 +86,12 @@ impl RowCells {
 }
 
 impl Cell {
+    /// A cell of so many bytes, or NULL.
+    #[inline]
+    pub(super) fn new(start: usize, length: i32) -> Self {
+        Self { start: start as u32, length }
+    }
+
     #[inline]
     fn of(self, buffer: &[u8]) -> Option<&[u8]> {
         if self.length == NULL {
@@ -100,8 +109,8 @@ mod tests {
     #[test]
     fn cells_are_found_by_column() {
         let mut rows = RowCells::new(2);
-        for (start, length) in [(0, 1), (1, 2), (3, NULL), (3, 0)] {
-            rows.push(start, length);
+        for row in [[(0, 1), (1, 2)], [(3, NULL), (3, 0)]] {
+            rows.add_row().copy_from_slice(&row.map(|(start, length)| Cell::new(start, length)));
         }
         rows.end_row(3);
         let buffer = b"abc";

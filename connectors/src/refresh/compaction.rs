@@ -6,15 +6,13 @@
 
 use arrow::record_batch::RecordBatch;
 
-use super::partition_files::PartitionFiles;
+use super::partition_files::{FULL_ROWS, PartitionFiles};
 use crate::error::Result;
 use crate::pull::PulledBatch;
 use crate::snapshot::{Columns, FileEntry, SnapshotStore, Staging};
 
 /// So many files of about the same size become one.
 const MERGED_FILES: usize = 8;
-/// A file of so many rows is as large as it need be: a row group of Parquet.
-const FULL_ROWS: u64 = 262_144;
 /// The rows of the smallest files, which are all taken for the same size.
 const SMALL_ROWS: u64 = 1_000;
 /// A file of which more than one row of so many is deleted is written anew.

@@ -1,16 +1,20 @@
-//! The files of one partition: one, unless the type of a `numeric` without a precision widens on the way. A
-//! file has one type, so a wider one begins another file.
+//! The files of a partition, or of several of a relation, one after the other: one file, unless the type of a
+//! `numeric` without a precision widens on the way. A file has one type, so a wider one begins another file.
 
 use crate::error::Result;
 use crate::pull::{Digits, PulledBatch};
 use crate::snapshot::{FileEntry, PartitionWriter, RelationId, Staging};
 
-/// Writes the batches of one partition.
+/// A file of so many rows is as large as it need be: a row group of Parquet.
+pub(super) const FULL_ROWS: u64 = 262_144;
+
+/// Writes the batches of a partition.
 pub(super) struct PartitionFiles<'a> {
     staging: &'a Staging,
     /// The beginning of the files' names.
     name: String,
     relation: RelationId,
+    rows: u64,
     current: Option<PartitionWriter>,
     digits: Vec<Option<Digits>>,
     finished: Vec<FileEntry>,
@@ -18,7 +22,7 @@ pub(super) struct PartitionFiles<'a> {
 
 impl<'a> PartitionFiles<'a> {
     pub(super) fn new(staging: &'a Staging, name: String, relation: RelationId) -> Self {
-        Self { staging, name, relation, current: None, digits: vec![], finished: vec![] }
+        Self { staging, name, relation, rows: 0, current: None, digits: vec![], finished: vec![] }
     }
 
     /// Appends a batch.
@@ -36,7 +40,13 @@ impl<'a> PartitionFiles<'a> {
         };
         // The digits of a batch include those of all before it.
         self.digits = pulled.digits;
+        self.rows += pulled.batch.num_rows() as u64;
         writer.write(&pulled.batch)
+    }
+
+    /// Whether no other partition should be added.
+    pub(super) fn are_full(&self) -> bool {
+        self.rows >= FULL_ROWS
     }
 
     /// Completes the files and makes them durable. An empty partition has none.

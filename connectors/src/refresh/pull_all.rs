@@ -2,8 +2,11 @@
 //! with a thread that reads and decodes and one that encodes and writes, so that PostgreSQL never waits for
 //! a disk.
 
+mod changed_rows;
+mod write_files;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -11,26 +14,21 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use tokio::runtime::Handle;
 
+use self::write_files::Message;
+use super::Observer;
 use super::cancellation::Cancellation;
-use super::compare::{Comparison, Difference};
+use super::compare::Difference;
 use super::connection_permits::ConnectionPermit;
 use super::job::{RelationJob, Strategy, TableJob};
-use super::partition_files::PartitionFiles;
-use super::watermark::Watermark;
 use super::work_queue::{Unit, Work, WorkQueue};
-use super::{Observer, RefreshEvent};
 use crate::error::{Error, Result};
-use crate::pull::{PLACE_PAGE_SHIFT, PageRange, PullFailure, PulledBatch, Selection, Session};
+use crate::pull::{PageRange, PullFailure, PulledBatch, Selection, Session};
 use crate::shard::in_shard;
-use crate::snapshot::{FileEntry, RelationId, SnapshotStore, Staging};
+use crate::snapshot::{FileEntry, SnapshotStore, Staging};
 use crate::source::Source;
 
 /// Batches that wait between the reader and the writer of a connection.
 const QUEUED_BATCHES: usize = 2;
-/// Rows that one query asks for by their places.
-const PLACES_PER_QUERY: usize = 20_000;
-/// When more than one row of so many has changed, all are read: one scan is faster than that many look-ups.
-const CHANGED_SHARE: u64 = 4;
 
 pub(super) struct PullAll {
     pub(super) source: Arc<Source>,
@@ -67,13 +65,6 @@ pub(super) struct PulledRelation {
 
 /// How far a table is, or why it failed.
 type Progress = Mutex<Result<Pulled, PullFailure>>;
-
-/// From the thread that reads to the one that writes.
-enum Message {
-    Begin { table: usize, relation: usize, partition: usize },
-    Batch(PulledBatch),
-    End,
-}
 
 /// A connection of a thread that reads.
 struct Connection {
@@ -227,76 +218,24 @@ impl Shared<'_> {
         Ok(Connection { session, _permit: permit })
     }
 
+    /// The ranges of a relation's heap as it is now. It waits for a lock, as the reading of the rows would.
+    fn ranges(&self, unit: &Unit, session: &mut Session) -> Result<Vec<PageRange>, PullFailure> {
+        let job = &self.pull.jobs[unit.table];
+        let oid = job.relations[unit.relation].relation.oid;
+        let pages = format!("pg_catalog.pg_relation_size({oid}) / current_setting('block_size')::int8");
+        let pages = number(session, job, &pages)?.unsigned_abs();
+        Ok(PageRange::guided(pages, self.pull.source.settings().connections.max(1) as u64))
+    }
+
     fn measure(&self, unit: &Unit, session: &mut Session) -> Result<Vec<Unit>, PullFailure> {
         let job = &self.pull.jobs[unit.table];
         let relation = &job.relations[unit.relation];
-        let ranges = PageRange::split(pages(session, job, relation.relation.oid)?);
+        let ranges = self.ranges(unit, session)?;
         if relation.strategy == Strategy::Changed {
             self.with_relation(unit, |pulled| pulled.comparisons = ranges.len());
             return Ok(ranges.into_iter().map(|range| unit.followed_by(Work::Compare(range))).collect());
         }
         Ok(whole(unit, ranges))
-    }
-
-    fn compare(&self, unit: &Unit, range: PageRange, session: &mut Session) -> Result<Vec<Unit>, PullFailure> {
-        let job = &self.pull.jobs[unit.table];
-        let relation = &job.relations[unit.relation];
-        let mut stored = vec![];
-        for (index, file) in relation.files.iter().enumerate() {
-            let reader = self.pull.store.read_file(file).map_err(PullFailure::Unreadable)?;
-            let versions = self.pull.runtime.block_on(reader.versions(&range.places()));
-            stored.push((index, versions.map_err(PullFailure::Unreadable)?));
-        }
-        let mut comparison = Comparison::new(stored);
-        let selection = Selection::row_versions(job.plan.name());
-        let query = selection.query(&relation.relation, &range.to_string());
-        session.read(&selection, &query, &mut |pulled: PulledBatch| {
-            if self.is_stopped(unit.table) {
-                return Err(Error::Cancelled);
-            }
-            if comparison.compare(&pulled.batch) {
-                return Ok(());
-            }
-            Err(Error::table(
-                job.plan.name(),
-                "its rows did not come in the order of their places; use mode = \"full\"",
-            ))
-        })?;
-        self.refuse_rewritten(unit, session)?;
-        let difference = comparison.finish();
-        let is_last = self.with_relation(unit, |pulled| {
-            pulled.difference.merge(difference);
-            pulled.comparisons -= 1;
-            pulled.comparisons == 0
-        });
-        if is_last != Some(true) {
-            return Ok(vec![]);
-        }
-        self.fetch_changed(unit, session)
-    }
-
-    /// Once all ranges have been compared: the rows that have to be read.
-    fn fetch_changed(&self, unit: &Unit, session: &mut Session) -> Result<Vec<Unit>, PullFailure> {
-        let job = &self.pull.jobs[unit.table];
-        let relation = &job.relations[unit.relation];
-        let known: u64 = relation.files.iter().map(FileEntry::live_rows).sum();
-        let changed = self.with_relation(unit, |pulled| {
-            let changed = std::mem::take(&mut pulled.difference.changed);
-            pulled.whole = changed.len() as u64 > known / CHANGED_SHARE;
-            (changed, pulled.whole)
-        });
-        match changed {
-            Some((_, true)) => Ok(whole(unit, PageRange::split(pages(session, job, relation.relation.oid)?))),
-            Some((changed, false)) => {
-                let chunks = changed.chunks(PLACES_PER_QUERY).enumerate();
-                Ok(chunks
-                    .map(|(partition, places)| {
-                        unit.followed_by(Work::Read { condition: places_condition(places), partition })
-                    })
-                    .collect())
-            }
-            None => Ok(vec![]),
-        }
     }
 
     fn read(
@@ -336,55 +275,6 @@ impl Shared<'_> {
         Err(Error::table(job.plan.name(), in_shard(&relation.shard_name, message)).into())
     }
 
-    /// Writes what one connection's thread reads.
-    fn write_files(&self, input: Receiver<Message>) {
-        let mut open: Option<(usize, usize, usize, PartitionFiles<'_>)> = None;
-        for message in input {
-            match message {
-                // What was open and never ended was of a table that has failed.
-                Message::Begin { table, relation, partition } => {
-                    let name = format!("{}{table}-{relation}-{partition}", self.pull.prefix);
-                    let id = RelationId::from(&self.pull.jobs[table].relations[relation].relation);
-                    open = Some((table, relation, partition, PartitionFiles::new(&self.pull.staging, name, id)));
-                }
-                Message::Batch(batch) => {
-                    let Some((table, relation, _, files)) = &mut open else { continue };
-                    let table = *table;
-                    if let Err(error) = self.write(table, *relation, files, batch) {
-                        self.fail(table, error.into());
-                        open = None;
-                    }
-                }
-                Message::End => {
-                    let Some((table, relation, partition, files)) = open.take() else { continue };
-                    match files.finish() {
-                        Ok(files) => {
-                            if let Ok(pulled) = &mut *lock(&self.tables[table]) {
-                                pulled.relations[relation].files.push((partition, files));
-                            }
-                        }
-                        Err(error) => self.fail(table, error.into()),
-                    }
-                }
-            }
-        }
-    }
-
-    fn write(&self, table: usize, relation: usize, files: &mut PartitionFiles<'_>, pulled: PulledBatch) -> Result<()> {
-        let job = &self.pull.jobs[table];
-        let largest = job.watermark.as_ref().and_then(|known| Watermark::largest(pulled.batch.column(known.index)));
-        if largest.is_some()
-            && let Ok(pulled) = &mut *lock(&self.tables[table])
-        {
-            let known = &mut pulled.relations[relation].watermark;
-            *known = largest.max(*known);
-        }
-        let (rows, bytes) = (pulled.batch.num_rows() as u64, pulled.batch.get_array_memory_size() as u64);
-        files.write(pulled)?;
-        (self.pull.observer)(RefreshEvent::Advanced { table: job.plan.name().clone(), rows, bytes });
-        Ok(())
-    }
-
     /// Whether nothing more need be done for a table.
     fn is_stopped(&self, table: usize) -> bool {
         self.pull.cancellation.is_cancelled() || lock(&self.fatal).is_some() || lock(&self.tables[table]).is_err()
@@ -418,12 +308,6 @@ impl Shared<'_> {
     }
 }
 
-/// The pages of a heap as they are now. It waits for a lock, as the reading of the rows would.
-fn pages(session: &mut Session, job: &TableJob, oid: u32) -> Result<u64, PullFailure> {
-    let expression = format!("pg_catalog.pg_relation_size({oid}) / current_setting('block_size')::int8");
-    Ok(number(session, job, &expression)?.unsigned_abs())
-}
-
 /// The value of an SQL expression.
 fn number(session: &mut Session, job: &TableJob, expression: &str) -> Result<i64, PullFailure> {
     let selection = Selection::number(job.plan.name(), expression);
@@ -438,15 +322,6 @@ fn number(session: &mut Session, job: &TableJob, expression: &str) -> Result<i64
 fn whole(unit: &Unit, ranges: Vec<PageRange>) -> Vec<Unit> {
     let ranges = ranges.into_iter().enumerate();
     ranges.map(|(partition, range)| unit.followed_by(Work::Read { condition: range.to_string(), partition })).collect()
-}
-
-/// Rows by their places.
-fn places_condition(places: &[i64]) -> String {
-    let places: Vec<String> = places
-        .iter()
-        .map(|place| format!("\"({},{})\"", place >> PLACE_PAGE_SHIFT, place & ((1 << PLACE_PAGE_SHIFT) - 1)))
-        .collect();
-    format!("ctid = ANY ('{{{}}}'::tid[])", places.join(","))
 }
 
 /// What is shared is changed in single steps, so a panic elsewhere cannot leave it half changed.
