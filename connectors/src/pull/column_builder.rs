@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::cell_error::CellError;
 use super::cell_values::{date, fixed, interval, jsonb, number, place, time, timestamp, without_padding};
 use super::free_decimal::{Digits, FreeDecimal};
-use super::numeric::Numeric;
+use super::numeric::{Numeric, unscaled};
 use crate::column_type::{Cell, ColumnPlan};
 use crate::source_settings::Unrepresentable;
 
@@ -192,9 +192,7 @@ impl ColumnBuilder {
             Values::UInt32(values) => taken.each(pushing(values, number(u32::from_be_bytes))),
             Values::Float32(values) => taken.each(pushing(values, number(f32::from_be_bytes))),
             Values::Float64(values) => taken.each(pushing(values, number(f64::from_be_bytes))),
-            Values::Decimal(values, scale) => {
-                taken.each(pushing(values, |cell| Numeric::parse(cell)?.unscaled(*scale)))
-            }
+            Values::Decimal(values, scale) => taken.each(pushing(values, |cell| unscaled(cell, *scale))),
             Values::WideDecimal(values, scale) => {
                 taken.each(pushing(values, |cell| Numeric::parse(cell)?.unscaled_wide(*scale)))
             }

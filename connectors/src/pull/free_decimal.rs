@@ -11,7 +11,7 @@ use arrow::error::ArrowError;
 use serde::{Deserialize, Serialize};
 
 use super::cell_error::CellError;
-use super::numeric::{Numeric, shifted};
+use super::numeric::{Numeric, shifted, unscaled};
 use crate::column_type::decimal_type;
 
 /// Precisions that a batch may have. Parquet stores up to 18 digits in 8 bytes and more in 16 or 32; finer
@@ -74,7 +74,7 @@ impl FreeDecimal {
         self.make_room(&numeric)?;
         let scale = i32::from(self.digits.scale);
         match &mut self.values {
-            Values::Narrow(values) => values.push(numeric.unscaled(scale)?),
+            Values::Narrow(values) => values.push(unscaled(bytes, scale)?),
             Values::Wide(values) => values.push(numeric.unscaled_wide(scale)?),
         }
         Ok(())

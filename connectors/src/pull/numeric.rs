@@ -7,18 +7,17 @@ use super::cell_error::CellError;
 
 const HEADER_BYTES: usize = 8;
 const DIGIT_BYTES: usize = 2;
-const DIGIT_BITS: usize = 16;
+const WORD_BITS: u32 = 16;
 const BASE: u64 = 10_000;
 /// Decimal digits of a digit in base 10,000.
 const DIGITS_IN_BASE: i32 = 4;
-/// So many digits fit into 64 bits, and times [`FAST_EXPONENT`] powers of ten too.
-const FAST_DIGITS: usize = 4;
-const FAST_EXPONENT: i32 = 3;
-/// Powers of ten by which they may be multiplied within 128 bits.
-const WIDE_EXPONENT: i32 = 18;
+/// So many digits are read as one word.
+const WORD_DIGITS: usize = 4;
+/// Powers of ten below `2^63`.
+const WORD_EXPONENT: i32 = 18;
 /// `10^n` at `n`.
-const POWERS: [u64; WIDE_EXPONENT as usize + 1] = {
-    let mut powers = [1; WIDE_EXPONENT as usize + 1];
+const POWERS: [u64; WORD_EXPONENT as usize + 1] = {
+    let mut powers = [1; WORD_EXPONENT as usize + 1];
     let mut exponent = 1;
     while exponent < powers.len() {
         powers[exponent] = powers[exponent - 1] * 10;
@@ -38,8 +37,6 @@ const NAN: u16 = 0xC000;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Numeric<'a> {
     digits: &'a [[u8; DIGIT_BYTES]],
-    /// The last eight bytes: up to four digits, behind what of the header is not theirs.
-    last_bytes: u64,
     /// The first digit counts `10000^weight`.
     weight: i32,
     negative: bool,
@@ -52,27 +49,19 @@ impl<'a> Numeric<'a> {
     /// When it is NaN or infinite, which no decimal is.
     #[inline]
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, CellError> {
-        let (header, digits) = bytes.split_first_chunk::<HEADER_BYTES>().ok_or(CellError::Malformed)?;
-        let (_, last_bytes) = bytes.split_last_chunk().ok_or(CellError::Malformed)?;
-        let header = u64::from_be_bytes(*header);
-        let word = |index: usize| (header >> (48 - 16 * index)) as u16;
+        let (header, digits) = bytes.split_first_chunk().ok_or(CellError::Malformed)?;
+        let Header { count, weight, sign, display_scale } = Header::parse(*header);
         let (digits, rest) = digits.as_chunks();
-        let negative = match word(2) {
+        let negative = match sign {
             POSITIVE => false,
             NEGATIVE => true,
             NAN => return Err(CellError::Unrepresentable("NaN has no place in a decimal")),
             _ => return Err(CellError::Unrepresentable("infinity has no place in a decimal")),
         };
-        if digits.len() != usize::from(word(0)) || !rest.is_empty() {
+        if digits.len() != count || !rest.is_empty() {
             return Err(CellError::Malformed);
         }
-        Ok(Self {
-            digits,
-            last_bytes: u64::from_be_bytes(*last_bytes),
-            weight: i32::from(word(1) as i16),
-            negative,
-            display_scale: i32::from(word(3)),
-        })
+        Ok(Self { digits, weight, negative, display_scale })
     }
 
     /// Decimal digits before the point.
@@ -86,21 +75,8 @@ impl<'a> Numeric<'a> {
         }
     }
 
-    /// The value in units of `10^-scale`, within 38 digits.
-    #[inline]
-    pub(super) fn unscaled(&self, scale: i32) -> Result<i128, CellError> {
-        let exponent = self.exponent(scale);
-        if self.digits.len() <= FAST_DIGITS && (-DIGITS_IN_BASE..=WIDE_EXPONENT).contains(&exponent) {
-            let power = POWERS[exponent.max(0) as usize];
-            let value = if exponent <= FAST_EXPONENT {
-                // No branch depends on the value: neighbours differ in their digits, and guesses would be wrong.
-                let divisor = POWERS[(-exponent).max(0) as usize];
-                i128::from(quotient(self.last_digits() * power, divisor)?)
-            } else {
-                i128::from(self.last_digits()) * i128::from(power)
-            };
-            return Ok(if self.negative { -value } else { value });
-        }
+    #[cold]
+    fn unscaled(&self, scale: i32) -> Result<i128, CellError> {
         let value = self.unscaled_wide(scale)?.to_i128();
         value.filter(|value| value.unsigned_abs() < LIMIT).ok_or(TOO_LONG)
     }
@@ -122,19 +98,73 @@ impl<'a> Numeric<'a> {
         Ok(if self.negative { value.wrapping_neg() } else { value })
     }
 
-    /// The digits as one number, where there are no more than [`FAST_DIGITS`].
-    #[inline]
-    fn last_digits(&self) -> u64 {
-        let others = FAST_DIGITS.saturating_sub(self.digits.len()) * DIGIT_BITS;
-        let bytes = self.last_bytes & u64::MAX.checked_shr(others as u32).unwrap_or(0);
-        let digit = |index: usize| u64::from((bytes >> (index * DIGIT_BITS)) as u16);
-        ((digit(3) * BASE + digit(2)) * BASE + digit(1)) * BASE + digit(0)
-    }
-
     /// The power of ten that the last digit counts, in units of `10^-scale`.
     fn exponent(&self, scale: i32) -> i32 {
-        DIGITS_IN_BASE * (self.weight - self.digits.len() as i32 + 1) + scale
+        exponent(self.weight, self.digits.len(), scale)
     }
+}
+
+/// What comes before the digits.
+struct Header {
+    count: usize,
+    weight: i32,
+    sign: u16,
+    display_scale: i32,
+}
+
+impl Header {
+    #[inline]
+    fn parse(bytes: [u8; HEADER_BYTES]) -> Self {
+        let header = u64::from_be_bytes(bytes);
+        let word = |index: u32| (header >> (index * WORD_BITS)) as u16;
+        Self {
+            count: usize::from(word(3)),
+            weight: i32::from(word(2) as i16),
+            sign: word(1),
+            display_scale: i32::from(word(0)),
+        }
+    }
+}
+
+/// The value of a cell in units of `10^-scale`, within 38 digits.
+///
+/// # Errors
+/// When it has more of them, or is no number.
+#[inline]
+pub(super) fn unscaled(bytes: &[u8], scale: i32) -> Result<i128, CellError> {
+    match unscaled_in_word(bytes, scale) {
+        Some(value) => Ok(i128::from(value)),
+        None => Numeric::parse(bytes)?.unscaled(scale),
+    }
+}
+
+/// What most values are: a few digits, brought to their scale within 64 bits. `None` of any other. Hardly a branch
+/// depends on the value, because neighbours differ in their digits, and guesses would be wrong.
+#[inline]
+fn unscaled_in_word(bytes: &[u8], scale: i32) -> Option<i64> {
+    let Header { count, weight, sign, .. } = Header::parse(*bytes.first_chunk()?);
+    let exponent = exponent(weight, count, scale);
+    if bytes.len() != HEADER_BYTES + count * DIGIT_BYTES
+        || count > WORD_DIGITS
+        || exponent < -DIGITS_IN_BASE
+        || exponent + DIGITS_IN_BASE * count as i32 > WORD_EXPONENT
+        || !matches!(sign, POSITIVE | NEGATIVE)
+    {
+        return None;
+    }
+    // Up to four digits, behind a part of the header.
+    let mask = u64::MAX.checked_shr((WORD_DIGITS - count) as u32 * WORD_BITS).unwrap_or(0);
+    let digits = u64::from_be_bytes(*bytes.last_chunk()?) & mask;
+    let digit = |index: u32| u64::from((digits >> (index * WORD_BITS)) as u16);
+    let value = ((digit(3) * BASE + digit(2)) * BASE + digit(1)) * BASE + digit(0);
+    let value = value * POWERS[exponent.max(0) as usize];
+    let value = quotient(value, POWERS[(-exponent).max(0) as usize]).ok()? as i64;
+    Some(if sign == NEGATIVE { -value } else { value })
+}
+
+/// The power of ten that the last of so many digits counts, in units of `10^-scale`.
+fn exponent(weight: i32, digits: usize, scale: i32) -> i32 {
+    DIGITS_IN_BASE * (weight - digits as i32 + 1) + scale
 }
 
 fn base_digit(bytes: &[u8; DIGIT_BYTES]) -> u16 {
@@ -162,9 +192,9 @@ mod tests {
     }
 
     fn unscaled(bytes: &[u8], scale: i32) -> Result<i128, CellError> {
-        let numeric = Numeric::parse(bytes)?;
-        assert_eq!(numeric.unscaled_wide(scale)?.to_i128(), Some(numeric.unscaled(scale)?));
-        numeric.unscaled(scale)
+        let value = super::unscaled(bytes, scale)?;
+        assert_eq!(Numeric::parse(bytes)?.unscaled(scale), Ok(value));
+        Ok(value)
     }
 
     #[test]
@@ -176,6 +206,10 @@ mod tests {
             (numeric(1, POSITIVE, &[3]), 2, 3_000_000),
             (numeric(0, POSITIVE, &[7]), 0, 7),
             (numeric(-1, POSITIVE, &[1234, 5000]), 5, 12_345),
+            (numeric(2, NEGATIVE, &[12, 3456, 7890, 1200]), 2, -12_345_678_901_2),
+            (numeric(3, POSITIVE, &[99, 9999, 9999, 9999]), 4, 999_999_999_999_990_000),
+            (numeric(3, POSITIVE, &[100]), 4, 1_000_000_000_000_000_000),
+            (numeric(4, POSITIVE, &[1, 0, 0, 0, 1]), 0, 10_000_000_000_000_001),
         ] {
             assert_eq!(unscaled(&bytes, scale).unwrap(), expected, "{bytes:?}");
         }
@@ -210,6 +244,6 @@ mod tests {
         }
         assert_eq!(unscaled(&numeric(-1, POSITIVE, &[1]), 2), Err(TOO_LONG));
         // 10^38 is the first number of 39 digits.
-        assert_eq!(Numeric::parse(&numeric(9, POSITIVE, &[100])).unwrap().unscaled(0), Err(TOO_LONG));
+        assert_eq!(unscaled(&numeric(9, POSITIVE, &[100]), 0), Err(TOO_LONG));
     }
 }
