@@ -121,8 +121,8 @@ def seconds_of(act: Callable[[], object]) -> float:
 def interleaved(runs: int, acts: Mapping[str, Callable[[], float]]) -> dict[str, Series]:
     """Do every act once, then every act again: what slows the machine for a while slows all of them.
 
-    The order is turned round each time, because an act leaves something behind for the next one: bytes that the
-    system has yet to write, caches that are warm or cold. An act gives the seconds that it took.
+    The order is turned round each time, because an act leaves something behind for the next one: bytes that
+    the system has yet to write, caches that are warm or cold. An act gives the seconds that it took.
     """
     values: dict[str, list[float]] = {name: [] for name in acts}
     for run in range(runs):

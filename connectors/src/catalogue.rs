@@ -113,6 +113,7 @@ pub(crate) struct ColumnDescription {
     pub(crate) comment: Option<String>,
     /// The type as PostgreSQL prints it: `numeric(12,2)`, `character(10)`, `text[]`.
     pub(crate) printed_type: String,
+    pub(crate) declared_type: DeclaredType,
     pub(crate) column_type: ColumnType,
     /// Dimensions that an array was declared with; PostgreSQL does not enforce them.
     pub(crate) dimensions: i32,
@@ -121,6 +122,15 @@ pub(crate) struct ColumnDescription {
     pub(crate) meaning: String,
     /// Whether texts are equal only if their bytes are. A collation can be declared for which they need not be.
     pub(crate) bytewise: bool,
+}
+
+/// A column's own type: how it prints says less, because that depends on `search_path`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DeclaredType {
+    /// `pg_attribute.atttypid`; 0 for a column that the database has not.
+    pub(crate) oid: u32,
+    /// `pg_attribute.atttypmod`.
+    pub(crate) modifier: i32,
 }
 
 /// A type without the domains around it.
@@ -352,6 +362,7 @@ pub(crate) async fn describe(
                 nullable,
                 comment,
                 printed_type,
+                declared_type: DeclaredType { oid: type_oid as u32, modifier },
                 column_type,
                 dimensions,
                 meaning,

@@ -201,6 +201,7 @@ pub(crate) fn decimal_type(precision: u8, scale: i8) -> Option<DataType> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue::DeclaredType;
 
     fn column(name: &str, modifier: i32) -> ColumnDescription {
         ColumnDescription {
@@ -209,6 +210,7 @@ mod tests {
             nullable: true,
             comment: None,
             printed_type: name.into(),
+            declared_type: DeclaredType { oid: 0, modifier },
             column_type: ColumnType { name: name.into(), kind: 'b', modifier, element: None },
             dimensions: 0,
             meaning: String::new(),

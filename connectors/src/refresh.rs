@@ -122,7 +122,6 @@ pub async fn refresh(
     for table in &tables {
         observer(RefreshEvent::Started { table: table.name.clone(), estimated_rows: table.estimated_rows });
     }
-    let cancelled = CancelOnDrop(Arc::default());
     let previous = store.pin();
     let mut again: HashMap<TableName, Again> = HashMap::new();
     let mut outcomes: Vec<(TableName, Result<TableEntry>)> = vec![];
@@ -134,6 +133,7 @@ pub async fn refresh(
         if jobs.is_empty() {
             break;
         }
+        let cancelled = CancelOnDrop::new();
         let pull = PullAll {
             source: Arc::clone(&source),
             snapshot_ids: exported.ids(),
@@ -142,7 +142,7 @@ pub async fn refresh(
             jobs,
             prefix: format!("{attempt}-"),
             observer: Arc::clone(&observer),
-            cancellation: Arc::clone(&cancelled.0),
+            cancellation: Arc::clone(&cancelled.cancellation),
             runtime: Handle::current(),
         };
         let previous = previous.clone();

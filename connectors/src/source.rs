@@ -1,12 +1,15 @@
 //! A source: one PostgreSQL database, or several of the same tables, and what the operator has decided about it.
 //! Refuses, before any connection is made, a name or a URL that it could not honour.
 
+use std::collections::BTreeSet;
+
 use crate::connection::{ConnectionError, ConnectionSettings};
 use crate::error::{Error, Result};
 use crate::live::LiveConnections;
 use crate::pull::{ROW_PLACE, ROW_WRITER};
 use crate::refresh::{ConnectionPermits, Reservations};
 use crate::shard::Shard;
+use crate::snapshot::TableEntry;
 use crate::source_settings::{DEFAULT_SHARD_COLUMN, MIN_LIVE_CONNECTIONS, RefreshMode, SourceSettings, TableSettings};
 
 /// One PostgreSQL database, or several, whose tables are served as one catalogue.
@@ -87,6 +90,14 @@ impl Source {
     /// What the operator has decided about it.
     pub fn settings(&self) -> &SourceSettings {
         &self.settings
+    }
+
+    /// Whether these tables of its catalogue are of the databases that it has now, by the names of the shards.
+    pub fn has_databases_of<'a>(&self, tables: impl Iterator<Item = &'a TableEntry>) -> bool {
+        let read: BTreeSet<&str> =
+            tables.flat_map(|table| &table.relations).map(|known| known.id.shard.as_str()).collect();
+        // Live tables have no rows of any.
+        read.is_empty() || read == self.shards.iter().map(|shard| shard.name.as_str()).collect()
     }
 
     /// Which of its tables are being refreshed.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -123,6 +124,20 @@ def test_a_key_that_is_gone_is_not_relied_on(new_database: NewDatabase, serve: S
         answer(server, "SELECT DISTINCT id FROM t")
     refresh(server)
     assert answer(server, "SELECT DISTINCT id FROM t") == [(1,)]
+
+
+def test_a_type_is_the_same_wherever_names_are_looked_for(
+    new_database: NewDatabase, serve: Serve, tmp_path: Path
+) -> None:
+    url = new_database(
+        "CREATE SCHEMA moods",
+        "CREATE TYPE moods.mood AS ENUM ('glad', 'sad')",
+        "CREATE TABLE t AS SELECT 1 AS id, 'sad'::moods.mood AS mood",
+    )
+    server = live_server(serve, tmp_path, url)
+    database = urlsplit(url).path.removeprefix("/")
+    run(url, f'ALTER DATABASE "{database}" SET search_path = moods, public')
+    assert answer(server, "SELECT id, mood FROM t") == [(1, "sad")]
 
 
 def test_a_column_that_was_added_does_not_matter(

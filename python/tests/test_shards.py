@@ -429,6 +429,29 @@ def test_other_shards_after_a_restart(
         server.stop()
 
 
+def test_other_databases_are_read_at_the_start(
+    new_database: NewDatabase, serve: Serve, tmp_path: Path
+) -> None:
+    eu, us = new_database(ORDERS, numbered(1, 10)), new_database(ORDERS, numbered(1, 40))
+    only_eu = f'[[source]]\nname = "shop"\nurl = "{eu}"\n'
+    for settings, wanted in [
+        (only_eu, 10),
+        (sharded([eu, us]), 50),
+        (sharded([eu, us]), 50),
+        (sharded([us]), 40),
+        (only_eu, 10),
+    ]:
+        file = configuration(tmp_path, settings)
+        server = serve({}, *file, "--initial-refresh", "missing", data_dir=tmp_path / "data")
+        with rail_forge.connect(server.flight) as client:
+
+            def is_read(client: rail_forge.Client = client, wanted: int = wanted) -> bool:
+                return [table.rows for table in client.status().tables] == [wanted]
+
+            until(is_read, f"{wanted} rows")
+        server.stop()
+
+
 def test_from_one_database_to_several_and_back(
     new_database: NewDatabase, serve: Serve, tmp_path: Path
 ) -> None:

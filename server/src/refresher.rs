@@ -250,14 +250,15 @@ impl Refresher {
     /// What is refreshed at the start.
     fn first_scope(&self, source: &Source, initial: InitialRefresh) -> Option<Scope> {
         let snapshot = self.pin();
-        let mut tables = snapshot.manifest.tables.iter().filter(|table| table.name.catalog == source.name()).peekable();
+        let of_source = snapshot.manifest.tables.iter().filter(|table| table.name.catalog == source.name());
+        let tables: Vec<&TableEntry> = of_source.collect();
         match initial {
-            InitialRefresh::Always => Some(Scope::All),
-            InitialRefresh::Missing if tables.peek().is_none() => Some(Scope::All),
-            InitialRefresh::Missing => {
-                tables.any(|table| !source.settings().agrees_with(table)).then_some(Scope::SettingsChanged)
-            }
             InitialRefresh::Never => None,
+            InitialRefresh::Missing if !tables.is_empty() && source.has_databases_of(tables.iter().copied()) => {
+                let have_changed = tables.iter().any(|table| !source.settings().agrees_with(table));
+                have_changed.then_some(Scope::SettingsChanged)
+            }
+            InitialRefresh::Missing | InitialRefresh::Always => Some(Scope::All),
         }
     }
 

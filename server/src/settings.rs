@@ -71,7 +71,8 @@ pub struct ServerSettings {
     #[arg(long, env = "RAIL_FORGE_READY_FILE", value_name = "FILE")]
     ready_file: Option<PathBuf>,
 
-    /// When to refresh at the start: for sources without tables (missing), always, or never. Default: missing.
+    /// When to refresh at the start: always, never, or (missing) sources that have no tables or other databases than
+    /// before, and tables that have become live or are no longer. Default: missing.
     #[arg(long, env = "RAIL_FORGE_INITIAL_REFRESH", value_name = "WHEN")]
     initial_refresh: Option<InitialRefresh>,
 

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{ColumnDescription, ColumnType, Key, TableDescription};
+use super::{ColumnDescription, ColumnType, DeclaredType, Key, TableDescription};
 use crate::TableName;
 use crate::source::Source;
 
@@ -76,6 +76,7 @@ fn column_of_shards(name: &str) -> ColumnDescription {
         nullable: false,
         comment: None,
         printed_type: TEXT.to_owned(),
+        declared_type: DeclaredType { oid: 0, modifier: -1 },
         column_type: ColumnType { name: TEXT.to_owned(), kind: 'b', modifier: -1, element: None },
         dimensions: 0,
         meaning: String::new(),

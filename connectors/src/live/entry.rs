@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::ColumnDescription;
+use crate::catalogue::{ColumnDescription, DeclaredType};
 use crate::column_type::{Cell, ColumnPlan};
 use crate::pull::Digits;
 
@@ -40,8 +40,7 @@ pub struct LiveColumn {
     pub(crate) free: bool,
     /// `pg_type.typname`, without the domains around it.
     pub(crate) type_name: String,
-    /// The type as PostgreSQL prints it.
-    pub(crate) printed_type: String,
+    pub(crate) declared_type: DeclaredType,
     pub(crate) nullable: bool,
     /// Whether texts are equal only if their bytes are.
     pub(crate) bytewise: bool,
@@ -55,7 +54,7 @@ impl LiveColumn {
             cell: plan.cell.fixed(FREE_DIGITS.precision(), FREE_DIGITS.scale as i8),
             free: plan.cell.is_free(),
             type_name: description.column_type.name.clone(),
-            printed_type: description.printed_type.clone(),
+            declared_type: description.declared_type,
             nullable: description.nullable,
             bytewise: description.bytewise,
         }
@@ -74,7 +73,7 @@ pub(super) mod testing {
             cell,
             free: false,
             type_name: type_name.into(),
-            printed_type: type_name.into(),
+            declared_type: DeclaredType { oid: 0, modifier: -1 },
             nullable: true,
             bytewise: true,
         }

@@ -2,11 +2,12 @@
 //! read as something else without any error.
 
 use arrow::array::{Array, AsArray};
-use arrow::datatypes::{DataType, Int32Type};
+use arrow::datatypes::{DataType, Int32Type, UInt32Type};
 
 use super::entry::LiveEntry;
 use super::literal::quoted;
 use crate::TableName;
+use crate::catalogue::DeclaredType;
 use crate::column_type::{Cell, ColumnPlan};
 use crate::error::{Error, Result};
 use crate::pull::{Selection, Session};
@@ -23,7 +24,7 @@ const BATCH_ROWS: usize = 64;
 /// A column as it is now.
 struct Column {
     name: String,
-    printed_type: String,
+    declared_type: DeclaredType,
     not_null: bool,
     key_position: i32,
 }
@@ -35,12 +36,8 @@ struct Column {
 pub(super) fn check(session: &mut Session, table: &TableName, entry: &LiveEntry) -> Result<()> {
     let columns = vec![
         ColumnPlan::of_expression("name", DataType::Utf8, Cell::Text, "a.attname::text"),
-        ColumnPlan::of_expression(
-            "type",
-            DataType::Utf8,
-            Cell::Text,
-            "pg_catalog.format_type(a.atttypid, a.atttypmod)",
-        ),
+        ColumnPlan::of_expression("type", DataType::UInt32, Cell::UInt32, "a.atttypid"),
+        ColumnPlan::of_expression("modifier", DataType::Int32, Cell::Int32, "a.atttypmod"),
         ColumnPlan::of_expression("not_null", DataType::Boolean, Cell::Bool, "a.attnotnull"),
         ColumnPlan::of_expression("key_position", DataType::Int32, Cell::Int32, KEY_POSITION),
     ];
@@ -54,13 +51,15 @@ pub(super) fn check(session: &mut Session, table: &TableName, entry: &LiveEntry)
     let mut there: Vec<Column> = vec![];
     session
         .read(&selection, &query, &mut |pulled| {
-            let (names, types) = (pulled.batch.column(0).as_string::<i32>(), pulled.batch.column(1).as_string::<i32>());
-            let not_null = pulled.batch.column(2).as_boolean();
-            let key_positions = pulled.batch.column(3).as_primitive::<Int32Type>();
+            let names = pulled.batch.column(0).as_string::<i32>();
+            let oids = pulled.batch.column(1).as_primitive::<UInt32Type>();
+            let modifiers = pulled.batch.column(2).as_primitive::<Int32Type>();
+            let not_null = pulled.batch.column(3).as_boolean();
+            let key_positions = pulled.batch.column(4).as_primitive::<Int32Type>();
             for row in 0..names.len() {
                 there.push(Column {
                     name: names.value(row).to_owned(),
-                    printed_type: types.value(row).to_owned(),
+                    declared_type: DeclaredType { oid: oids.value(row), modifier: modifiers.value(row) },
                     not_null: not_null.value(row),
                     key_position: key_positions.value(row),
                 });
@@ -74,7 +73,7 @@ pub(super) fn check(session: &mut Session, table: &TableName, entry: &LiveEntry)
     for column in &entry.columns {
         let message = match there.iter().find(|known| known.name == column.name) {
             None => "it was dropped",
-            Some(known) if known.printed_type != column.printed_type || !(column.nullable || known.not_null) => {
+            Some(known) if known.declared_type != column.declared_type || !(column.nullable || known.not_null) => {
                 "it was changed"
             }
             Some(_) => continue,

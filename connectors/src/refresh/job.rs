@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::catalogue::{ColumnDescription, Relation, TableDescription};
+use crate::catalogue::{ColumnDescription, DeclaredType, Relation, TableDescription};
 use crate::error::{Error, Result};
 use crate::pull::TablePlan;
 use crate::snapshot::{FileEntry, RelationEntry, RelationId, TableEntry};
@@ -152,9 +152,9 @@ fn layout(plan: &TablePlan, policy: &RefreshPolicy, history: &str, with_versions
     let mut text = String::new();
     let columns = plan.description.columns.iter().zip(plan.selection.expressions());
     for (column, expression) in columns {
-        let ColumnDescription { number, name, printed_type, meaning, .. } = column;
+        let ColumnDescription { number, name, declared_type: DeclaredType { oid, modifier }, meaning, .. } = column;
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{number} {name} {printed_type} {expression} {meaning}");
+        let _ = writeln!(text, "{number} {name} {oid} {modifier} {expression} {meaning}");
     }
     if let RefreshMode::Watermark { column, .. } = &policy.mode {
         // Rows that were read without a key are there once for each of their versions.

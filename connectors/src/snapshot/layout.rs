@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::checksum;
 use super::deletes::Deletes;
-use super::manifest::{DeletesEntry, FORMAT, FileEntry, Manifest};
+use super::manifest::{DeletesEntry, FORMAT, FileEntry, Manifest, ManifestFormat};
 use super::storage::{NewFile, PARTIAL, Storage, Stored};
 use crate::error::{Error, Result};
 
@@ -153,15 +153,11 @@ impl Layout {
     pub(super) fn write_manifest(&self, manifest: &Manifest) -> Result<()> {
         let path = manifest_path(manifest.version);
         let failed = self.failed("cannot write the manifest", &path);
-        let mut text = match serde_json::to_string_pretty(manifest) {
-            Ok(text) => text,
+        let body = match serde_json::to_string_pretty(manifest) {
+            Ok(body) => body,
             Err(error) => return Err(failed(error.into())),
         };
-        let checksum = checksum::of_bytes(text.as_bytes());
-        text.push('\n');
-        text.push_str(&checksum);
-        text.push('\n');
-        self.storage.write_new(&path, text.as_bytes()).map_err(|error| match error.kind() {
+        self.storage.write_new(&path, with_checksum(&body).as_bytes()).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => Error::AnotherServer { location: self.root() },
             _ => failed(error),
         })
@@ -180,9 +176,15 @@ impl Layout {
         if checksum::of_bytes(body.as_bytes()) != checksum {
             return Err(damaged("its checksum does not match"));
         }
-        let manifest: Manifest = serde_json::from_str(body).map_err(|_| damaged("it cannot be parsed"))?;
-        if manifest.format != FORMAT || manifest.version != version {
-            return Err(damaged("it is of another format or version; empty the data folder to start anew"));
+        let parsed = |_| damaged("it cannot be parsed");
+        // Of another format, nothing but its number can be relied on.
+        let ManifestFormat { format } = serde_json::from_str(body).map_err(parsed)?;
+        if format != FORMAT {
+            return Err(damaged("it is of another RailForge's format; empty the data folder to start anew"));
+        }
+        let manifest: Manifest = serde_json::from_str(body).map_err(parsed)?;
+        if manifest.version != version {
+            return Err(damaged("it is that of another version; empty the data folder to start anew"));
         }
         Ok(manifest)
     }
@@ -239,4 +241,25 @@ impl Layout {
 
 fn manifest_path(version: u64) -> String {
     format!("{MANIFESTS}/{version:010}.json")
+}
+
+/// A manifest's text with a line for its checksum.
+fn with_checksum(body: &str) -> String {
+    format!("{body}\n{}\n", checksum::of_bytes(body.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::retention::Retention;
+    use super::super::testing::open_folder;
+    use super::*;
+
+    #[test]
+    fn a_manifest_of_another_format_says_what_to_do() {
+        let (store, _place) = open_folder(Retention::default());
+        let body = r#"{"format": 3, "what": "older or newer servers write"}"#;
+        store.layout.storage.write_new(&manifest_path(7), with_checksum(body).as_bytes()).unwrap();
+        let error = store.layout.read_manifest(7).unwrap_err().to_string();
+        assert!(error.contains("0000000007.json") && error.contains("empty the data folder"), "{error}");
+    }
 }

@@ -15,7 +15,13 @@ use crate::live::LiveEntry;
 use crate::pull::Digits;
 
 /// The version of this format; a manifest of another version is not read.
-pub(super) const FORMAT: u32 = 3;
+pub(super) const FORMAT: u32 = 4;
+
+/// What every manifest says, whatever its format.
+#[derive(Debug, Deserialize)]
+pub(super) struct ManifestFormat {
+    pub(super) format: u32,
+}
 
 /// All tables at one moment.
 #[derive(Debug, Clone, Serialize, Deserialize)]

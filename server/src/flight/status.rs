@@ -19,7 +19,12 @@ pub(super) fn of_query(error: planner::Error) -> Status {
         Error::Unsupported(_) => Status::unimplemented(message),
         Error::TooLarge(_) => Status::resource_exhausted(message),
         Error::Deadline { .. } => Status::deadline_exceeded(message),
-        Error::Snapshot(error) => of_connectors(error),
+        Error::Snapshot(error) => {
+            if let Some(cause) = error.source() {
+                tracing::warn!(error = cause, "{error}");
+            }
+            of_connectors(error)
+        }
         Error::Internal(cause) => {
             tracing::error!(error = cause.as_ref() as &dyn std::error::Error, "a query failed inside the server");
             Status::internal(message)
@@ -27,12 +32,9 @@ pub(super) fn of_query(error: planner::Error) -> Status {
     }
 }
 
-/// An error of the source or of the data folder, as the client sees it.
+/// An error of the source or of the data folder, as the client sees it. Of a refresh, the log has it already.
 pub(super) fn of_connectors(error: connectors::Error) -> Status {
     use connectors::Error;
-    if let Some(cause) = error.source() {
-        tracing::warn!(error = cause, "{error}");
-    }
     let message = error.to_string();
     match error {
         Error::Configuration { .. } | Error::Table { .. } => Status::failed_precondition(message),
