@@ -75,6 +75,7 @@ impl<'a> Numeric<'a> {
         }
     }
 
+    /// [`unscaled`] of any value.
     #[cold]
     fn unscaled(&self, scale: i32) -> Result<i128, CellError> {
         let value = self.unscaled_wide(scale)?.to_i128();
@@ -87,7 +88,7 @@ impl<'a> Numeric<'a> {
         let whole = whole.iter().try_fold(i256::ZERO, |value, digit| {
             shifted(value, DIGITS_IN_BASE)?.checked_add(i256::from_i128(i128::from(base_digit(digit))))
         });
-        let exponent = self.exponent(scale);
+        let exponent = exponent(self.weight, self.digits.len(), scale);
         // Of the last digit, only as much as the scale has room for: the rest is zeros.
         let cut = (-exponent).clamp(0, DIGITS_IN_BASE);
         let kept = quotient(u64::from(base_digit(last)), POWERS[cut as usize])?;
@@ -96,11 +97,6 @@ impl<'a> Numeric<'a> {
             .and_then(|value| shifted(value, exponent.max(0)))
             .ok_or(TOO_LONG)?;
         Ok(if self.negative { value.wrapping_neg() } else { value })
-    }
-
-    /// The power of ten that the last digit counts, in units of `10^-scale`.
-    fn exponent(&self, scale: i32) -> i32 {
-        exponent(self.weight, self.digits.len(), scale)
     }
 }
 

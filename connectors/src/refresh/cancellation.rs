@@ -22,7 +22,7 @@ struct Connections {
 }
 
 /// A connection that is cancelled with the refresh, for as long as this is kept.
-pub(super) struct Cancelled {
+pub(super) struct Cancellable {
     cancellation: Arc<Cancellation>,
     number: u64,
 }
@@ -33,12 +33,12 @@ impl Cancellation {
     }
 
     /// Adds a connection on which queries run.
-    pub(super) fn add(self: &Arc<Self>, connection: Canceller) -> Cancelled {
+    pub(super) fn add(self: &Arc<Self>, connection: Canceller) -> Cancellable {
         let mut connections = self.connections();
         let number = connections.next;
         connections.next += 1;
         connections.open.insert(number, connection);
-        Cancelled { cancellation: Arc::clone(self), number }
+        Cancellable { cancellation: Arc::clone(self), number }
     }
 
     fn connections(&self) -> MutexGuard<'_, Connections> {
@@ -46,7 +46,7 @@ impl Cancellation {
     }
 }
 
-impl Drop for Cancelled {
+impl Drop for Cancellable {
     fn drop(&mut self) {
         self.cancellation.connections().open.remove(&self.number);
     }

@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 
 use self::write_files::Message;
 use super::Observer;
-use super::cancellation::{Cancellation, Cancelled};
+use super::cancellation::{Cancellable, Cancellation};
 use super::compare::Difference;
 use super::connection_permits::ConnectionPermit;
 use super::job::{RelationJob, Strategy, TableJob};
@@ -69,7 +69,7 @@ type Progress = Mutex<Result<Pulled, PullFailure>>;
 /// A connection of a thread that reads.
 struct Connection {
     session: Session,
-    _cancelled: Cancelled,
+    _cancellable: Cancellable,
     /// Given back after the connection.
     _permit: ConnectionPermit,
 }
@@ -77,7 +77,7 @@ struct Connection {
 impl Connection {
     /// Closes it in order, if there is one.
     fn close(connection: &mut Option<Self>) {
-        if let Some(Self { session, _cancelled, _permit }) = connection.take() {
+        if let Some(Self { session, _cancellable, _permit }) = connection.take() {
             session.close();
         }
     }
@@ -215,8 +215,8 @@ impl Shared<'_> {
         let turn = self.pull.source.connection_permits().take(|| self.is_stopped(unit.table));
         let permit = self.pull.runtime.block_on(turn)?;
         let session = Session::open(&self.pull.source, unit.shard, &self.pull.snapshot_ids[unit.shard])?;
-        let cancelled = self.pull.cancellation.add(session.canceller());
-        Ok(Connection { session, _cancelled: cancelled, _permit: permit })
+        let cancellable = self.pull.cancellation.add(session.canceller());
+        Ok(Connection { session, _cancellable: cancellable, _permit: permit })
     }
 
     /// The ranges of a relation's heap as it is now. It waits for a lock, as the reading of the rows would.

@@ -69,15 +69,24 @@ pub struct TableEntry {
 }
 
 impl TableEntry {
-    /// What the entry of a table has of its description. Nothing has been read of it, and the commit gives it a
-    /// version.
+    /// What the entry of a table has of its description.
     pub(crate) fn described(description: &TableDescription, schema: SchemaRef, as_of: AsOf) -> Self {
         Self {
-            name: description.name.clone(),
             comment: description.comment.clone(),
-            schema,
             primary_key: description.primary_key.clone(),
             foreign_keys: description.foreign_keys.clone(),
+            ..Self::new(description.name.clone(), schema, as_of)
+        }
+    }
+
+    /// The entry of a table of which nothing has been read. The commit gives it a version.
+    pub(super) fn new(name: TableName, schema: SchemaRef, as_of: AsOf) -> Self {
+        Self {
+            name,
+            comment: None,
+            schema,
+            primary_key: None,
+            foreign_keys: vec![],
             as_of,
             version: 0,
             files: vec![],

@@ -1,6 +1,5 @@
 //! Stores and tables for the tests of this folder.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::Int32Array;
@@ -62,22 +61,9 @@ pub(super) fn write_table(staging: &Staging, name: &str) -> TableEntry {
     let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(Int32Array::from(vec![1, 2, 3]))]).unwrap();
     let mut writer = staging.create_file("0", RelationId::default(), Arc::clone(&schema)).unwrap();
     writer.write(&batch).unwrap();
-    TableEntry {
-        name: TableName { catalog: "shop".into(), schema: "public".into(), table: name.into() },
-        comment: None,
-        schema,
-        primary_key: None,
-        foreign_keys: vec![],
-        as_of: AsOf { time: Utc::now(), lsn: Lsn::UNKNOWN },
-        version: 0,
-        files: vec![writer.finish().unwrap()],
-        relations: vec![],
-        layout: String::new(),
-        watermarks: BTreeMap::new(),
-        needed_text: vec![],
-        stale: None,
-        live: None,
-    }
+    let name = TableName { catalog: "shop".into(), schema: "public".into(), table: name.into() };
+    let as_of = AsOf { time: Utc::now(), lsn: Lsn::UNKNOWN };
+    TableEntry { files: vec![writer.finish().unwrap()], ..TableEntry::new(name, schema, as_of) }
 }
 
 /// Commits the table beside the current ones.
