@@ -12,6 +12,7 @@ mod location;
 mod manifest;
 mod opening;
 mod retention;
+mod row_group;
 mod staging;
 mod statistics;
 mod storage;

@@ -39,7 +39,7 @@ impl Staging {
     pub(crate) fn create_file(&self, name: &str, relation: RelationId, schema: SchemaRef) -> Result<PartitionWriter> {
         let relative = format!("{}/{name}.parquet", self.folder);
         let (file, path): (_, PathBuf) = self.store.layout.create_file(&relative)?;
-        Ok(PartitionWriter::begin(file, path, relative, relation, schema))
+        PartitionWriter::begin(file, path, relative, relation, schema)
     }
 
     /// Writes a bitmap of deleted rows; `name` must be its own.
