@@ -76,7 +76,7 @@ RECURSIVE = "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT {step} FROM r)"
 ENDLESS = {
     "recursive aggregate": f"{RECURSIVE.format(step='x + 1')} SELECT count(*) FROM r",
     "recursive rows": f"{RECURSIVE.format(step='x')} SELECT x FROM r WHERE x = 2",
-    "cross join, summed": "SELECT sum(a.id * b.id) FROM n a CROSS JOIN n b",
+    "cross join, summed": "SELECT sum(a.id * b.id + c.id) FROM n a CROSS JOIN n b CROSS JOIN n c",
     "cross join, nothing found": "SELECT count(*) FROM n a, n b, n c WHERE a.id + b.id + c.id = 7",
     "cross join, sorted": "SELECT a.id FROM n a CROSS JOIN n b ORDER BY a.id + b.id",
     "cross join, grouped": "SELECT a.id + b.id, count(*) FROM n a CROSS JOIN n b GROUP BY 1",
