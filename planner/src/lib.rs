@@ -5,6 +5,7 @@ mod engine;
 mod error;
 mod explain_error;
 mod interruptible;
+mod key_barrier;
 mod limits;
 mod live_first_rows;
 mod live_grouping;
@@ -18,6 +19,7 @@ mod run_once;
 mod session;
 mod statement;
 mod stream;
+mod subqueries;
 
 pub use engine::Engine;
 pub use error::{Error, Result};

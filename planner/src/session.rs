@@ -16,11 +16,13 @@ use datafusion::prelude::SessionConfig;
 use rail_forge_connectors::{LiveQuery, PinnedSnapshot, SnapshotStore, Source};
 use url::Url;
 
+use crate::key_barrier::KeyBarrier;
 use crate::limits::Limits;
 use crate::live_first_rows::LiveFirstRows;
 use crate::live_grouping::LiveGrouping;
 use crate::numeric::{NumericAverage, NumericDivision};
 use crate::query::NameDefaults;
+use crate::subqueries::Subqueries;
 
 /// The schema of unqualified names, as in PostgreSQL.
 const DEFAULT_SCHEMA: &str = "public";
@@ -109,9 +111,12 @@ fn config(default_catalog: &str) -> SessionConfig {
 }
 
 /// DataFusion's analyzer rules with ours before type coercion, which would hide the operands' own types.
-/// Averages come first: they make quotients that need no second look.
+/// Subqueries come first, because what is made of them is like what a query says. Then averages: they make quotients that
+/// need no second look. The barriers come last, when all groupings are there.
 fn analyzer_rules() -> Vec<Arc<dyn datafusion::optimizer::AnalyzerRule + Send + Sync>> {
     let mut rules = Analyzer::new().rules;
+    rules.insert(0, Arc::new(Subqueries));
+    rules.push(Arc::new(KeyBarrier));
     let coercion = rules.iter().position(|rule| rule.name() == "type_coercion").unwrap_or(rules.len());
     rules.splice(coercion..coercion, [Arc::new(NumericAverage) as _, Arc::new(NumericDivision) as _]);
     rules

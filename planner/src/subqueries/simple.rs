@@ -1,0 +1,100 @@
+//! What DataFusion's own rules make good joins of: a subquery whose conditions alone use the outer row.
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, JoinType};
+use datafusion::logical_expr::expr::{Exists, InSubquery};
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, LogicalPlan, Operator, Subquery};
+
+/// A condition of a WHERE: EXISTS, IN, or a comparison with a scalar subquery.
+pub(super) fn in_filter(condition: &Expr, outer: &DFSchema) -> bool {
+    match condition {
+        Expr::Not(inner) if matches!(inner.as_ref(), Expr::Exists(_) | Expr::InSubquery(_)) => in_filter(inner, outer),
+        Expr::Exists(Exists { subquery, .. }) => is_simple(&subquery.subquery, outer, is_of_both),
+        Expr::InSubquery(InSubquery { expr, subquery, .. }) => {
+            let columns = subquery.subquery.schema().fields().len();
+            columns == 1 && is_simple(&subquery.subquery, outer, is_of_both) && !has_subquery(expr)
+        }
+        _ => in_projection(condition, outer),
+    }
+}
+
+/// An expression with scalar subqueries.
+pub(super) fn in_projection(expression: &Expr, outer: &DFSchema) -> bool {
+    let mut all_simple = true;
+    let _ = expression.apply(|part| {
+        match part {
+            Expr::ScalarSubquery(subquery) => all_simple &= is_simple_aggregate(subquery, outer),
+            Expr::Exists(_) | Expr::InSubquery(_) => all_simple = false,
+            _ => {}
+        }
+        Ok(if all_simple { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+    });
+    all_simple
+}
+
+/// DataFusion has no place for other subqueries.
+pub(super) fn nowhere(expression: &Expr, _outer: &DFSchema) -> bool {
+    !has_subquery(expression)
+}
+
+pub(super) fn has_subquery(expression: &Expr) -> bool {
+    let is_subquery = |part: &Expr| {
+        Ok(matches!(part, Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_) | Expr::SetComparison(_)))
+    };
+    expression.exists(is_subquery).unwrap_or(true)
+}
+
+/// One aggregate over a simple plan, with nothing above it but columns: a row for every outer row.
+fn is_simple_aggregate(subquery: &Subquery, outer: &DFSchema) -> bool {
+    match subquery.subquery.as_ref() {
+        LogicalPlan::Projection(projection) => match projection.input.as_ref() {
+            LogicalPlan::Aggregate(Aggregate { input, group_expr, .. }) => {
+                group_expr.is_empty() && is_simple(input, outer, is_equality)
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Whether the outer row is only used in conditions of this kind.
+fn is_simple(plan: &LogicalPlan, outer: &DFSchema, is_allowed: fn(&Expr, &DFSchema) -> bool) -> bool {
+    if plan.all_out_ref_exprs().is_empty() {
+        // It is the same for every outer row.
+        return true;
+    }
+    let uses_outer = match plan {
+        LogicalPlan::Filter(filter) => {
+            let mut conditions = split_conjunction(&filter.predicate).into_iter();
+            // Subqueries that are left in conditions see only this plan's rows.
+            !conditions.all(|condition| !condition.contains_outer() || is_allowed(condition, outer))
+        }
+        LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) => has_outer(plan),
+        LogicalPlan::Join(join) => join.join_type != JoinType::Inner || has_outer(plan),
+        _ => true,
+    };
+    !uses_outer && plan.inputs().into_iter().all(|input| is_simple(input, outer, is_allowed))
+}
+
+fn has_outer(plan: &LogicalPlan) -> bool {
+    plan.expressions().iter().any(Expr::contains_outer)
+}
+
+/// A condition on the outer row and the subquery's, and on no row further out.
+fn is_of_both(condition: &Expr, outer: &DFSchema) -> bool {
+    let is_further_out =
+        |part: &Expr| Ok(matches!(part, Expr::OuterReferenceColumn(_, column) if !outer.has_column(column)));
+    !has_subquery(condition) && !condition.exists(is_further_out).unwrap_or(true)
+}
+
+/// A condition `expression = outer column`.
+fn is_equality(condition: &Expr, outer: &DFSchema) -> bool {
+    let is_of_outer = |side: &Expr| matches!(side, Expr::OuterReferenceColumn(_, column) if outer.has_column(column));
+    match condition {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => {
+            is_of_outer(left) && !right.contains_outer() || is_of_outer(right) && !left.contains_outer()
+        }
+        _ => false,
+    }
+}
