@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::origin::Origins;
 use crate::query::{Prepared, Query};
+use crate::semantics::with_short_literals;
 use crate::session::Sessions;
 use crate::stream::{Analysed, Execution, ResultStream};
 use crate::{names, parameters, statement};
@@ -131,6 +132,7 @@ impl Shared {
         let truth = names::resolve(&state, &statement, &snapshot.manifest)?;
         let plan = state.statement_to_plan(statement).await?;
         read_only().verify_plan(&plan)?;
+        let plan = with_short_literals(plan)?;
         let plan = match &query.parameters {
             Some(values) => parameters::bind(plan, values)?,
             None => plan,

@@ -4,11 +4,16 @@
 mod average;
 mod divide;
 mod division;
+mod sum;
 
 pub(crate) use average::NumericAverage;
 pub(crate) use division::NumericDivision;
+pub(crate) use sum::NumericSum;
 
 use arrow::datatypes::DataType;
+
+/// Digits of a decimal that holds every `bigint`.
+const BIGINT_DIGITS: u8 = 20;
 
 /// Whether a division of the types is one of `numeric`s in PostgreSQL: a decimal and a decimal or integer.
 fn is_numeric_division(left: &DataType, right: &DataType) -> bool {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
-use datafusion::sql::sqlparser::ast::{self, ObjectName, Query, Select, SetExpr, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{self, ObjectName, Query, Select, SetExpr, TableFactor, Visit, Visitor};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 
 use crate::error::{Error, Result};
@@ -93,6 +93,15 @@ impl Visitor for QueryCheck {
             )));
         }
         ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Error> {
+        match factor {
+            TableFactor::Table { sample: Some(_), .. } => ControlFlow::Break(Error::Unsupported(
+                "not supported: TABLESAMPLE; use WHERE random() < 0.1, or LIMIT".to_owned(),
+            )),
+            _ => ControlFlow::Continue(()),
+        }
     }
 
     fn pre_visit_relation(&mut self, _relation: &ObjectName) -> ControlFlow<Error> {

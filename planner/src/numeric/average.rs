@@ -19,6 +19,7 @@ use datafusion::logical_expr::expr::{ScalarFunction, WindowFunctionDefinition};
 use datafusion::logical_expr::{Aggregate, AggregateUDF, Expr, ExprSchemable, LogicalPlan, Projection, Window, cast};
 use datafusion::optimizer::AnalyzerRule;
 
+use super::BIGINT_DIGITS;
 use super::divide::numeric_div;
 
 /// The columns that an average is computed from; no identifier of a query is written like this.
@@ -159,7 +160,7 @@ fn numeric_argument(args: &[Expr], input: &DFSchema) -> Result<Option<Expr>> {
     Ok(match argument.get_type(input)? {
         DataType::Decimal128(..) => Some(argument.clone()),
         DataType::Int8 | DataType::Int16 | DataType::Int32 => Some(cast(argument.clone(), DataType::Decimal128(10, 0))),
-        DataType::Int64 => Some(cast(argument.clone(), DataType::Decimal128(20, 0))),
+        DataType::Int64 => Some(cast(argument.clone(), DataType::Decimal128(BIGINT_DIGITS, 0))),
         _ => None,
     })
 }

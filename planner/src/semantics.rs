@@ -1,0 +1,59 @@
+//! Gives expressions PostgreSQL's meaning where DataFusion's is another: arithmetic that does not fit is an error,
+//! fractions are rounded to integers and not cut off, values print as PostgreSQL prints them.
+//!
+//! ```text
+//! before: Projection: t.i + 1, CAST(t.n AS Int32), CAST(t.at AS Utf8)
+//! after:  Projection: checked_add(t.i, 1), CAST(CAST(t.n AS Decimal128(11, 0)) AS Int32), text_form(t.at)
+//! ```
+
+mod arithmetic;
+mod finite;
+mod literals;
+mod patterns;
+mod rounding;
+mod text_form;
+
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{DFSchema, Result};
+use datafusion::config::ConfigOptions;
+use datafusion::logical_expr::expr::{Cast, ScalarFunction};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan};
+use datafusion::optimizer::AnalyzerRule;
+
+pub(crate) use self::literals::with_short_literals;
+use crate::rewrite_expressions::rewrite_expressions;
+
+/// The rule. It comes after type coercion, when operands have the types that they are computed in.
+#[derive(Debug)]
+pub(crate) struct Semantics;
+
+impl AnalyzerRule for Semantics {
+    fn name(&self) -> &str {
+        "semantics"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+        Ok(plan.transform_up_with_subqueries(|plan| rewrite_expressions(plan, rewrite))?.data)
+    }
+}
+
+fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let rewritten = match &expression {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+            let function = arithmetic::checked(*op, &left.get_type(schema)?, &right.get_type(schema)?);
+            function.map(|function| function.call(vec![left.as_ref().clone(), right.as_ref().clone()]))
+        }
+        Expr::Cast(Cast { expr, field }) => {
+            let (from, to) = (expr.get_type(schema)?, field.data_type());
+            rounding::rounded(expr, &from, to).or_else(|| text_form::printed(expr, &from, to))
+        }
+        Expr::ScalarFunction(ScalarFunction { func, args }) => match (func.name(), args.as_slice()) {
+            ("round", [argument]) => rounding::to_nearest(argument, &argument.get_type(schema)?),
+            (name, args) if finite::is_checked(name) => finite::checked(&expression, args, schema)?,
+            _ => None,
+        },
+        Expr::SimilarTo(like) => Some(patterns::similar_to(like)?),
+        _ => None,
+    };
+    Ok(rewritten.map_or_else(|| Transformed::no(expression), Transformed::yes))
+}
