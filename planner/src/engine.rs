@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 
 use crate::error::{Error, Result};
 use crate::limits::Limits;
+use crate::numeric::with_numeric_sums;
 use crate::origin::Origins;
 use crate::query::{Prepared, Query};
 use crate::semantics::with_short_literals;
@@ -137,6 +138,7 @@ impl Shared {
             Some(values) => parameters::bind(plan, values)?,
             None => plan,
         };
+        let plan = with_numeric_sums(plan)?;
         let plan = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})?;
         let defaults = &state.config_options().catalog;
         let origins = Origins {

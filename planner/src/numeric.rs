@@ -8,7 +8,7 @@ mod sum;
 
 pub(crate) use average::NumericAverage;
 pub(crate) use division::NumericDivision;
-pub(crate) use sum::NumericSum;
+pub(crate) use sum::with_numeric_sums;
 
 use arrow::datatypes::DataType;
 

@@ -8,6 +8,7 @@
 
 mod arithmetic;
 mod finite;
+mod intervals;
 mod literals;
 mod patterns;
 mod rounding;
@@ -33,7 +34,8 @@ impl AnalyzerRule for Semantics {
     }
 
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
-        Ok(plan.transform_up_with_subqueries(|plan| rewrite_expressions(plan, rewrite))?.data)
+        let rewrite = |plan| rewrite_expressions(plan, rewrite)?.map_data(intervals::sorted);
+        Ok(plan.transform_up_with_subqueries(rewrite)?.data)
     }
 }
 
@@ -41,7 +43,10 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let rewritten = match &expression {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
             let function = arithmetic::checked(*op, &left.get_type(schema)?, &right.get_type(schema)?);
-            function.map(|function| function.call(vec![left.as_ref().clone(), right.as_ref().clone()]))
+            match function {
+                Some(function) => Some(function.call(vec![left.as_ref().clone(), right.as_ref().clone()])),
+                None => intervals::compared(&expression, schema)?,
+            }
         }
         Expr::Cast(Cast { expr, field }) => {
             let (from, to) = (expr.get_type(schema)?, field.data_type());
@@ -52,6 +57,7 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             (name, args) if finite::is_checked(name) => finite::checked(&expression, args, schema)?,
             _ => None,
         },
+        Expr::Between(_) | Expr::InList(_) => intervals::compared(&expression, schema)?,
         Expr::SimilarTo(like) => Some(patterns::similar_to(like)?),
         _ => None,
     };

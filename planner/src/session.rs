@@ -20,7 +20,7 @@ use crate::key_barrier::KeyBarrier;
 use crate::limits::Limits;
 use crate::live_first_rows::LiveFirstRows;
 use crate::live_grouping::LiveGrouping;
-use crate::numeric::{NumericAverage, NumericDivision, NumericSum};
+use crate::numeric::{NumericAverage, NumericDivision};
 use crate::query::NameDefaults;
 use crate::semantics::Semantics;
 use crate::subqueries::Subqueries;
@@ -134,10 +134,7 @@ fn analyzer_rules() -> Vec<Arc<dyn datafusion::optimizer::AnalyzerRule + Send + 
     rules.insert(0, Arc::new(Subqueries));
     rules.extend([Arc::new(Semantics) as _, Arc::new(KeyBarrier) as _]);
     let coercion = rules.iter().position(|rule| rule.name() == "type_coercion").unwrap_or(rules.len());
-    rules.splice(
-        coercion..coercion,
-        [Arc::new(NumericAverage) as _, Arc::new(NumericSum) as _, Arc::new(NumericDivision) as _],
-    );
+    rules.splice(coercion..coercion, [Arc::new(NumericAverage) as _, Arc::new(NumericDivision) as _]);
     rules
 }
 

@@ -184,9 +184,11 @@ def test_killed_in_every_mode(mode: str, new_database: NewDatabase, tmp_path: Pa
         change = "; ".join(["BEGIN", *changes, "COMMIT"])
         refresh(server)
         seconds = 0.0
-        # One that has found changes may wait for PostgreSQL's log besides.
+        # One that has found changes may wait for PostgreSQL's log besides. A server's first is the slowest.
         for number in range(kills, kills + 3):
             run(url, change.format(share=3, number=number))
+            server.stop()
+            server.start()
             seconds = max(seconds, refresh_seconds(server))
         old, survived = reference_rows(reference, SMALL_STATE), []
         for number in chance.sample(range(kills), kills):
@@ -194,7 +196,7 @@ def test_killed_in_every_mode(mode: str, new_database: NewDatabase, tmp_path: Pa
             share = chance.choice((50, 50, 200, 3))
             run(url, change.format(share=share, number=number))
             new = reference_rows(reference, SMALL_STATE)
-            moment = (number + chance.random()) / kills * 1.2 * seconds
+            moment = (number + chance.random()) / kills * 1.5 * seconds
             where = f"kill {number} after {moment:.3f} s of {seconds:.3f} s, seed {seed}"
             told = kill_during_refresh(server, moment)
             server.start()
@@ -212,7 +214,7 @@ def test_killed_in_every_mode(mode: str, new_database: NewDatabase, tmp_path: Pa
 
 
 def refresh_seconds(server: RailForgeServer) -> float:
-    """How long a client waits for a refresh that is not the server's first."""
+    """How long a client waits for a refresh."""
     started = time.monotonic()
     refresh(server)
     return time.monotonic() - started

@@ -150,9 +150,7 @@ impl Column {
             {
                 Self::Int64(Integers::new(leaf))
             }
-            DataType::Utf8 | DataType::Binary
-                if values.get_buffer_memory_size() / values.len().max(1) < COMPRESSED_BYTES =>
-            {
+            DataType::Utf8 | DataType::Binary if texts::average_bytes(values) < COMPRESSED_BYTES => {
                 Self::Texts(Texts::new(leaf))
             }
             _ => Self::Any(Arc::clone(field), Box::new(writer)),

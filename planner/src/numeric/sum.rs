@@ -8,25 +8,15 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result};
-use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast};
-use datafusion::optimizer::AnalyzerRule;
 
 use super::BIGINT_DIGITS;
 use crate::rewrite_expressions::rewrite_expressions;
 
-/// The rule. It comes after averages, which are sums of numerics already.
-#[derive(Debug)]
-pub(crate) struct NumericSum;
-
-impl AnalyzerRule for NumericSum {
-    fn name(&self) -> &str {
-        "numeric_sum"
-    }
-
-    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
-        Ok(plan.transform_up_with_subqueries(|plan| rewrite_expressions(plan, rewrite))?.data)
-    }
+/// The plan with sums of numerics. It must come once, before the analyzer, which runs again when a plan is optimized:
+/// type coercion makes sums of `bigint` of those of smaller integers.
+pub(crate) fn with_numeric_sums(plan: LogicalPlan) -> Result<LogicalPlan> {
+    Ok(plan.transform_up_with_subqueries(|plan| rewrite_expressions(plan, rewrite))?.data)
 }
 
 fn rewrite(mut expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {

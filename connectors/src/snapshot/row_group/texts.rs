@@ -1,8 +1,8 @@
 //! Columns of short texts: places in a dictionary while it is small, then the texts one behind the other.
 
-use arrow::array::{Array, GenericByteArray};
+use arrow::array::{Array, ArrayRef, AsArray, GenericByteArray};
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::ByteArrayType;
+use arrow::datatypes::{ByteArrayType, DataType};
 use parquet::basic::Encoding;
 use parquet::errors::Result;
 use parquet::schema::types::ColumnDescPtr;
@@ -15,6 +15,15 @@ use super::{DICTIONARY_BYTES, PAGE_ROWS, SAMPLE, repeats_little};
 
 /// A page of longer texts has fewer of them.
 const PAGE_BYTES: i32 = 1 << 20;
+
+/// The average length of texts.
+pub(super) fn average_bytes(texts: &ArrayRef) -> usize {
+    let all = match texts.data_type() {
+        DataType::Utf8 => bytes(texts.as_string::<i32>()),
+        _ => bytes(texts.as_binary::<i32>()),
+    };
+    all / texts.len().max(1)
+}
 
 /// The texts of a row group.
 pub(super) struct Texts {
