@@ -14,11 +14,13 @@ mod patterns;
 mod rounding;
 mod text_form;
 
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, Result};
+use datafusion::common::{DFSchema, Result, ScalarValue, internal_err};
 use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::expr::{Cast, ScalarFunction};
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::{BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs};
 use datafusion::optimizer::AnalyzerRule;
 
 pub(crate) use self::literals::with_short_literals;
@@ -36,6 +38,20 @@ impl AnalyzerRule for Semantics {
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
         let rewrite = |plan| rewrite_expressions(plan, rewrite)?.map_data(intervals::sorted);
         Ok(plan.transform_up_with_subqueries(rewrite)?.data)
+    }
+}
+
+/// What a function of one argument gives: for a constant, a constant.
+fn map_rows(
+    args: &ScalarFunctionArgs,
+    map: impl Fn(&ArrayRef) -> Result<ArrayRef, ArrowError>,
+) -> Result<ColumnarValue> {
+    match args.args.as_slice() {
+        [ColumnarValue::Array(rows)] => Ok(ColumnarValue::Array(map(rows)?)),
+        [ColumnarValue::Scalar(constant)] => {
+            Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&map(&constant.to_array()?)?, 0)?))
+        }
+        _ => internal_err!("a function of one argument has {}", args.args.len()),
     }
 }
 

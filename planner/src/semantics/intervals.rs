@@ -6,12 +6,14 @@ use datafusion::arrow::datatypes::{
     DECIMAL128_MAX_PRECISION, DataType, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit,
 };
 use datafusion::arrow::error::ArrowError;
-use datafusion::common::{DFSchema, Result, ScalarValue, internal_err};
+use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{
     Between, BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, Sort, Volatility,
 };
+
+use super::map_rows;
 
 const MONTH_DAYS: i128 = 30;
 const DAY_NANOS: i128 = 86_400_000_000_000;
@@ -87,14 +89,7 @@ impl ScalarUDFImpl for Length {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        match args.args.as_slice() {
-            [ColumnarValue::Array(array)] => Ok(ColumnarValue::Array(lengths(array)?)),
-            [ColumnarValue::Scalar(scalar)] => {
-                let one = lengths(&scalar.to_array()?)?;
-                Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&one, 0)?))
-            }
-            _ => internal_err!("interval_length takes one interval"),
-        }
+        map_rows(&args, lengths)
     }
 }
 

@@ -8,10 +8,12 @@ use datafusion::arrow::datatypes::{
     Int16Type, Int32Type, Int64Type,
 };
 use datafusion::arrow::error::ArrowError;
-use datafusion::common::{Result, internal_err};
+use datafusion::common::Result;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, cast,
 };
+
+use super::map_rows;
 
 /// The cast of an expression of this type with the rounding that PostgreSQL does, if it does.
 pub(super) fn rounded(expression: &Expr, from: &DataType, to: &DataType) -> Option<Expr> {
@@ -62,19 +64,9 @@ impl ScalarUDFImpl for ToNearest {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [value] = args.args.as_slice() else { return internal_err!("to_nearest takes one number") };
-        let nearest = |array: &ArrayRef| -> Result<ArrayRef, ArrowError> {
-            match array.data_type() {
-                DataType::Float32 => self.of(&array.as_primitive::<Float32Type>().unary(f64::from)),
-                _ => self.of(array.as_primitive::<Float64Type>()),
-            }
-        };
-        Ok(match value {
-            ColumnarValue::Array(array) => ColumnarValue::Array(nearest(array)?),
-            ColumnarValue::Scalar(scalar) => {
-                let one = nearest(&scalar.to_array()?)?;
-                ColumnarValue::Scalar(datafusion::common::ScalarValue::try_from_array(&one, 0)?)
-            }
+        map_rows(&args, |rows| match rows.data_type() {
+            DataType::Float32 => self.of(&rows.as_primitive::<Float32Type>().unary(f64::from)),
+            _ => self.of(rows.as_primitive::<Float64Type>()),
         })
     }
 }

@@ -6,15 +6,17 @@ use std::fmt::Write;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
-    DataType, Date32Type, Float32Type, Float64Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType,
-    IntervalUnit, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType,
+    DataType, Date32Type, Float32Type, Float64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit,
+    Time64MicrosecondType, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType,
 };
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
-use datafusion::common::{Result, ScalarValue, internal_err};
+use datafusion::common::Result;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+
+use super::map_rows;
 
 const SECOND_MICROS: i64 = 1_000_000;
 const DAY_MICROS: i64 = 86_400 * SECOND_MICROS;
@@ -72,14 +74,7 @@ impl ScalarUDFImpl for TextForm {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        match args.args.as_slice() {
-            [ColumnarValue::Array(array)] => Ok(ColumnarValue::Array(self.print_all(array)?)),
-            [ColumnarValue::Scalar(scalar)] => {
-                let printed = self.print_all(&scalar.to_array()?)?;
-                Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&printed, 0)?))
-            }
-            _ => internal_err!("text_form takes one value"),
-        }
+        map_rows(&args, |rows| self.print_all(rows))
     }
 }
 
@@ -128,7 +123,6 @@ fn print(array: &ArrayRef, row: usize, text: &mut String) -> Result<(), ArrowErr
         DataType::BinaryView => bytes(array.as_binary_view().value(row), text),
         DataType::List(_) => list(&array.as_list::<i32>().value(row), text)?,
         DataType::Boolean => text.push(if array.as_boolean().value(row) { 't' } else { 'f' }),
-        DataType::Int64 => number(array.as_primitive::<Int64Type>().value(row), text),
         _ => write_other(array, row, text)?,
     }
     Ok(())
@@ -287,10 +281,6 @@ fn interval(value: IntervalMonthDayNano, text: &mut String) {
         }
         time(micros.abs(), text);
     }
-}
-
-fn number(value: i64, text: &mut String) {
-    number_of(format_args!("{value}"), text);
 }
 
 /// Writing to a text cannot fail.
