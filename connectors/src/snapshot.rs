@@ -33,6 +33,6 @@ pub use opening::Opened;
 pub use retention::Retention;
 pub(crate) use staging::Staging;
 pub use store::SnapshotStore;
-pub(crate) use table::{in_memory_schema, primary_key};
+pub(crate) use table::in_memory_schema;
 pub use version::PinnedSnapshot;
 pub(crate) use writer::PartitionWriter;

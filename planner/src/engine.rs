@@ -1,23 +1,27 @@
 //! The engine: from SQL to a stream of batches. Planning and execution run on threads of their own, apart
 //! from those that serve connections, with stacks deep enough for nested plans.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SQLOptions;
-use rail_forge_connectors::{PinnedSnapshot, SnapshotStore, Source};
+use datafusion::sql::parser::Statement;
+use rail_forge_connectors::{POSTGRES_TYPE, PinnedSnapshot, SnapshotStore, Source};
 use tokio::runtime::Runtime;
 
+use crate::bind::{OutputColumn, Wanted, bind};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
-use crate::numeric::with_numeric_sums;
-use crate::origin::Origins;
-use crate::query::{Prepared, Query};
-use crate::semantics::with_short_literals;
+use crate::names::{self, Resolved};
+use crate::pg_type::PgType;
+use crate::query::{Prepared, Query, Surroundings};
 use crate::session::Sessions;
+use crate::statement;
 use crate::stream::{Analysed, Execution, ResultStream};
-use crate::{names, parameters, statement};
 
 /// Planning recurses over expressions and subqueries; the limits on text keep it within this.
 const STACK_BYTES: usize = 32 << 20;
@@ -88,9 +92,9 @@ impl Engine {
         let started = tokio::time::Instant::now();
         let execution = self
             .on_query_threads(async move {
-                let analysed = engine.analyse(&query, snapshot).await?;
+                let (analysed, wanted) = engine.analyse(&query, snapshot).await?;
                 if query.parameters.is_none() {
-                    refuse_unbound(&analysed.plan)?;
+                    refuse_unbound(&wanted)?;
                 }
                 Execution::new(analysed).await
             })
@@ -121,33 +125,41 @@ impl Shared {
     }
 
     async fn prepare(&self, query: &Query, snapshot: PinnedSnapshot) -> Result<Prepared> {
-        let analysed = self.analyse(query, snapshot).await?;
-        let parameters = parameters::wanted(&analysed.plan)?;
-        Ok(Prepared { schema: analysed.schema, parameters, truth: analysed.truth })
+        let (analysed, wanted) = self.analyse(query, snapshot).await?;
+        Ok(Prepared { schema: analysed.schema, parameters: wanted, truth: analysed.truth })
     }
 
-    /// The analysed plan: the one whose schema is that of the result.
-    async fn analyse(&self, query: &Query, snapshot: PinnedSnapshot) -> Result<Analysed> {
+    /// The analysed plan, whose columns are those of the result, and the parameters that the statement wants.
+    async fn analyse(&self, query: &Query, snapshot: PinnedSnapshot) -> Result<(Analysed, Wanted)> {
         let statement = statement::parse(&query.sql)?;
         let state = self.sessions.open(&snapshot, &query.defaults);
-        let truth = names::resolve(&state, &statement, &snapshot.manifest)?;
-        let plan = state.statement_to_plan(statement).await?;
+        let Resolved { tables, truth } = names::resolve(&state, &statement, &snapshot.manifest).await?;
+        let surroundings = surroundings(&state);
+        let (plan, columns, wanted) = match statement::query_of(&statement) {
+            Some(inner) => {
+                let bound = bind(inner, &tables, &surroundings, query.parameters.as_deref())?;
+                check_count(&bound.wanted, query)?;
+                let columns = matches!(statement, Statement::Statement(_)).then_some(bound.columns);
+                (statement::explained_if_asked(bound.plan, &statement)?, columns, bound.wanted)
+            }
+            None => (state.statement_to_plan(statement).await?, None, vec![]),
+        };
         read_only().verify_plan(&plan)?;
-        let plan = with_short_literals(plan)?;
-        let plan = match &query.parameters {
-            Some(values) => parameters::bind(plan, values)?,
-            None => plan,
-        };
-        let plan = with_numeric_sums(plan)?;
         let plan = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})?;
-        let defaults = &state.config_options().catalog;
-        let origins = Origins {
-            manifest: &snapshot.manifest,
-            default_catalog: &defaults.default_catalog,
-            default_schema: &defaults.default_schema,
-        };
-        let schema = origins.describe(&plan);
-        Ok(Analysed { state, plan, schema, truth, snapshot })
+        let schema = result_schema(&plan, columns.as_deref());
+        Ok((Analysed { state, plan, schema, truth, snapshot }, wanted))
+    }
+}
+
+/// What functions are told about the session.
+fn surroundings(state: &SessionState) -> Surroundings {
+    let now = state.execution_props().query_execution_start_time;
+    let defaults = &state.config_options().catalog;
+    Surroundings {
+        now_micros: now.map_or(0, |now| now.timestamp_micros()),
+        zone: "UTC".to_owned(),
+        catalog: defaults.default_catalog.clone(),
+        schema: defaults.default_schema.clone(),
     }
 }
 
@@ -159,8 +171,41 @@ impl Drop for Shared {
     }
 }
 
-fn refuse_unbound(plan: &LogicalPlan) -> Result<()> {
-    match parameters::wanted(plan)?.len() {
+/// The columns of a result as it calls them, with what is told of them. A computed column says its type where Arrow does not.
+fn result_schema(plan: &LogicalPlan, columns: Option<&[OutputColumn]>) -> SchemaRef {
+    let describe = |(index, field): (usize, &FieldRef)| {
+        let field = field.as_ref().clone().with_metadata(HashMap::new());
+        let Some(column) = columns.and_then(|columns| columns.get(index)) else { return field };
+        let field = field.with_name(&column.name);
+        let is_told = matches!(column.pg_type, PgType::Uuid | PgType::Json | PgType::Jsonb | PgType::Printed(_));
+        match &column.metadata {
+            Some(metadata) => field.with_metadata(metadata.as_ref().clone()),
+            None if is_told => {
+                field.with_metadata(HashMap::from([(POSTGRES_TYPE.to_owned(), column.pg_type.to_string())]))
+            }
+            None => field,
+        }
+    };
+    Arc::new(Schema::new(plan.schema().fields().iter().enumerate().map(describe).collect::<Vec<_>>()))
+}
+
+/// Whether as many parameters are given as the statement has, if any are.
+fn check_count(wanted: &Wanted, query: &Query) -> Result<()> {
+    let Some(given) = &query.parameters else { return Ok(()) };
+    if given.len() == wanted.len() {
+        return Ok(());
+    }
+    Err(Error::Parameter(format!(
+        "the statement has {} parameter{}, but {} {} given",
+        wanted.len(),
+        if wanted.len() == 1 { "" } else { "s" },
+        given.len(),
+        if given.len() == 1 { "was" } else { "were" },
+    )))
+}
+
+fn refuse_unbound(wanted: &Wanted) -> Result<()> {
+    match wanted.len() {
         0 => Ok(()),
         wanted => Err(Error::Parameter(format!(
             "the statement has {wanted} parameter{}, but none was given",

@@ -1,7 +1,10 @@
 //! Why a query was not answered, by what its sender does next. Texts name the thing and are safe to show:
 //! what an operating system or a driver said is kept as the cause, for the log.
 
+use datafusion::error::DataFusionError;
 use rail_forge_connectors as connectors;
+
+pub use crate::postgres::error::ValueError;
 
 /// The result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -21,6 +24,10 @@ pub enum Error {
     /// together, or its data make an expression fail.
     #[error("{0}")]
     Query(String),
+
+    /// The query's data make an expression fail, as PostgreSQL says it.
+    #[error(transparent)]
+    Value(ValueError),
 
     /// Parameters of the wrong number or type.
     #[error("{0}")]
@@ -49,4 +56,11 @@ pub enum Error {
     /// A defect of RailForge or DataFusion; the cause is in the log.
     #[error("the query failed inside the server; its log has the cause")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What fails inside of DataFusion's functions comes back as it was.
+impl From<Error> for DataFusionError {
+    fn from(error: Error) -> Self {
+        Self::External(Box::new(error))
+    }
 }

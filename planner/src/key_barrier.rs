@@ -1,12 +1,12 @@
-//! Keeps DataFusion from taking keys for more than they are. Below a join a key determines its own side's columns only,
-//! but an aggregate over the join that groups by the key and something else claims that the key alone is unique in its
-//! result. A further GROUP BY or DISTINCT above then leaves out what else it should group by, and rows are merged, or
-//! stay doubled, without an error.
+//! Keeps DataFusion from taking keys for more than they are. What a subquery groups by is a key of its rows. Below a join
+//! it determines its own side's columns only, but an aggregate over the join that groups by the key and something else claims
+//! that the key alone is unique in its result; and so does what makes several rows of one. A further GROUP BY, DISTINCT or
+//! ORDER BY above then leaves out what else it should look at, without an error.
 //!
 //! ```text
 //! before: Aggregate: groupBy=[[a.id, b.year]], aggr=[[count(1)]]
 //!           Aggregate: groupBy=[[a.id, b.year]], aggr=[[]]
-//!             Cross Join: a, b                                      (a.id is a's primary key)
+//!             Cross Join: a, b                                      (a is grouped by a.id)
 //!
 //! after:  Aggregate: groupBy=[[a.id, b.year]], aggr=[[count(1)]]
 //!           Projection: as_is(a.id) AS a.id, as_is(b.year) AS b.year
@@ -40,16 +40,37 @@ impl AnalyzerRule for KeyBarrier {
     }
 }
 
-/// The plan with barriers above groupings of joins that are `below` another grouping.
+/// The plan with barriers where a key of a grouping is taken for more than it is, `below` something that relies on keys.
 fn with_barriers(plan: LogicalPlan, below: bool) -> Result<LogicalPlan> {
-    let groups = is_grouping(&plan);
-    let within = |plan| with_barriers(plan, below || groups).map(Transformed::yes);
-    let plan = plan.map_subqueries(within)?.data.map_children(within)?.data;
-    if below && groups && plan.exists(|node| Ok(matches!(node, LogicalPlan::Join(_))))? {
-        barrier(plan)
-    } else {
-        Ok(plan)
+    if let LogicalPlan::Projection(projection) = &plan
+        && projection.expr.iter().any(is_as_is)
+    {
+        // The analyzer runs again when a plan is optimized.
+        return Ok(plan
+            .map_children(|child| child.map_children(|child| with_barriers(child, true).map(Transformed::yes)))?
+            .data);
     }
+    let relies = is_grouping(&plan) || matches!(plan, LogicalPlan::Sort(_) | LogicalPlan::Distinct(_));
+    let within = |plan| with_barriers(plan, below || relies).map(Transformed::yes);
+    let plan = plan.map_subqueries(within)?.data.map_children(within)?.data;
+    let loses_keys = match &plan {
+        LogicalPlan::Unnest(_) => has_grouping_below(&plan)?,
+        plan if is_grouping(plan) => plan.exists(|node| match node {
+            LogicalPlan::Join(_) => has_grouping_below(node),
+            _ => Ok(false),
+        })?,
+        _ => false,
+    };
+    if below && loses_keys { barrier(plan) } else { Ok(plan) }
+}
+
+fn has_grouping_below(plan: &LogicalPlan) -> Result<bool> {
+    for input in plan.inputs() {
+        if input.exists(|node| Ok(is_grouping(node)))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn is_grouping(plan: &LogicalPlan) -> bool {
@@ -75,6 +96,14 @@ fn barrier(plan: LogicalPlan) -> Result<LogicalPlan> {
     });
     let columns = columns.collect();
     Projection::try_new(columns, Arc::new(plan)).map(LogicalPlan::Projection)
+}
+
+fn is_as_is(expression: &Expr) -> bool {
+    match expression {
+        Expr::Alias(alias) => is_as_is(&alias.expr),
+        Expr::ScalarFunction(function) => function.func == as_is(),
+        _ => false,
+    }
 }
 
 /// The function that gives what it is given.

@@ -1,9 +1,11 @@
 //! The engine of RailForge: SQL in PostgreSQL's dialect, to a plan, to a stream of Arrow batches, computed
 //! on one pinned snapshot and within limits. Knows nothing of gRPC, tokens or HTTP.
 
+mod bind;
 mod engine;
 mod error;
 mod explain_error;
+mod functions;
 mod interruptible;
 mod key_barrier;
 mod limits;
@@ -11,20 +13,18 @@ mod live_first_rows;
 mod live_grouping;
 mod live_scan_below;
 mod names;
-mod numeric;
-mod origin;
-mod parameters;
+mod pg_type;
+mod postgres;
 mod query;
-mod rewrite_expressions;
 mod run_once;
-mod semantics;
 mod session;
 mod statement;
 mod stream;
 mod subqueries;
+mod type_conversion;
 
 pub use engine::Engine;
-pub use error::{Error, Result};
+pub use error::{Error, Result, ValueError};
 pub use limits::Limits;
 pub use query::{NameDefaults, Prepared, Query, TableTruth, Truth};
 pub use stream::ResultStream;

@@ -54,7 +54,9 @@ fn grouped(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
     let in_columns = |expressions: &[Expr]| -> Result<Option<Vec<Expr>>> {
         expressions.iter().map(|expression| in_table_columns(expression, input)).collect()
     };
-    let (Some(keys), Some(aggregates)) = (in_columns(group_expr)?, in_columns(aggr_expr)?) else { return Ok(None) };
+    // Their names are those of the schema.
+    let aggr_expr: Vec<Expr> = aggr_expr.iter().map(|aggregate| aggregate.clone().unalias()).collect();
+    let (Some(keys), Some(aggregates)) = (in_columns(group_expr)?, in_columns(&aggr_expr)?) else { return Ok(None) };
     let numbered = |(index, field): (usize, &FieldRef)| {
         let name = match index.checked_sub(keys.len()) {
             None => format!("key_{index}"),

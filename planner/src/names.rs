@@ -1,39 +1,61 @@
 //! Looks up the tables that a statement names before it is planned, so that an unknown one is answered
 //! with the nearest known name, and a refused one with the reason.
 
+use std::sync::Arc;
+
 use datafusion::common::{ResolvedTableReference, TableReference};
+use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
 use datafusion::sql::parser::Statement;
 use rail_forge_connectors::{AsOf, Manifest, TableName, nearest};
 
+use crate::bind::{KnownTable, Tables};
 use crate::error::{Error, Result};
+use crate::functions::Catalogue;
 use crate::query::{TableTruth, Truth};
 
 /// The schema of DataFusion's views of the catalogue.
 const INFORMATION_SCHEMA: &str = "information_schema";
 
-/// The moments of the tables that `statement` reads.
+/// The tables that a statement reads: their rows, and the moments that these are true for.
+pub(crate) struct Resolved {
+    pub(crate) tables: Tables,
+    pub(crate) truth: Truth,
+}
+
+/// The tables that `statement` reads.
 ///
 /// # Errors
 /// [`Error::UnknownTable`] for a table that the snapshot does not serve.
-pub(crate) fn resolve(state: &SessionState, statement: &Statement, manifest: &Manifest) -> Result<Truth> {
+pub(crate) async fn resolve(state: &SessionState, statement: &Statement, manifest: &Manifest) -> Result<Resolved> {
     let defaults = &state.config().options().catalog;
-    let (planned, mut tables) = (AsOf::now(), vec![]);
+    let (planned, mut truths) = (AsOf::now(), vec![]);
+    let mut tables = Tables::new();
     for reference in state.resolve_table_references(statement)? {
         let name = full_name(reference.clone().resolve(&defaults.default_catalog, &defaults.default_schema));
-        let is_function = state.table_functions().contains_key(reference.table());
-        if name.schema == INFORMATION_SCHEMA || is_function {
-            continue;
-        }
-        match manifest.table(&name) {
-            Some(table) => {
+        let provider = match state.schema_for_ref(reference.clone()) {
+            Ok(schema) => schema.table(&name.table).await?,
+            Err(_) => None,
+        };
+        let is_function = || !Catalogue::get().functions(reference.table()).is_empty();
+        match (manifest.table(&name), provider) {
+            (Some(table), Some(provider)) => {
                 let live = table.live.is_some();
-                tables.push(TableTruth { name, as_of: if live { planned } else { table.as_of }, live });
+                truths.push(TableTruth { name: name.clone(), as_of: if live { planned } else { table.as_of }, live });
+                let source = provider_as_source(provider);
+                let primary_key = table.primary_key.iter().flat_map(|key| key.columns.clone()).collect();
+                tables.insert(name, KnownTable { source, schema: Arc::clone(&table.schema), primary_key });
             }
-            None => return Err(unknown(&reference, &name, manifest)),
+            (None, Some(provider)) if name.schema == INFORMATION_SCHEMA => {
+                let (schema, source) = (provider.schema(), provider_as_source(provider));
+                tables.insert(name, KnownTable { source, schema, primary_key: vec![] });
+            }
+            // What stands in FROM with parentheses behind it is looked for among the functions.
+            _ if is_function() => {}
+            _ => return Err(unknown(&reference, &name, manifest)),
         }
     }
-    Ok(Truth::new(manifest.version, tables))
+    Ok(Resolved { tables, truth: Truth::new(manifest.version, truths) })
 }
 
 fn full_name(reference: ResolvedTableReference) -> TableName {

@@ -71,3 +71,21 @@ impl Truth {
         Self::new(self.version, self.tables.into_iter().map(read).collect())
     }
 }
+
+/// What a query's functions may know of where and when they are called.
+#[derive(Debug, Clone)]
+pub(crate) struct Surroundings {
+    /// The moment of `now()`: microseconds since 1970-01-01 00:00 UTC.
+    pub(crate) now_micros: i64,
+    /// The time zone of the session.
+    pub(crate) zone: String,
+    /// Where unqualified names are looked up.
+    pub(crate) catalog: String,
+    pub(crate) schema: String,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self { now_micros: 0, zone: "UTC".to_owned(), catalog: String::new(), schema: String::new() }
+    }
+}

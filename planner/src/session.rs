@@ -10,7 +10,7 @@ use datafusion::error::Result;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryLimit, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
+use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::optimizer::Analyzer;
 use datafusion::prelude::SessionConfig;
 use rail_forge_connectors::{LiveQuery, PinnedSnapshot, SnapshotStore, Source};
@@ -20,9 +20,7 @@ use crate::key_barrier::KeyBarrier;
 use crate::limits::Limits;
 use crate::live_first_rows::LiveFirstRows;
 use crate::live_grouping::LiveGrouping;
-use crate::numeric::{NumericAverage, NumericDivision};
 use crate::query::NameDefaults;
-use crate::semantics::Semantics;
 use crate::subqueries::Subqueries;
 
 /// The schema of unqualified names, as in PostgreSQL.
@@ -31,16 +29,6 @@ const DEFAULT_SCHEMA: &str = "public";
 const BATCH_ROWS: usize = 8_192;
 /// How many of the largest consumers an out-of-memory error names.
 const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
-
-/// Functions of PostgreSQL's name that do something else: `to_char` reads its pattern as `strftime` does and
-/// returns PostgreSQL's patterns as they are. An unknown function is better than a wrong answer.
-const MISLEADING_FUNCTIONS: [&str; 2] = ["to_char", "date_format"];
-
-/// What PostgreSQL calls functions that DataFusion has under another name alone. A query is one transaction and one
-/// statement.
-const FURTHER_NAMES: [(&str, &[&str]); 2] =
-    [("ceil", &["ceiling"]), ("now", &["statement_timestamp", "transaction_timestamp"])];
-const FURTHER_NAMES_OF_AGGREGATES: [(&str, &[&str]); 2] = [("bool_and", &["every"]), ("var", &["variance"])];
 
 /// The template that sessions are copied from.
 #[derive(Debug)]
@@ -59,7 +47,7 @@ impl Sessions {
         default_catalog: &str,
     ) -> Result<Self> {
         let runtime = Arc::new(runtime(limits, store)?);
-        let mut template = SessionStateBuilder::new()
+        let template = SessionStateBuilder::new()
             .with_default_features()
             .with_config(config(default_catalog))
             .with_runtime_env(runtime)
@@ -68,17 +56,6 @@ impl Sessions {
             .with_optimizer_rule(Arc::new(LiveGrouping))
             .with_optimizer_rule(Arc::new(LiveFirstRows))
             .build();
-        for name in MISLEADING_FUNCTIONS {
-            template.deregister_udf(name)?;
-        }
-        for (name, others) in FURTHER_NAMES {
-            let function = template.udf(name)?.as_ref().clone().with_aliases(others.iter().copied());
-            template.register_udf(Arc::new(function))?;
-        }
-        for (name, others) in FURTHER_NAMES_OF_AGGREGATES {
-            let function = template.udaf(name)?.as_ref().clone().with_aliases(others.iter().copied());
-            template.register_udaf(Arc::new(function))?;
-        }
         let sources = sources.iter().map(|source| (source.name().to_owned(), Arc::clone(source))).collect();
         Ok(Self { template, sources: Arc::new(sources) })
     }
@@ -125,16 +102,12 @@ fn config(default_catalog: &str) -> SessionConfig {
     config
 }
 
-/// DataFusion's analyzer rules with ours before type coercion, which would hide the operands' own types.
-/// Subqueries come first, because what is made of them is like what a query says. Then averages: they make quotients that
-/// need no second look. Once types are settled, expressions get PostgreSQL's meaning; the barriers come when all groupings
-/// are there.
+/// DataFusion's analyzer rules between ours. Subqueries come first, because what is made of them is like what a query says;
+/// the barriers come when all groupings are there.
 fn analyzer_rules() -> Vec<Arc<dyn datafusion::optimizer::AnalyzerRule + Send + Sync>> {
     let mut rules = Analyzer::new().rules;
     rules.insert(0, Arc::new(Subqueries));
-    rules.extend([Arc::new(Semantics) as _, Arc::new(KeyBarrier) as _]);
-    let coercion = rules.iter().position(|rule| rule.name() == "type_coercion").unwrap_or(rules.len());
-    rules.splice(coercion..coercion, [Arc::new(NumericAverage) as _, Arc::new(NumericDivision) as _]);
+    rules.push(Arc::new(KeyBarrier));
     rules
 }
 

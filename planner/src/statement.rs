@@ -1,9 +1,11 @@
 //! From SQL text to one statement that may be planned: a query, or EXPLAIN or SHOW. What would change something
 //! is refused here, wherever in the text it stands, and so is what is too large to plan.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use datafusion::error::DataFusionError;
+use datafusion::logical_expr::{ExplainOption, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{self, ObjectName, Query, Select, SetExpr, TableFactor, Visit, Visitor};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
@@ -21,6 +23,7 @@ const MAX_TABLES: usize = 100;
 /// Parses one statement and refuses those that are no queries, before a plan could touch anything.
 pub(crate) fn parse(sql: &str) -> Result<Statement> {
     check_text(sql)?;
+    let sql = &*without_table(sql);
     let mut statements = DFParserBuilder::new(sql)
         .with_dialect(&PostgreSqlDialect {})
         .with_recursion_limit(NESTING)
@@ -35,6 +38,45 @@ pub(crate) fn parse(sql: &str) -> Result<Statement> {
     }
     check(&statement)?;
     Ok(statement)
+}
+
+/// `TABLE name`, which the parser takes for no statement, in other words.
+fn without_table(sql: &str) -> Cow<'_, str> {
+    const TABLE: &str = "table";
+    let text = sql.trim_start();
+    match text.split_at_checked(TABLE.len()) {
+        Some((word, rest)) if word.eq_ignore_ascii_case(TABLE) && rest.starts_with(char::is_whitespace) => {
+            Cow::Owned(format!("SELECT * FROM{rest}"))
+        }
+        _ => Cow::Borrowed(sql),
+    }
+}
+
+/// The query of a statement, or the one that it explains.
+pub(crate) fn query_of(statement: &Statement) -> Option<&Query> {
+    match statement {
+        Statement::Statement(inner) => match inner.as_ref() {
+            ast::Statement::Query(query) => Some(query),
+            _ => None,
+        },
+        Statement::Explain(explain) => match explain.statement.as_ref() {
+            // EXPLAIN of EXPLAIN is nothing.
+            Statement::Explain(_) => None,
+            inner => query_of(inner),
+        },
+        _ => None,
+    }
+}
+
+/// The plan that the statement asks for: of its query, or of the explanation of that.
+pub(crate) fn explained_if_asked(plan: LogicalPlan, statement: &Statement) -> Result<LogicalPlan> {
+    let Statement::Explain(explain) = statement else { return Ok(plan) };
+    let options = &explain.options;
+    let mut option = ExplainOption::default().with_verbose(options.verbose).with_analyze(options.analyze);
+    if let Some(format) = &options.format {
+        option = option.with_format(format.clone());
+    }
+    Ok(LogicalPlanBuilder::from(plan).explain_option_format(option)?.build()?)
 }
 
 fn check(statement: &Statement) -> Result<()> {

@@ -7,6 +7,7 @@ from that a cell is the same only if value and Python type are.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -19,9 +20,15 @@ from psycopg.adapt import Loader
 from psycopg.types.string import TextLoader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 Row = tuple[object, ...]
+
+# What tells where a query has its own ORDER BY and LIMIT; literals, quoted names and comments match no group.
+_CLAUSES = re.compile(
+    r"""'[^']*'|"[^"]*"|--[^\n]*|(?P<open>\()|(?P<close>\))|(?P<order>\border\s+by\b)|(?P<end>\blimit\b|;)""",
+    re.IGNORECASE,
+)
 
 
 class _RealLoader(Loader):
@@ -54,15 +61,49 @@ def rows(table: pa.Table) -> list[Row]:
     return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
-def first_difference(got: Sequence[Row], wanted: Sequence[Row]) -> str | None:
-    """The first cell that differs in value or type, in words; None when all are the same."""
+def in_total_order(connection: psycopg.Connection, sql: str) -> str:
+    """The query with every column of its result at the end of its ORDER BY.
+
+    Whatever the query orders by, its rows then have one order, and a LIMIT keeps the same ones on both sides.
+    """
+    ordered, depth, end = False, 0, len(sql)
+    for token in _CLAUSES.finditer(sql):
+        match token.lastgroup:
+            case "open":
+                depth += 1
+            case "close":
+                depth -= 1
+            case "order" if depth == 0:
+                ordered = True
+            case "end" if depth == 0:
+                end = token.start()
+                break
+    positions = ", ".join(str(1 + column) for column in range(_width(connection, sql)))
+    return f"{sql[:end]}{',' if ordered else ' ORDER BY'} {positions} {sql[end:]}"
+
+
+def _width(connection: psycopg.Connection, sql: str) -> int:
+    prepared = connection.pgconn.prepare(b"", sql.encode())
+    if prepared.status != psycopg.pq.ExecStatus.COMMAND_OK:
+        raise psycopg.ProgrammingError(prepared.get_error_message())
+    return connection.pgconn.describe_prepared(b"").nfields
+
+
+def first_difference(
+    got: Sequence[Row], wanted: Sequence[Row], form: Callable[[object], object] | None = None
+) -> str | None:
+    """The first cell that differs in value or type, in words; None when all are the same.
+
+    Cells are the same whose forms are equal, by default `exact` ones.
+    """
+    form = form or exact
     if len(got) != len(wanted):
         return f"{len(got)} rows instead of {len(wanted)}"
     for number, (got_row, wanted_row) in enumerate(zip(got, wanted, strict=True)):
         if len(got_row) != len(wanted_row):
             return f"{len(got_row)} columns instead of {len(wanted_row)}"
         for position, (cell, reference) in enumerate(zip(got_row, wanted_row, strict=True)):
-            if exact(cell) != exact(reference):
+            if form(cell) != form(reference):
                 return f"row {number}, column {position}: {cell!r} instead of {reference!r}"
     return None
 
@@ -82,6 +123,11 @@ def exact(cell: object) -> object:
         case pa.MonthDayNano() if cell.months == 0:
             return exact(timedelta(days=cell.days, microseconds=cell.nanoseconds / 1000))
     return (type(cell).__name__, form)
+
+
+def by_value(cell: object) -> object:
+    """As `exact`, but decimals are the same when their values are."""
+    return ("Decimal", cell) if isinstance(cell, Decimal) else exact(cell)
 
 
 def multiset(rows: Iterable[Row]) -> Counter[Row]:

@@ -178,7 +178,7 @@ def test_names_are_looked_up_in_catalog_and_schema(
         ("SELECT * FROM ordres", rail_forge.NotFoundError, r"ordres.*shop\.public\.orders"),
         ("SELECT 1 +", rail_forge.QueryError, "syntax error"),
         ("SELECT total / 0 FROM orders", rail_forge.QueryError, "division by zero"),
-        ("SELECT CAST(channel AS integer) FROM orders", rail_forge.QueryError, "'(store|app|web|phone)'"),
+        ("SELECT CAST(channel AS integer) FROM orders", rail_forge.QueryError, '"(store|app|web|phone)"'),
         ("DROP TABLE orders", rail_forge.QueryError, "DROP.*changes nothing"),
         ("SELECT 1; SELECT 2", rail_forge.UnsupportedError, "several statements"),
     ],

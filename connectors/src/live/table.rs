@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
-use datafusion::common::{Constraints, Result, Statistics, internal_datafusion_err, project_schema};
+use datafusion::common::{Result, Statistics, internal_datafusion_err, project_schema};
 use datafusion::datasource::TableType;
 use datafusion::logical_expr::{Expr, SortExpr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
@@ -18,7 +18,7 @@ use super::statement::Statement;
 use crate::TableName;
 use crate::column_type::{Cell, ColumnPlan};
 use crate::pull::{PageRange, Selection};
-use crate::snapshot::{TableEntry, in_memory_schema, primary_key};
+use crate::snapshot::{TableEntry, in_memory_schema};
 
 /// Statements that read a large heap side by side.
 const MAX_PARTITIONS: usize = 2;
@@ -32,7 +32,6 @@ pub struct LiveTable {
     pub(super) entry: Arc<LiveEntry>,
     /// As plans see it: text and bytes are views.
     pub(super) schema: SchemaRef,
-    constraints: Constraints,
     /// How each column of the schema is selected.
     outputs: Vec<Output>,
     pub(super) rows: Rows,
@@ -65,7 +64,6 @@ impl LiveTable {
         Some(Self {
             name: entry.name.clone(),
             schema: in_memory_schema(&entry.schema),
-            constraints: primary_key(entry),
             outputs: live.columns.iter().map(output).collect(),
             entry: Arc::new(live),
             rows: Rows::Own,
@@ -91,7 +89,7 @@ impl LiveTable {
 
     /// Another table that is computed from this one.
     pub(super) fn derived(&self, schema: SchemaRef, outputs: Vec<Output>, rows: Rows) -> Self {
-        Self { schema, constraints: Constraints::default(), outputs, rows, ..self.clone() }
+        Self { schema, outputs, rows, ..self.clone() }
     }
 
     /// The statement for some columns of the rows that the filters leave.
@@ -160,10 +158,6 @@ impl LiveTable {
 impl TableProvider for LiveTable {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
-    }
-
-    fn constraints(&self) -> Option<&Constraints> {
-        Some(&self.constraints)
     }
 
     fn table_type(&self) -> TableType {
@@ -249,7 +243,6 @@ pub(super) mod testing {
         LiveTable {
             name: TableName { catalog: "shop".into(), schema: "public".into(), table: "t".into() },
             schema: Schema::new(fields).into(),
-            constraints: Constraints::default(),
             outputs: columns.iter().map(output).collect(),
             entry: Arc::new(testing::entry(columns)),
             rows: Rows::Own,

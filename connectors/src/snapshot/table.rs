@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{Constraint, Constraints, Result, Statistics, project_schema};
+use datafusion::common::{Result, Statistics, project_schema};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::memory::DataSourceExec;
@@ -32,7 +32,6 @@ pub(super) struct SnapshotTable {
     schema: SchemaRef,
     /// The columns as the files have them.
     stored_schema: SchemaRef,
-    constraints: Constraints,
     statistics: Statistics,
     files: FileGroup,
     store: Arc<dyn ObjectStore>,
@@ -67,16 +66,7 @@ impl SnapshotTable {
         }
         let (mut groups, statistics) =
             compute_all_files_statistics(vec![FileGroup::new(files)], stored_schema.clone(), true, false)?;
-        Ok(Self {
-            constraints: primary_key(entry),
-            statistics,
-            files: groups.pop().unwrap_or_default(),
-            schema,
-            stored_schema,
-            store,
-            store_url,
-            hot,
-        })
+        Ok(Self { statistics, files: groups.pop().unwrap_or_default(), schema, stored_schema, store, store_url, hot })
     }
 }
 
@@ -84,10 +74,6 @@ impl SnapshotTable {
 impl TableProvider for SnapshotTable {
     fn schema(&self) -> SchemaRef {
         self.schema.clone()
-    }
-
-    fn constraints(&self) -> Option<&Constraints> {
-        Some(&self.constraints)
     }
 
     fn table_type(&self) -> TableType {
@@ -122,7 +108,6 @@ impl TableProvider for SnapshotTable {
         let config = FileScanConfigBuilder::new(self.store_url.clone(), source)
             .with_file_groups(files.split_files(state.config().target_partitions()))
             .with_statistics(self.statistics.clone())
-            .with_constraints(self.constraints.clone())
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();
@@ -142,13 +127,4 @@ pub(crate) fn in_memory_schema(schema: &Schema) -> SchemaRef {
         Field::new(field.name(), data_type, field.is_nullable())
     };
     Arc::new(Schema::new(schema.fields().iter().map(in_memory).collect::<Vec<_>>()))
-}
-
-/// The primary key as a functional dependency: grouping by it determines every other column.
-pub(crate) fn primary_key(entry: &TableEntry) -> Constraints {
-    let indices: Option<Vec<usize>> = entry
-        .primary_key
-        .as_ref()
-        .and_then(|key| key.columns.iter().map(|column| entry.schema.index_of(column).ok()).collect());
-    Constraints::new_unverified(indices.map(Constraint::PrimaryKey).into_iter().collect())
 }

@@ -80,8 +80,9 @@ impl Joined<'_> {
         }
         let found = self.names.next("found");
         let first = LogicalPlanBuilder::from(pushed.plan).limit(0, Some(1))?;
-        self.join(first.project([lit(true).alias(&found)])?.build()?, vec![])?;
-        Ok(column(found).is_not_null())
+        let rows = count_udaf().call(vec![lit(1_i64)]).alias(&found);
+        self.join(first.aggregate(Vec::<Expr>::new(), vec![rows])?.build()?, vec![])?;
+        Ok(column(found).gt(lit(0_i64)))
     }
 
     /// Whether there is a row with the same outer values that meets the conditions. These are about `columns`, which
@@ -96,11 +97,11 @@ impl Joined<'_> {
         let found = self.names.next("found");
         let (mut kept, outer) = dependent.renamed(pushed);
         kept.extend(columns);
-        let distinct = LogicalPlanBuilder::from(pushed.plan.clone()).project(kept)?.distinct()?.build()?;
-        let marked = distinct.schema().columns().into_iter().map(Expr::Column);
-        let marked: Vec<Expr> = marked.chain([lit(true).alias(&found)]).collect();
+        // The mark is a count: DataFusion takes a constant for one above an outer join, too.
+        let rows = count_udaf().call(vec![lit(1_i64)]).alias(&found);
+        let marked = LogicalPlanBuilder::from(pushed.plan.clone()).aggregate(kept, vec![rows])?.build()?;
         conditions.extend(dependent.same_values(&outer));
-        self.join(LogicalPlanBuilder::from(distinct).project(marked)?.build()?, conditions)?;
+        self.join(marked, conditions)?;
         Ok(column(found).is_not_null())
     }
 

@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from rail_forge_testbed._copy import analyze, copy_csv
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-BLOCK_BYTES = 1 << 20
 MAINTENANCE_MEMORY = "512MB"
 
 
@@ -85,10 +86,10 @@ def load_tpch(url: str, scale_factor: float, tables: Collection[str] = tuple(TAB
         connection.execute(f"SET LOCAL maintenance_work_mem = '{MAINTENANCE_MEMORY}'")
         for table in chosen:
             connection.execute(_definition(table))
-        rows = {table: _copy(connection, table, Path(directory)) for table in chosen}
+        rows = {table: copy_csv(connection, table, Path(directory) / f"{table}.csv") for table in chosen}
         for table in chosen:
             _add_keys(connection, table, chosen)
-    _analyze(url, chosen)
+    analyze(url, chosen)
     return rows
 
 
@@ -107,16 +108,6 @@ def _definition(table: str) -> bytes:
     return text[start : text.index(";", start)].encode()
 
 
-def _copy(connection: psycopg.Connection, table: str, directory: Path) -> int:
-    # FREEZE, because the table was created in this transaction: no vacuum has to rewrite the rows later.
-    statement = f"COPY {table} FROM STDIN (FORMAT csv, HEADER, FREEZE)"
-    with (directory / f"{table}.csv").open("rb") as file, connection.cursor() as cursor:
-        with cursor.copy(statement.encode()) as copy:
-            while block := file.read(BLOCK_BYTES):
-                copy.write(block)
-        return cursor.rowcount
-
-
 def _add_keys(connection: psycopg.Connection, table: str, chosen: Collection[str]) -> None:
     keys = TABLES[table]
     clauses = [f"ADD PRIMARY KEY ({keys.primary})"]
@@ -129,11 +120,6 @@ def _add_keys(connection: psycopg.Connection, table: str, chosen: Collection[str
         if not keys.primary.startswith(reference.columns):
             connection.execute(f"CREATE INDEX ON {table} ({reference.columns})".encode())
     connection.execute(f"ALTER TABLE {table} {', '.join(clauses)}".encode())
-
-
-def _analyze(url: str, tables: Sequence[str]) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"ANALYZE {', '.join(tables)}".encode())
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -12,7 +12,7 @@ pub(super) fn of_query(error: planner::Error) -> Status {
     use planner::Error;
     let message = error.to_string();
     match error {
-        Error::Syntax(_) | Error::Query(_) | Error::Parameter(_) | Error::ReadOnly(_) => {
+        Error::Syntax(_) | Error::Query(_) | Error::Value(_) | Error::Parameter(_) | Error::ReadOnly(_) => {
             Status::invalid_argument(message)
         }
         Error::UnknownTable(_) => Status::not_found(message),

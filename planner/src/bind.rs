@@ -1,0 +1,117 @@
+//! From a statement to a plan, as PostgreSQL's parse analysis does it: names are looked up, every expression gets its
+//! PostgreSQL type, operators and functions are chosen by their arguments' types, and casts are written out. What is not
+//! known here is refused by name; nothing is left to chance.
+
+mod aggregation;
+mod call;
+mod cast;
+mod character;
+mod clause;
+mod comparison;
+mod expression;
+mod from;
+mod literal;
+mod names;
+mod order;
+mod parameter;
+mod query;
+mod record;
+mod scope;
+mod select;
+mod series;
+mod sets;
+mod special;
+mod subquery;
+mod subscript;
+mod type_name;
+mod typed;
+mod values;
+mod window;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::logical_expr::{LogicalPlan, TableSource};
+use datafusion::sql::sqlparser::ast::Query;
+use rail_forge_connectors::TableName;
+
+use self::clause::Level;
+use self::parameter::Parameters;
+use self::query::Cte;
+use self::typed::{BoundQuery, Names};
+use crate::error::{Error, Result};
+use crate::query::Surroundings;
+
+pub(crate) use self::parameter::{Given, Wanted};
+pub(crate) use self::typed::{OutputColumn, Typed};
+
+/// Nodes of a plan before it is optimized. WITH queries are planned once for every place that names them, so that few words
+/// can make large plans.
+const MAX_PLAN_NODES: usize = 4_000;
+
+/// The tables that a statement may read, by name.
+pub(crate) type Tables = HashMap<TableName, KnownTable>;
+
+/// A table that a statement may read.
+pub(crate) struct KnownTable {
+    pub(crate) source: Arc<dyn TableSource>,
+    /// Its columns with their metadata.
+    pub(crate) schema: SchemaRef,
+    /// The columns of its primary key, if it has one.
+    pub(crate) primary_key: Vec<String>,
+}
+
+/// A bound statement.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    pub(crate) plan: LogicalPlan,
+    pub(crate) columns: Vec<OutputColumn>,
+    pub(crate) wanted: Wanted,
+}
+
+/// Binds a query.
+///
+/// # Errors
+/// [`Error::Query`] for what PostgreSQL would refuse too, [`Error::Unsupported`] for what it would not.
+pub(crate) fn bind(query: &Query, tables: &Tables, surroundings: &Surroundings, given: Given<'_>) -> Result<Bound> {
+    let mut binder = Binder {
+        tables,
+        surroundings,
+        parameters: Parameters::new(given),
+        levels: vec![],
+        ctes: vec![],
+        qualifiers: Names::default(),
+        nodes: 0,
+    };
+    let BoundQuery { plan, columns } = binder.settled_query(query)?;
+    Ok(Bound { plan, columns, wanted: binder.parameters.wanted() })
+}
+
+/// What is known while a statement is bound.
+struct Binder<'a> {
+    tables: &'a Tables,
+    surroundings: &'a Surroundings,
+    parameters: Parameters<'a>,
+    /// The queries around the place that is bound, the innermost last.
+    levels: Vec<Level>,
+    /// The WITH queries that are in sight, the innermost last.
+    ctes: Vec<HashMap<String, Cte>>,
+    /// The names of relations in the plan. A relation has one of its own, whatever it is called in its query.
+    qualifiers: Names,
+    nodes: usize,
+}
+
+impl Binder<'_> {
+    /// Counts the nodes of a plan that is put in once more.
+    fn count_nodes(&mut self, nodes: usize) -> Result<()> {
+        self.nodes += nodes;
+        if self.nodes > MAX_PLAN_NODES {
+            return Err(Error::TooLarge(format!(
+                "the statement is too large to plan: at most {MAX_PLAN_NODES} steps are planned, with WITH queries counted \
+                 wherever they are named"
+            )));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,346 @@
+//! GROUP BY, aggregates and HAVING: the rows of a FROM become groups, and expressions speak of groups.
+
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema};
+use datafusion::functions_aggregate::first_last::first_value_udaf;
+use datafusion::logical_expr::utils::find_aggregate_exprs;
+use datafusion::logical_expr::{Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder};
+use datafusion::sql::sqlparser::ast::{Expr as Ast, GroupByExpr};
+
+use super::Binder;
+use super::character::unpadded;
+use super::clause::Clause;
+use super::order::{Ordered, resolved};
+use super::scope::{Found, Scope};
+use super::typed::{Names, Typed};
+use crate::error::{Error, Result};
+use crate::functions::grouping_key;
+use crate::pg_type::PgType;
+
+/// PostgreSQL's limit of the sets that GROUPING SETS, ROLLUP and CUBE make.
+const MAX_GROUPING_SETS: usize = 4_096;
+/// PostgreSQL's limit of the elements of a CUBE.
+const MAX_CUBE: usize = 12;
+
+/// What rows are grouped by.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    /// The expressions of all sets.
+    pub(super) keys: Vec<Typed>,
+    /// The sets, by the places of their keys. One set with all keys is an ordinary GROUP BY.
+    pub(super) sets: Option<Vec<Vec<usize>>>,
+}
+
+impl Binder<'_> {
+    /// The GROUP BY of a SELECT with these columns; none where it has none.
+    pub(super) fn group_by(
+        &mut self,
+        group_by: &GroupByExpr,
+        items: &[Typed],
+        names: &[String],
+    ) -> Result<Option<Groups>> {
+        let GroupByExpr::Expressions(expressions, modifiers) = group_by else {
+            return Err(Error::Unsupported("not supported: GROUP BY ALL".to_owned()));
+        };
+        if !modifiers.is_empty() {
+            return Err(Error::Query("syntax error: WITH behind GROUP BY".to_owned()));
+        }
+        if expressions.is_empty() {
+            return Ok(None);
+        }
+        let mut groups = Groups::default();
+        let mut sets = vec![vec![]];
+        let mut has_sets = false;
+        for expression in expressions {
+            let alternatives = match expression {
+                Ast::GroupingSets(lists) => {
+                    has_sets = true;
+                    let mut alternatives = vec![];
+                    for list in lists {
+                        alternatives.extend(self.grouping_set(list, items, names, &mut groups)?);
+                    }
+                    alternatives
+                }
+                Ast::Rollup(lists) => {
+                    has_sets = true;
+                    let parts = self.parts(lists, items, names, &mut groups)?;
+                    (0..=parts.len()).rev().map(|taken| parts[..taken].concat()).collect()
+                }
+                Ast::Cube(lists) => {
+                    has_sets = true;
+                    let parts = self.parts(lists, items, names, &mut groups)?;
+                    cube(&parts)?
+                }
+                Ast::Tuple(list) => {
+                    vec![self.group_keys(list, items, names, &mut groups)?]
+                }
+                expression => vec![self.group_keys(std::slice::from_ref(expression), items, names, &mut groups)?],
+            };
+            if sets.len() * alternatives.len() > MAX_GROUPING_SETS {
+                return Err(Error::TooLarge(format!(
+                    "too many grouping sets are present; at most {MAX_GROUPING_SETS} are allowed"
+                )));
+            }
+            let combine = |set: &Vec<usize>| -> Vec<Vec<usize>> {
+                alternatives.iter().map(|alternative| [set.as_slice(), alternative].concat()).collect()
+            };
+            sets = sets.iter().flat_map(combine).collect();
+        }
+        if has_sets {
+            groups.sets = Some(sets.into_iter().map(without_repetition).collect());
+        }
+        Ok(Some(groups))
+    }
+
+    /// One element of GROUPING SETS, which may be several sets itself.
+    fn grouping_set(
+        &mut self,
+        list: &[Ast],
+        items: &[Typed],
+        names: &[String],
+        groups: &mut Groups,
+    ) -> Result<Vec<Vec<usize>>> {
+        match list {
+            [Ast::Rollup(lists)] => {
+                let parts = self.parts(lists, items, names, groups)?;
+                Ok((0..=parts.len()).rev().map(|taken| parts[..taken].concat()).collect())
+            }
+            [Ast::Cube(lists)] => cube(&self.parts(lists, items, names, groups)?),
+            [Ast::GroupingSets(lists)] => {
+                let mut sets = vec![];
+                for list in lists {
+                    sets.extend(self.grouping_set(list, items, names, groups)?);
+                }
+                Ok(sets)
+            }
+            list => Ok(vec![self.group_keys(list, items, names, groups)?]),
+        }
+    }
+
+    fn parts(
+        &mut self,
+        lists: &[Vec<Ast>],
+        items: &[Typed],
+        names: &[String],
+        groups: &mut Groups,
+    ) -> Result<Vec<Vec<usize>>> {
+        lists.iter().map(|list| self.group_keys(list, items, names, groups)).collect()
+    }
+
+    /// The places of keys, which are added where they are new.
+    fn group_keys(
+        &mut self,
+        list: &[Ast],
+        items: &[Typed],
+        names: &[String],
+        groups: &mut Groups,
+    ) -> Result<Vec<usize>> {
+        let mut places = Vec::with_capacity(list.len());
+        for expression in list {
+            if let Ast::Tuple(inner) = expression {
+                places.extend(self.group_keys(inner, items, names, groups)?);
+                continue;
+            }
+            let key = self.group_key(expression, items, names)?;
+            let known = groups.keys.iter().position(|other| other.expr == key.expr);
+            places.push(known.unwrap_or(groups.keys.len()));
+            if known.is_none() {
+                groups.keys.push(key);
+            }
+        }
+        Ok(places)
+    }
+
+    /// A name is first one of a column of the FROM, then of one of the result.
+    fn group_key(&mut self, expression: &Ast, items: &[Typed], names: &[String]) -> Result<Typed> {
+        let is_input = match expression {
+            Ast::Identifier(ident) => {
+                matches!(self.level()?.scope.find(std::slice::from_ref(ident))?, Some(Found::Column(_)))
+            }
+            _ => false,
+        };
+        let key = match resolved(expression, names, "GROUP BY")? {
+            Ordered::Column(place) if !is_input => {
+                let item = items[place].clone();
+                if has_aggregate(&item.expr) {
+                    return Err(Error::Query("aggregate functions are not allowed in GROUP BY".to_owned()));
+                }
+                item
+            }
+            _ => self.within(Clause::GroupBy, |binder| binder.expression(expression))?,
+        };
+        let key = unpadded(key);
+        match key.pg_type {
+            PgType::Unknown => self.coerce(key, &PgType::Text),
+            PgType::Json | PgType::Jsonpath => {
+                Err(Error::Query(format!("could not identify an equality operator for type {}", key.pg_type)))
+            }
+            _ => Ok(key),
+        }
+    }
+}
+
+fn cube(parts: &[Vec<usize>]) -> Result<Vec<Vec<usize>>> {
+    if parts.len() > MAX_CUBE {
+        return Err(Error::TooLarge(format!("a CUBE has {} elements; at most {MAX_CUBE} are allowed", parts.len())));
+    }
+    let chosen = |mask: usize| {
+        let taken = parts.iter().enumerate().filter(|(place, _)| mask & (1 << place) != 0);
+        taken.flat_map(|(_, part)| part.iter().copied()).collect()
+    };
+    Ok((0..1_usize << parts.len()).rev().map(chosen).collect())
+}
+
+fn without_repetition(set: Vec<usize>) -> Vec<usize> {
+    let mut kept = Vec::with_capacity(set.len());
+    for place in set {
+        if !kept.contains(&place) {
+            kept.push(place);
+        }
+    }
+    kept
+}
+
+pub(super) fn has_aggregate(expression: &Expr) -> bool {
+    expression.exists(|part| Ok(matches!(part, Expr::AggregateFunction(_)))).unwrap_or(false)
+}
+
+/// Groups the rows of a plan. The expressions are changed to speak of the groups.
+pub(super) fn grouped(
+    input: LogicalPlan,
+    scope: &Scope,
+    groups: &Groups,
+    expressions: &mut [&mut Expr],
+) -> Result<LogicalPlan> {
+    let all: Vec<Expr> = expressions.iter().map(|expression| (**expression).clone()).collect();
+    let mut aggregates = find_aggregate_exprs(all.iter());
+    // A key whose equality is not that of its values in Arrow is grouped by a form of it, and shown by one of its values.
+    let mut keys: Vec<Expr> = Vec::with_capacity(groups.keys.len());
+    let mut replaced: Vec<(Expr, Expr)> = vec![];
+    for key in &groups.keys {
+        match grouping_key(&key.expr, &key.pg_type) {
+            Some(form) if groups.sets.is_none() => {
+                let shown = first_value_udaf().call(vec![key.expr.clone()]);
+                replaced.push((key.expr.clone(), output_column(&shown)));
+                aggregates.push(shown);
+                keys.push(form);
+            }
+            _ => {
+                replaced.push((key.expr.clone(), output_column(&key.expr)));
+                keys.push(key.expr.clone());
+            }
+        }
+    }
+    let aggregates = with_names_of_their_own(aggregates);
+    for aggregate in &aggregates {
+        replaced.push((unaliased(aggregate).clone(), output_column(aggregate)));
+    }
+    if groups.sets.is_none() {
+        // What depends on a primary key among the keys may stand beside it.
+        for column in implied(scope, &keys, &all, &replaced)? {
+            replaced.push((column.clone(), column.clone()));
+            keys.push(column);
+        }
+    }
+    let group_expr = match &groups.sets {
+        None => keys,
+        Some(sets) => {
+            let set = |places: &Vec<usize>| places.iter().map(|&place| keys[place].clone()).collect();
+            vec![Expr::GroupingSet(GroupingSet::GroupingSets(sets.iter().map(set).collect()))]
+        }
+    };
+    let plan = LogicalPlanBuilder::from(input).aggregate(group_expr, aggregates)?.build()?;
+    for expression in expressions.iter_mut() {
+        **expression = with_columns((**expression).clone(), &replaced)?;
+        check_grouped(expression, plan.schema(), scope)?;
+    }
+    Ok(plan)
+}
+
+/// The columns of tables whose primary keys are among the keys, as far as the expressions use them.
+fn implied(scope: &Scope, keys: &[Expr], expressions: &[Expr], replaced: &[(Expr, Expr)]) -> Result<Vec<Expr>> {
+    let is_grouped = |column: &Column| keys.iter().any(|key| matches!(key, Expr::Column(key) if key == column));
+    let mut columns: Vec<Expr> = vec![];
+    for (number, relation) in scope.relations.iter().enumerate() {
+        if relation.primary_key.is_empty() || !relation.primary_key.iter().all(is_grouped) {
+            continue;
+        }
+        let own: Vec<&Expr> = scope.columns_of(number).map(|column| &column.expr).collect();
+        for expression in expressions {
+            with_columns(expression.clone(), replaced)?.apply(|part| {
+                if own.contains(&part) && !columns.contains(part) && !replaced.iter().any(|(known, _)| known == part) {
+                    columns.push(part.clone());
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })?;
+        }
+    }
+    Ok(columns)
+}
+
+/// The column that an expression of a node is for those above.
+pub(super) fn output_column(expression: &Expr) -> Expr {
+    match expression {
+        Expr::Column(_) => expression.clone(),
+        other => Expr::Column(Column::new_unqualified(other.schema_name().to_string())),
+    }
+}
+
+/// Expressions of which no two have the same name: casts do not show in names.
+pub(super) fn with_names_of_their_own(expressions: Vec<Expr>) -> Vec<Expr> {
+    let mut names = Names::default();
+    let named = |expression: Expr| {
+        let name = expression.schema_name().to_string();
+        let own = names.unique(&name);
+        if own == name { expression } else { expression.alias(own) }
+    };
+    expressions.into_iter().map(named).collect()
+}
+
+pub(super) fn unaliased(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Alias(alias) => &alias.expr,
+        other => other,
+    }
+}
+
+/// The expression with some of its parts replaced by columns.
+pub(super) fn with_columns(expression: Expr, replaced: &[(Expr, Expr)]) -> Result<Expr> {
+    let replace = |part: Expr| {
+        Ok(match replaced.iter().find(|(known, _)| *known == part) {
+            Some((_, column)) => Transformed::new(column.clone(), true, TreeNodeRecursion::Jump),
+            None => Transformed::no(part),
+        })
+    };
+    Ok(expression.transform_down(replace)?.data)
+}
+
+fn check_grouped(expression: &Expr, schema: &DFSchema, scope: &Scope) -> Result<()> {
+    let mut wrong: Option<Column> = None;
+    expression.apply(|part| {
+        if let Expr::Column(column) = part
+            && !schema.has_column(column)
+            && scope.schema.has_column(column)
+        {
+            wrong = Some(column.clone());
+            return Ok(TreeNodeRecursion::Stop);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    match wrong {
+        None => Ok(()),
+        Some(column) => {
+            let named = scope.columns.iter().find(|known| matches!(&known.expr, Expr::Column(own) if *own == column));
+            let name = named.map_or_else(
+                || column.name.clone(),
+                |known| {
+                    let relation = known.relation.map(|relation| format!("{}.", scope.relations[relation].alias));
+                    format!("{}{}", relation.unwrap_or_default(), known.name)
+                },
+            );
+            Err(Error::Query(format!(
+                "column \"{name}\" must appear in the GROUP BY clause or be used in an aggregate function"
+            )))
+        }
+    }
+}

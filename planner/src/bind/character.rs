@@ -1,0 +1,60 @@
+//! `character(n)`: its values are kept without their padding, and padded where they are shown. What chooses between values of
+//! several lengths (CASE, COALESCE, UNION) has to pad them by itself.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rail_forge_connectors::POSTGRES_TYPE;
+
+use super::typed::{Metadata, Typed};
+use crate::functions::{self, Function};
+use crate::pg_type::PgType;
+
+/// The type of values that are kept with their padding.
+const PADDED: &str = "character";
+
+fn type_name(typed: &Typed) -> Option<&str> {
+    (typed.pg_type == PgType::Bpchar).then(|| typed.metadata.as_ref()?.get(POSTGRES_TYPE))?.map(String::as_str)
+}
+
+/// The value as it is shown.
+pub(super) fn padded(typed: Typed) -> Typed {
+    let width = |name: &str| name.strip_prefix("character(")?.strip_suffix(')')?.parse::<i32>().ok();
+    match type_name(&typed).and_then(width) {
+        Some(width) => Typed { expr: functions::padded(typed.expr, width), ..typed },
+        None => typed,
+    }
+}
+
+/// The value as it is compared, and cast to other types.
+pub(super) fn unpadded(typed: Typed) -> Typed {
+    match type_name(&typed) {
+        Some(PADDED) => Typed { expr: functions::unpadded(typed.expr), metadata: None, ..typed },
+        _ => typed,
+    }
+}
+
+/// Values of which one is shown, and what is told of it.
+pub(super) fn chosen_from(values: Vec<Typed>) -> (Vec<Typed>, Option<Metadata>) {
+    let is_null = |value: &Typed| value.quoted() == Some(None);
+    let mut all = values.iter().filter(|value| !is_null(value)).map(|value| &value.metadata);
+    let first = all.next().cloned().flatten();
+    if all.all(|other| *other == first) {
+        return (values, first);
+    }
+    if !values.iter().any(|value| type_name(value).is_some()) {
+        return (values, None);
+    }
+    let metadata = HashMap::from([(POSTGRES_TYPE.to_owned(), PADDED.to_owned())]);
+    (values.into_iter().map(padded).collect(), Some(Arc::new(metadata)))
+}
+
+/// Whether a function shows the padding of an argument that it declares so: it prints it, or looks at it as it is.
+pub(super) fn shows_padding(function: &Function, declared: &PgType) -> bool {
+    match declared {
+        PgType::Any => function.name != "pg_typeof",
+        PgType::AnyElement => matches!(function.returns, PgType::Json | PgType::Jsonb),
+        PgType::Bpchar => function.name.contains('~'),
+        _ => false,
+    }
+}

@@ -1,0 +1,201 @@
+//! Comparisons that are made of several: of rows, with the elements of a list, an array or a subquery.
+
+use arrow::array::Array;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::{Expr, ExprSchemable, lit};
+use datafusion::sql::sqlparser::ast::{self, BinaryOperator};
+
+use super::Binder;
+use super::record::parts_of;
+use super::typed::{Typed, types};
+use crate::error::{Error, Result};
+use crate::functions;
+use crate::pg_type::PgType;
+use crate::type_conversion::common_type;
+
+/// The operators that compare.
+const COMPARISONS: [&str; 9] = ["=", "<>", "!=", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"];
+
+impl Binder<'_> {
+    /// A comparison of rows, or of values that have no operators but those of the texts that they are kept as.
+    pub(super) fn compared_in_parts(&mut self, symbol: &str, operands: &[Typed]) -> Result<Option<Typed>> {
+        let (true, [left, right]) = (COMPARISONS.contains(&symbol), operands) else { return Ok(None) };
+        if let (Some(left), Some(right)) = (parts_of(left), parts_of(right)) {
+            return self.rows_compared(symbol, left, right).map(Some);
+        }
+        let printed = |typed: &Typed| matches!(typed.pg_type, PgType::Printed(_));
+        let same = left.pg_type == right.pg_type
+            || left.pg_type == PgType::Unknown && printed(right)
+            || right.pg_type == PgType::Unknown && printed(left);
+        if !same || !(printed(left) || printed(right)) {
+            return Ok(None);
+        }
+        let as_text = |typed: &Typed| match typed.pg_type {
+            PgType::Printed(_) => Typed::new(typed.expr.clone(), PgType::Text),
+            _ => typed.clone(),
+        };
+        self.operator(symbol, vec![as_text(left), as_text(right)]).map(Some)
+    }
+
+    /// A parameter that is compared with a numeric has its digits.
+    pub(super) fn with_digits_of_the_other(&mut self, symbol: &str, mut operands: Vec<Typed>) -> Result<Vec<Typed>> {
+        let [left, right] = operands.as_slice() else { return Ok(operands) };
+        let parameter = match (left.open_parameter(), right.open_parameter()) {
+            (Some(id), None) if right.pg_type == PgType::Numeric => Some((0, id.to_owned(), right)),
+            (None, Some(id)) if left.pg_type == PgType::Numeric => Some((1, id.to_owned(), left)),
+            _ => None,
+        };
+        let Some((place, id, other)) = parameter.filter(|_| COMPARISONS.contains(&symbol)) else { return Ok(operands) };
+        let data_type = other.expr.get_type(&self.level()?.scope.schema)?;
+        operands[place] = self.parameters.settle_as(&id, &PgType::Numeric, data_type);
+        Ok(operands)
+    }
+
+    fn rows_compared(&mut self, symbol: &str, left: Vec<Typed>, right: Vec<Typed>) -> Result<Typed> {
+        if left.len() != right.len() {
+            return Err(Error::Query("unequal number of entries in row expressions".to_owned()));
+        }
+        let pairs: Vec<(Typed, Typed)> = left.into_iter().zip(right).collect();
+        let mut each = |symbol: &str, (left, right): &(Typed, Typed)| -> Result<Expr> {
+            Ok(self.operator(symbol, vec![left.clone(), right.clone()])?.expr)
+        };
+        let all = |expressions: Vec<Expr>| expressions.into_iter().reduce(Expr::and).unwrap_or(lit(true));
+        let any = |expressions: Vec<Expr>| expressions.into_iter().reduce(Expr::or).unwrap_or(lit(false));
+        let compared = match symbol {
+            "=" | "IS NOT DISTINCT FROM" => all(pairs.iter().map(|pair| each(symbol, pair)).collect::<Result<_>>()?),
+            "<>" | "!=" | "IS DISTINCT FROM" => {
+                any(pairs.iter().map(|pair| each(symbol, pair)).collect::<Result<_>>()?)
+            }
+            // The first pair that differs decides; a NULL before it leaves it open.
+            _ => {
+                let strict = &symbol[..1];
+                let Some((last, before)) = pairs.split_last() else { return Ok(Typed::boolean(lit(true))) };
+                let mut decided = each(symbol, last)?;
+                for pair in before.iter().rev() {
+                    decided = each(strict, pair)?.or(each("=", pair)?.and(decided));
+                }
+                decided
+            }
+        };
+        Ok(Typed::boolean(compared))
+    }
+
+    /// `x IN (a, b, ...)`.
+    pub(super) fn in_list(&mut self, operand: &ast::Expr, list: &[ast::Expr], negated: bool) -> Result<Typed> {
+        let operand = self.expression(operand)?;
+        let elements = list.iter().map(|element| self.expression(element)).collect::<Result<Vec<_>>>()?;
+        let mut own = types(&elements);
+        own.insert(0, operand.pg_type.clone());
+        let common = common_type(&own).filter(|_| parts_of(&operand).is_none());
+        let is_plain = |pg_type: &PgType| !functions::has_key(pg_type) && !matches!(pg_type, PgType::Printed(_));
+        if let Some(common) = common.filter(is_plain) {
+            let expr = Box::new(self.coerce(operand, &common)?.expr);
+            let mut list = Vec::with_capacity(elements.len());
+            for element in elements {
+                list.push(self.coerce(element, &common)?.expr);
+            }
+            return Ok(Typed::boolean(Expr::InList(InList { expr, list, negated })));
+        }
+        let mut compared = Vec::with_capacity(elements.len());
+        for element in elements {
+            compared.push(self.operator("=", vec![operand.clone(), element])?.expr);
+        }
+        let any = compared.into_iter().reduce(Expr::or).unwrap_or(lit(false));
+        Ok(Typed::boolean(if negated { Expr::Not(Box::new(any)) } else { any }))
+    }
+
+    /// `x = ANY (...)` and `x < ALL (...)`, of an array or a subquery.
+    pub(super) fn quantified(
+        &mut self,
+        operand: &ast::Expr,
+        operator: &BinaryOperator,
+        of: &ast::Expr,
+        all: bool,
+    ) -> Result<Typed> {
+        let symbol = operator.to_string();
+        let operand = self.expression(operand)?;
+        if let ast::Expr::Subquery(query) = unnested(of) {
+            return self.compared_with_subquery(operand, &symbol, query, all);
+        }
+        let array = self.expression(of)?;
+        let array = match array.pg_type {
+            PgType::Array(_) => array,
+            PgType::Unknown => {
+                let element = if operand.pg_type == PgType::Unknown { PgType::Text } else { operand.pg_type.clone() };
+                self.coerce(array, &element.array())?
+            }
+            other => {
+                return Err(Error::Query(format!("op ANY/ALL (array) requires array on right side, not {other}")));
+            }
+        };
+        if let Some(elements) = constant_elements(&array) {
+            return self.compared_with_each(&operand, &symbol, elements, all);
+        }
+        let element = array.pg_type.element().cloned().unwrap_or(PgType::Text);
+        // What the operator makes of one element tells the types that both sides are cast to.
+        let common = common_type(&[operand.pg_type.clone(), element]).ok_or_else(|| {
+            Error::Query(format!("operator does not exist: {} {symbol} {}", operand.pg_type, array.pg_type))
+        })?;
+        let operand = self.coerce(operand, &common)?;
+        let array = self.coerce(array, &common.clone().array())?;
+        let compared = functions::quantified(&symbol, &common, all).ok_or_else(|| {
+            Error::Unsupported(format!("not supported: {symbol} {} of an array", if all { "ALL" } else { "ANY" }))
+        })?;
+        Ok(Typed::boolean(compared.call(vec![operand.expr, array.expr])))
+    }
+
+    fn compared_with_each(&mut self, operand: &Typed, symbol: &str, elements: Vec<Typed>, all: bool) -> Result<Typed> {
+        let mut own = types(&elements);
+        own.insert(0, operand.pg_type.clone());
+        let common = common_type(&own).filter(|common| !functions::has_key(common));
+        if let (Some(common), "=" | "<>", false) = (common, symbol, elements.is_empty())
+            && (symbol == "<>") == all
+        {
+            let expr = Box::new(self.coerce(operand.clone(), &common)?.expr);
+            let mut list = Vec::with_capacity(elements.len());
+            for element in elements {
+                list.push(self.coerce(element, &common)?.expr);
+            }
+            return Ok(Typed::boolean(Expr::InList(InList { expr, list, negated: all })));
+        }
+        let mut compared = Vec::with_capacity(elements.len());
+        for element in elements {
+            compared.push(match symbol {
+                "~~" | "~~*" | "!~~" | "!~~*" => self.operator(symbol, vec![operand.clone(), element])?.expr,
+                symbol => {
+                    let typed = self.operator(symbol, vec![operand.clone(), element])?;
+                    self.boolean(typed, "ANY")?
+                }
+            });
+        }
+        let combined = compared.into_iter().reduce(if all { Expr::and } else { Expr::or });
+        Ok(Typed::boolean(combined.unwrap_or(lit(all))))
+    }
+}
+
+fn unnested(expression: &ast::Expr) -> &ast::Expr {
+    match expression {
+        ast::Expr::Nested(inner) => unnested(inner),
+        other => other,
+    }
+}
+
+/// The elements of an array that the statement writes out.
+fn constant_elements(array: &Typed) -> Option<Vec<Typed>> {
+    let element = array.pg_type.element()?;
+    match &array.expr {
+        Expr::Literal(ScalarValue::List(list), None) if list.len() == 1 && list.is_valid(0) => {
+            let values = list.value(0);
+            let constant = |row| {
+                let value = ScalarValue::try_from_array(&values, row).ok()?;
+                Some(Typed::constant(value, element.clone()))
+            };
+            (0..values.len()).map(constant).collect()
+        }
+        Expr::ScalarFunction(function) if function.name() == "make_array" => {
+            Some(function.args.iter().map(|value| Typed::new(value.clone(), element.clone())).collect())
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,155 @@
+//! UNION, INTERSECT and EXCEPT.
+
+use std::sync::Arc;
+
+use datafusion::common::{Column, JoinType, NullEquality};
+use datafusion::functions_window::row_number::row_number_udwf;
+use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, WindowFrame, WindowFunctionDefinition};
+use datafusion::sql::sqlparser::ast::{SetExpr, SetOperator, SetQuantifier};
+
+use super::Binder;
+use super::character::{chosen_from, padded};
+use super::select::distinct;
+use super::typed::{BoundQuery, Names, OutputColumn, Typed};
+use crate::error::{Error, Result};
+use crate::pg_type::PgType;
+use crate::type_conversion::common_type;
+
+/// The number of a row among those that are the same.
+const NUMBER: &str = "number among equals";
+
+impl Binder<'_> {
+    pub(super) fn set_operation(
+        &mut self,
+        operator: SetOperator,
+        quantifier: SetQuantifier,
+        left: &SetExpr,
+        right: &SetExpr,
+    ) -> Result<BoundQuery> {
+        let all = match quantifier {
+            SetQuantifier::All => true,
+            SetQuantifier::Distinct | SetQuantifier::None => false,
+            other => return Err(Error::Query(format!("syntax error: {operator} {other}"))),
+        };
+        let (left, right) = (self.set_expression(left)?, self.set_expression(right)?);
+        self.combined(operator, all, left, right)
+    }
+
+    pub(super) fn combined(
+        &mut self,
+        operator: SetOperator,
+        all: bool,
+        left: BoundQuery,
+        right: BoundQuery,
+    ) -> Result<BoundQuery> {
+        let name = operator.to_string();
+        if left.columns.len() != right.columns.len() {
+            return Err(Error::Query(format!("each {name} query must have the same number of columns")));
+        }
+        let mut types = Vec::with_capacity(left.columns.len());
+        for (one, other) in left.columns.iter().zip(&right.columns) {
+            let own = [one.pg_type.clone(), other.pg_type.clone()];
+            let Some(common) = common_type(&own) else {
+                return Err(Error::Query(format!("{name} types {} and {} cannot be matched", own[0], own[1])));
+            };
+            let (_, metadata) = chosen_from(vec![one.shown(), other.shown()]);
+            types.push((common, metadata));
+        }
+        let mut internal = Names::default();
+        let columns: Vec<OutputColumn> = left
+            .columns
+            .iter()
+            .zip(types)
+            .map(|(column, (pg_type, metadata))| OutputColumn {
+                name: column.name.clone(),
+                pg_type,
+                metadata,
+                internal: Column::new_unqualified(internal.unique(&column.name)),
+            })
+            .collect();
+        let left = self.as_columns(left, &columns)?;
+        let right = self.as_columns(right, &columns)?;
+        let plan = match (operator, all) {
+            (SetOperator::Union, true) => LogicalPlanBuilder::from(left).union(right)?.build()?,
+            (SetOperator::Union, false) => distinct(LogicalPlanBuilder::from(left).union(right)?.build()?, &columns)?,
+            (SetOperator::Intersect, all) => matched(left, right, JoinType::LeftSemi, all, &columns)?,
+            (SetOperator::Except | SetOperator::Minus, all) => matched(left, right, JoinType::LeftAnti, all, &columns)?,
+        };
+        Ok(BoundQuery { plan, columns })
+    }
+
+    /// The rows under the names and types of the result.
+    pub(super) fn as_columns(&mut self, bound: BoundQuery, columns: &[OutputColumn]) -> Result<LogicalPlan> {
+        let BoundQuery { plan, columns: own } = bound;
+        let schema = Arc::clone(plan.schema());
+        let values = self.in_schema(schema, |binder| {
+            let cast = |(column, wanted): (&OutputColumn, &OutputColumn)| {
+                // Where lengths differ, what is shown is padded by itself.
+                let value = column.typed();
+                let value = if column.metadata == wanted.metadata { value } else { padded(value) };
+                Ok(binder.coerce(value, &wanted.pg_type)?.expr.alias(&wanted.internal.name))
+            };
+            own.iter().zip(columns).map(cast).collect::<Result<Vec<_>>>()
+        })?;
+        Ok(LogicalPlanBuilder::from(plan).project(values)?.build()?)
+    }
+}
+
+impl OutputColumn {
+    /// The column as one of several that are shown together: an open one is NULL, or what the others are.
+    fn shown(&self) -> Typed {
+        if self.pg_type.is_open() { Typed::null() } else { self.typed() }
+    }
+}
+
+/// The rows of the left that are, or are not, on the right. With ALL, equal rows are told apart by numbers, so that each on
+/// the right counts once.
+fn matched(
+    left: LogicalPlan,
+    right: LogicalPlan,
+    join_type: JoinType,
+    all: bool,
+    columns: &[OutputColumn],
+) -> Result<LogicalPlan> {
+    if let Some(json) = columns.iter().find(|column| matches!(column.pg_type, PgType::Json)) {
+        return Err(Error::Query(format!("could not identify an equality operator for type {}", json.pg_type)));
+    }
+    let mut names: Vec<String> = columns.iter().map(|column| column.internal.name.clone()).collect();
+    let (left, right) = match all {
+        true => {
+            let numbered = (numbered(left, &names)?, numbered(right, &names)?);
+            names.push(NUMBER.to_owned());
+            numbered
+        }
+        false => (distinct(left, columns)?, right),
+    };
+    let keys = || names.iter().map(Column::new_unqualified).collect::<Vec<_>>();
+    let right = LogicalPlanBuilder::from(right).alias("right side")?.build()?;
+    let right_keys: Vec<Column> = names.iter().map(|name| Column::new(Some("right side"), name)).collect();
+    let joined = LogicalPlanBuilder::from(left).join_detailed(
+        right,
+        join_type,
+        (keys(), right_keys),
+        None,
+        NullEquality::NullEqualsNull,
+    )?;
+    let shown = columns.iter().map(|column| column.typed().expr);
+    Ok(joined.project(shown)?.build()?)
+}
+
+fn numbered(plan: LogicalPlan, names: &[String]) -> Result<LogicalPlan> {
+    let number = Expr::WindowFunction(Box::new(WindowFunction {
+        fun: WindowFunctionDefinition::WindowUDF(row_number_udwf()),
+        params: WindowFunctionParams {
+            args: vec![],
+            partition_by: names.iter().map(|name| Expr::Column(Column::new_unqualified(name))).collect(),
+            order_by: vec![],
+            window_frame: WindowFrame::new(None),
+            filter: None,
+            null_treatment: None,
+            distinct: false,
+        },
+    }));
+    Ok(LogicalPlanBuilder::from(plan).window(vec![number.alias(NUMBER)])?.build()?)
+}

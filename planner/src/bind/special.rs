@@ -1,0 +1,153 @@
+//! Functions that have a syntax of their own: EXTRACT, SUBSTRING, TRIM, and those that evaluate their arguments one by one.
+
+use datafusion::logical_expr::{Case, Expr};
+use datafusion::sql::sqlparser::ast::{self, CeilFloorKind, NormalizationForm, TrimWhereField};
+
+use super::Binder;
+use super::character::chosen_from;
+use super::type_name::Modifier;
+use super::typed::Typed;
+use crate::error::{Error, Result};
+use crate::pg_type::PgType;
+
+impl Binder<'_> {
+    pub(super) fn extract(&mut self, field: &ast::DateTimeField, from: &ast::Expr) -> Result<Typed> {
+        let field = Typed::unknown(field.to_string().trim_matches(['\'', '"']).to_lowercase());
+        let arguments = vec![field, self.expression(from)?];
+        self.call("extract", arguments)
+    }
+
+    pub(super) fn rounded(&mut self, name: &str, operand: &ast::Expr, field: &CeilFloorKind) -> Result<Typed> {
+        if !matches!(field, CeilFloorKind::DateTimeField(ast::DateTimeField::NoDateTime)) {
+            return Err(Error::Query(format!("{name} takes one argument")));
+        }
+        let operand = self.expression(operand)?;
+        self.call(name, vec![operand])
+    }
+
+    pub(super) fn substring(
+        &mut self,
+        text: &ast::Expr,
+        from: Option<&ast::Expr>,
+        length: Option<&ast::Expr>,
+    ) -> Result<Typed> {
+        let mut arguments = vec![self.expression(text)?];
+        match (from, length) {
+            (None, Some(_)) => arguments.push(super::literal::integer(1)),
+            (from, _) => arguments.extend(from.map(|from| self.expression(from)).transpose()?),
+        }
+        arguments.extend(length.map(|length| self.expression(length)).transpose()?);
+        self.call("substring", arguments)
+    }
+
+    pub(super) fn trim(
+        &mut self,
+        side: Option<TrimWhereField>,
+        what: Option<&ast::Expr>,
+        text: &ast::Expr,
+        characters: Option<&[ast::Expr]>,
+    ) -> Result<Typed> {
+        let name = match side {
+            Some(TrimWhereField::Leading) => "ltrim",
+            Some(TrimWhereField::Trailing) => "rtrim",
+            Some(TrimWhereField::Both) | None => "btrim",
+        };
+        let mut arguments = vec![self.expression(text)?];
+        for what in what.into_iter().chain(characters.unwrap_or_default()) {
+            arguments.push(self.expression(what)?);
+        }
+        self.call(name, arguments)
+    }
+
+    pub(super) fn is_normalized(
+        &mut self,
+        text: &ast::Expr,
+        form: Option<NormalizationForm>,
+        negated: bool,
+    ) -> Result<Typed> {
+        let form = form.map_or_else(|| "NFC".to_owned(), |form| form.to_string());
+        let arguments = vec![self.expression(text)?, Typed::unknown(form)];
+        let is_normal = self.call("is_normalized", arguments)?.expr;
+        Ok(Typed::boolean(if negated { Expr::Not(Box::new(is_normal)) } else { is_normal }))
+    }
+
+    pub(super) fn interval(&mut self, interval: &ast::Interval) -> Result<Typed> {
+        let value = self.expression(&interval.value)?;
+        let Some(Some(text)) = value.quoted() else {
+            return Err(Error::Query("INTERVAL stands before a text in quotes".to_owned()));
+        };
+        let fields = match (&interval.leading_field, &interval.last_field) {
+            (None, _) => None,
+            (Some(first), None) => Some(first.to_string().to_lowercase()),
+            (Some(first), Some(last)) => Some(format!("{first} to {last}").to_lowercase()),
+        };
+        let constant = super::cast::interval_constant(text, fields.as_deref())?;
+        let precision = interval.fractional_seconds_precision.or(interval.leading_precision);
+        match precision {
+            Some(digits) => {
+                let modifier = Modifier::Seconds(u8::try_from(digits.min(6)).unwrap_or(6));
+                self.cast(constant, &PgType::Interval, modifier)
+            }
+            None => Ok(constant),
+        }
+    }
+
+    /// COALESCE.
+    pub(super) fn coalesce(&mut self, arguments: Vec<Typed>) -> Result<Typed> {
+        let (arguments, metadata) = chosen_from(arguments);
+        let (arguments, pg_type) = self.unified(arguments, "COALESCE")?;
+        let arguments = arguments.into_iter().map(|typed| typed.expr).collect();
+        let coalesced = datafusion::functions::core::expr_fn::coalesce(arguments);
+        Ok(Typed::new(coalesced, pg_type).with_metadata(metadata))
+    }
+
+    /// NULLIF.
+    pub(super) fn nullif(&mut self, mut arguments: Vec<Typed>) -> Result<Typed> {
+        let (Some(second), Some(first), true) = (arguments.pop(), arguments.pop(), arguments.is_empty()) else {
+            return Err(Error::Query("NULLIF takes two arguments".to_owned()));
+        };
+        let equal = self.operator("=", vec![first.clone(), second])?.expr;
+        let first = if first.pg_type == PgType::Unknown { self.coerce(first, &PgType::Text)? } else { first };
+        let null = super::cast::null_of(&first, &self.level()?.scope.schema)?;
+        let case = Case::new(None, vec![(Box::new(equal), Box::new(null))], Some(Box::new(first.expr)));
+        Ok(Typed::new(Expr::Case(case), first.pg_type).with_metadata(first.metadata))
+    }
+
+    /// GREATEST and LEAST, which pass over NULL.
+    pub(super) fn extreme(&mut self, name: &str, arguments: Vec<Typed>) -> Result<Typed> {
+        let (arguments, pg_type) = self.unified(arguments, &name.to_uppercase())?;
+        let symbol = if name == "greatest" { ">=" } else { "<=" };
+        if !crate::functions::has_key(&pg_type) {
+            let function = match name {
+                "greatest" => datafusion::functions::core::greatest(),
+                _ => datafusion::functions::core::least(),
+            };
+            let arguments = arguments.into_iter().map(|typed| typed.expr).collect();
+            return Ok(Typed::new(function.call(arguments), pg_type));
+        }
+        let mut arguments = arguments.into_iter();
+        let Some(mut best) = arguments.next() else {
+            return Err(Error::Query(format!("{} takes an argument at least", name.to_uppercase())));
+        };
+        for other in arguments {
+            let stays = self.operator(symbol, vec![best.clone(), other.clone()])?.expr.or(other.expr.clone().is_null());
+            let case = Case::new(None, vec![(Box::new(stays), Box::new(best.expr))], Some(Box::new(other.expr)));
+            best = Typed::new(Expr::Case(case), pg_type.clone());
+        }
+        Ok(best)
+    }
+
+    /// `(start, end) OVERLAPS (start, end)`.
+    pub(super) fn overlaps(&mut self, left: &ast::Expr, right: &ast::Expr) -> Result<Typed> {
+        let mut arguments = Vec::with_capacity(4);
+        for side in [left, right] {
+            let ast::Expr::Tuple(ends) = side else {
+                return Err(Error::Query("OVERLAPS stands between pairs in parentheses".to_owned()));
+            };
+            for end in ends {
+                arguments.push(self.expression(end)?);
+            }
+        }
+        self.call("overlaps", arguments)
+    }
+}

@@ -1,0 +1,185 @@
+//! Subqueries in expressions. What they use of the queries around them are outer references in the plan.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchemaRef, ExprSchema, ScalarValue, Spans};
+use datafusion::functions::core::expr_fn::coalesce;
+use datafusion::functions_aggregate::array_agg::array_agg_udaf;
+use datafusion::logical_expr::expr::{AggregateFunction, Exists, InSubquery, SetComparison, SetQuantifier};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, lit};
+use datafusion::sql::sqlparser::ast::{self, Query};
+
+use super::Binder;
+use super::clause::{Clause, Level};
+use super::query::Ordered;
+use super::record::parts_of;
+use super::scope::Scope;
+use super::typed::{BoundQuery, Typed};
+use crate::error::{Error, Result};
+use crate::functions::has_key;
+use crate::pg_type::PgType;
+use crate::type_conversion::common_type;
+
+/// An expression of a query around this one.
+pub(super) fn outer(typed: Typed, scope: &Scope) -> Result<Typed> {
+    let reference = |part: Expr| {
+        Ok(match part {
+            Expr::Column(column) => {
+                let field = Arc::clone(scope.schema.field_from_column(&column)?);
+                Transformed::yes(Expr::OuterReferenceColumn(field, column))
+            }
+            other => Transformed::no(other),
+        })
+    };
+    Ok(Typed { expr: typed.expr.transform(reference)?.data, ..typed })
+}
+
+pub(super) fn subquery_of(plan: LogicalPlan) -> Subquery {
+    let outer_ref_columns = plan.all_out_ref_exprs();
+    Subquery { subquery: Arc::new(plan), outer_ref_columns, spans: Spans::new() }
+}
+
+impl Binder<'_> {
+    pub(super) fn exists(&mut self, query: &Query, negated: bool) -> Result<Typed> {
+        let bound = self.query(query)?;
+        Ok(Typed::boolean(Expr::Exists(Exists { subquery: subquery_of(bound.plan), negated })))
+    }
+
+    pub(super) fn scalar_subquery(&mut self, query: &Query) -> Result<Typed> {
+        let bound = self.settled_query(query)?;
+        let [column] = bound.columns.as_slice() else { return Err(one_column(bound.columns.len())) };
+        let (pg_type, metadata) = (column.pg_type.clone(), column.metadata.clone());
+        Ok(Typed::new(Expr::ScalarSubquery(subquery_of(bound.plan)), pg_type).with_metadata(metadata))
+    }
+
+    /// `ARRAY(SELECT ...)`, which is empty where there are no rows.
+    pub(super) fn array_of_subquery(&mut self, query: &Query) -> Result<Typed> {
+        let Ordered { plan, columns, order } = self.ordered_query(query)?;
+        let [column] = columns.as_slice() else { return Err(one_column(columns.len())) };
+        let value = column.typed();
+        let pg_type = column.pg_type.clone().settled();
+        let value = self.in_schema(Arc::clone(plan.schema()), |binder| binder.coerce(value, &pg_type))?.expr;
+        let empty = ScalarValue::List(ScalarValue::new_list(&[], &value.get_type(plan.schema())?, true));
+        let elements = AggregateFunction::new_udf(array_agg_udaf(), vec![value], false, None, order, None);
+        let name = "elements";
+        let elements_or_none = coalesce(vec![Expr::Column(Column::new_unqualified(name)), lit(empty)]);
+        let plan = LogicalPlanBuilder::from(plan)
+            .aggregate(Vec::<Expr>::new(), vec![Expr::AggregateFunction(elements).alias(name)])?
+            .project([elements_or_none.alias(name)])?
+            .build()?;
+        Ok(Typed::new(Expr::ScalarSubquery(subquery_of(plan)), pg_type.array()))
+    }
+
+    pub(super) fn in_subquery(&mut self, operand: &ast::Expr, query: &Query, negated: bool) -> Result<Typed> {
+        let operand = self.expression(operand)?;
+        let found = self.compared_with_subquery(operand, "=", query, false)?.expr;
+        Ok(Typed::boolean(match (negated, found) {
+            (true, Expr::InSubquery(found)) => Expr::InSubquery(InSubquery { negated: true, ..found }),
+            (true, other) => Expr::Not(Box::new(other)),
+            (false, found) => found,
+        }))
+    }
+
+    /// `x = ANY (SELECT ...)`, `x < ALL (SELECT ...)`.
+    pub(super) fn compared_with_subquery(
+        &mut self,
+        operand: Typed,
+        symbol: &str,
+        query: &Query,
+        all: bool,
+    ) -> Result<Typed> {
+        let bound = self.settled_query(query)?;
+        let operands = parts_of(&operand).unwrap_or_else(|| vec![operand]);
+        if operands.len() != bound.columns.len() {
+            let few = if operands.len() > bound.columns.len() { "few" } else { "many" };
+            return Err(Error::Query(format!("subquery has too {few} columns")));
+        }
+        let (operands, plan) = self.alike(operands, bound)?;
+        let [operand] = operands.as_slice() else {
+            return match (symbol, all) {
+                ("=", false) => self.row_in(&operands, &plan),
+                ("<>", true) => Ok(Typed::boolean(Expr::Not(Box::new(self.row_in(&operands, &plan)?.expr)))),
+                _ => Err(Error::Unsupported(format!("not supported: {symbol} between rows and a subquery"))),
+            };
+        };
+        let expr = Box::new(operand.expr.clone());
+        let subquery = subquery_of(plan);
+        let op = match (symbol, all) {
+            ("=", false) => return Ok(Typed::boolean(Expr::InSubquery(InSubquery { expr, subquery, negated: false }))),
+            ("<>", true) => return Ok(Typed::boolean(Expr::InSubquery(InSubquery { expr, subquery, negated: true }))),
+            ("=", true) => Operator::Eq,
+            ("<>", false) => Operator::NotEq,
+            ("<", _) => Operator::Lt,
+            ("<=", _) => Operator::LtEq,
+            (">", _) => Operator::Gt,
+            (">=", _) => Operator::GtEq,
+            _ => return Err(Error::Unsupported(format!("not supported: {symbol} ANY or ALL of a subquery"))),
+        };
+        let quantifier = if all { SetQuantifier::All } else { SetQuantifier::Any };
+        Ok(Typed::boolean(Expr::SetComparison(SetComparison { expr, subquery, op, quantifier })))
+    }
+
+    /// Whether a row is among those of a subquery: true where one is the same, unknown where one could be if its NULLs
+    /// were known, false where none is.
+    fn row_in(&mut self, operands: &[Typed], plan: &LogicalPlan) -> Result<Typed> {
+        let scope = &self.level()?.scope;
+        let mut same = lit(true);
+        for (operand, column) in operands.iter().zip(plan.schema().columns()) {
+            // Seen from inside of the subquery, the operands are of the query around it.
+            same = same.and(outer(operand.clone(), scope)?.expr.eq(Expr::Column(column)));
+        }
+        let found = |condition: Expr| -> Result<Expr> {
+            let plan = LogicalPlanBuilder::from(plan.clone()).filter(condition)?.build()?;
+            Ok(Expr::Exists(Exists { subquery: subquery_of(plan), negated: false }))
+        };
+        let unknown = lit(ScalarValue::Boolean(None));
+        Ok(Typed::boolean(found(same.clone())?.or(found(same.is_null())?.and(unknown))))
+    }
+
+    /// Operands and the columns of a subquery, cast to the types in which they are compared.
+    fn alike(&mut self, operands: Vec<Typed>, bound: BoundQuery) -> Result<(Vec<Typed>, LogicalPlan)> {
+        let BoundQuery { plan, columns } = bound;
+        let mut cast = Vec::with_capacity(operands.len());
+        let mut projected = Vec::with_capacity(columns.len());
+        let mut is_changed = false;
+        for (operand, column) in operands.into_iter().zip(columns) {
+            let own = [operand.pg_type.clone(), column.pg_type.clone()];
+            let Some(common) = common_type(&own) else {
+                return Err(Error::Query(format!("operator does not exist: {} = {}", own[0], own[1])));
+            };
+            let value = column.typed();
+            is_changed |= column.pg_type != common || has_key(&common);
+            let schema = Arc::clone(plan.schema());
+            let value = self.in_schema(schema, |binder| binder.coerce(value, &common))?;
+            let operand = self.coerce(operand, &common)?;
+            let key = |typed: Typed| Typed::new(crate::functions::key(typed.expr, &common), common.clone());
+            projected.push(key(value).expr.alias(column.internal.name));
+            cast.push(key(operand));
+        }
+        let plan = if is_changed { LogicalPlanBuilder::from(plan).project(projected)?.build()? } else { plan };
+        Ok((cast, plan))
+    }
+
+    /// Binds something over the rows of a plan that is no query of its own.
+    pub(super) fn in_schema<T>(&mut self, schema: DFSchemaRef, bind: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.levels.push(Level::new(Scope::empty(schema), Clause::Select));
+        let bound = bind(self);
+        self.levels.pop();
+        bound
+    }
+}
+
+fn one_column(columns: usize) -> Error {
+    match columns {
+        0 => Error::Query("a subquery here must return one column, and this one has none".to_owned()),
+        _ => Error::Query("subquery must return only one column".to_owned()),
+    }
+}
+
+impl PgType {
+    /// The type as the column of a result: a text in quotes is a text.
+    pub(super) fn settled(self) -> Self {
+        if self == Self::Unknown { Self::Text } else { self }
+    }
+}

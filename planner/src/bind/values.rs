@@ -1,0 +1,84 @@
+//! VALUES.
+
+use datafusion::common::Column;
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
+use datafusion::sql::sqlparser::ast::Values;
+use std::sync::Arc;
+
+use super::Binder;
+use super::clause::{Clause, Level};
+use super::scope::Scope;
+use super::typed::{BoundQuery, OutputColumn, Typed};
+use crate::error::{Error, Result};
+use crate::pg_type::PgType;
+
+impl Binder<'_> {
+    pub(super) fn values(&mut self, values: &Values) -> Result<BoundQuery> {
+        let empty = LogicalPlanBuilder::empty(true).build()?;
+        self.levels.push(Level::new(Scope::empty(Arc::clone(empty.schema())), Clause::Values));
+        let bound = self.rows_of_values(values);
+        self.levels.pop();
+        bound
+    }
+
+    fn rows_of_values(&mut self, values: &Values) -> Result<BoundQuery> {
+        let mut columns: Vec<Vec<Typed>> = vec![];
+        for (number, row) in values.rows.iter().enumerate() {
+            if number == 0 {
+                columns.resize_with(row.content.len(), Vec::new);
+            }
+            if row.content.len() != columns.len() {
+                return Err(Error::Query("VALUES lists must all be the same length".to_owned()));
+            }
+            for (column, expression) in columns.iter_mut().zip(&row.content) {
+                column.push(self.expression(expression)?);
+            }
+        }
+        let mut output = Vec::with_capacity(columns.len());
+        let mut rows: Vec<Vec<Expr>> = vec![vec![]; values.rows.len()];
+        for (number, column) in columns.into_iter().enumerate() {
+            let (column, pg_type) = self.unified(column, "VALUES")?;
+            for (row, value) in rows.iter_mut().zip(column) {
+                row.push(value.expr);
+            }
+            let name = format!("column{}", number + 1);
+            output.push(OutputColumn { internal: Column::new_unqualified(&name), name, pg_type, metadata: None });
+        }
+        let uses_outer = rows.iter().flatten().any(Expr::contains_outer);
+        if uses_outer || rows.first().is_some_and(Vec::is_empty) {
+            return Self::rows_as_union(rows, output);
+        }
+        let plan = LogicalPlanBuilder::values(rows)?.build()?;
+        Ok(BoundQuery { plan, columns: output })
+    }
+
+    /// Rows that use an outer query are SELECTs without FROM.
+    fn rows_as_union(rows: Vec<Vec<Expr>>, columns: Vec<OutputColumn>) -> Result<BoundQuery> {
+        let mut all: Option<LogicalPlanBuilder> = None;
+        for row in rows {
+            let named = row.into_iter().zip(&columns).map(|(value, column)| value.alias(&column.internal.name));
+            let plan = LogicalPlanBuilder::empty(true).project(named)?.build()?;
+            all = Some(match all {
+                None => LogicalPlanBuilder::from(plan),
+                Some(before) => before.union(plan)?,
+            });
+        }
+        let Some(all) = all else { return Err(Error::Query("VALUES has no rows".to_owned())) };
+        Ok(BoundQuery { plan: all.build()?, columns })
+    }
+}
+
+impl OutputColumn {
+    /// The column in the plan.
+    pub(super) fn typed(&self) -> Typed {
+        let column = Expr::Column(self.internal.clone());
+        Typed::new(column, self.pg_type.clone()).with_metadata(self.metadata.clone())
+    }
+}
+
+impl PgType {
+    /// Whether it is not known yet.
+    pub(super) fn is_open(&self) -> bool {
+        *self == Self::Unknown
+    }
+}

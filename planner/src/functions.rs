@@ -1,0 +1,51 @@
+//! PostgreSQL's functions, operators and casts, with the expressions that they are in a plan.
+
+mod aggregates;
+mod arithmetic;
+mod arrays;
+mod catalogue;
+mod checked;
+mod column;
+mod comparison;
+pub(crate) mod conversion;
+mod datetime;
+mod division;
+mod function;
+mod json;
+mod keys;
+mod mathematics;
+mod quantified;
+mod series;
+mod strict;
+mod strings;
+mod system;
+mod udf;
+mod windows;
+
+pub(crate) use self::catalogue::{Catalogue, Chosen, NotChosen};
+pub(crate) use self::function::{AggregateCall, Call, Function, Kind, Over};
+pub(crate) use self::keys::{grouping_key, has_key, key};
+pub(crate) use self::quantified::quantified;
+pub(crate) use self::series::ordinals;
+pub(crate) use self::strings::{padded, unpadded, with_default_escape};
+
+/// Everything that a query can call.
+fn all() -> Catalogue {
+    let mut catalogue = Catalogue::default();
+    catalogue.add_operators(comparison::operators());
+    catalogue.add_operators(arithmetic::operators());
+    catalogue.add_operators(datetime::operators());
+    catalogue.add_operators(strings::operators());
+    catalogue.add_operators(arrays::operators());
+    catalogue.add_operators(json::operators());
+    catalogue.add(mathematics::functions());
+    catalogue.add(datetime::functions());
+    catalogue.add(strings::functions());
+    catalogue.add(arrays::functions());
+    catalogue.add(json::functions());
+    catalogue.add(series::functions());
+    catalogue.add(system::functions());
+    catalogue.add(aggregates::functions());
+    catalogue.add(windows::functions());
+    catalogue
+}

@@ -1,0 +1,199 @@
+//! Aggregates.
+
+mod fold;
+mod moments;
+mod ordered_sets;
+
+use datafusion::common::{Result, ScalarValue};
+use datafusion::functions_aggregate::any_value::any_value_udaf;
+use datafusion::functions_aggregate::array_agg::array_agg_udaf;
+use datafusion::functions_aggregate::average::avg_udaf;
+use datafusion::functions_aggregate::bit_and_or_xor::{bit_and_udaf, bit_or_udaf, bit_xor_udaf};
+use datafusion::functions_aggregate::bool_and_or::{bool_and_udaf, bool_or_udaf};
+use datafusion::functions_aggregate::count::count_udaf;
+use datafusion::functions_aggregate::first_last::last_value_udaf;
+use datafusion::functions_aggregate::min_max::{max_udaf, min_udaf};
+use datafusion::functions_aggregate::string_agg::string_agg_udaf;
+use datafusion::functions_aggregate::sum::sum_udaf;
+use datafusion::logical_expr::{Expr, SortExpr, cast, lit};
+
+use super::column::IntervalArg;
+use super::division::numeric_division;
+use super::function::{AggregateCall, Function};
+use super::keys::{has_key, key};
+use super::strict::strict2;
+use crate::pg_type::{BIGINT_DIGITS, PgType};
+use crate::postgres::value::Interval;
+
+/// Types that have a smallest and a largest value, but for arrays.
+const ORDERED: [PgType; 16] = [
+    PgType::Int2,
+    PgType::Int4,
+    PgType::Int8,
+    PgType::Oid,
+    PgType::Float4,
+    PgType::Float8,
+    PgType::Numeric,
+    PgType::Text,
+    PgType::Bpchar,
+    PgType::Bytea,
+    PgType::Date,
+    PgType::Time,
+    PgType::Timestamp,
+    PgType::Timestamptz,
+    PgType::Interval,
+    PgType::AnyArray,
+];
+
+pub(super) fn functions() -> Vec<Function> {
+    let mut functions = vec![Function::aggregate("count", vec![PgType::Any], PgType::Int8, |call| {
+        let argument = call.arguments.clone();
+        Ok(call.of(count_udaf(), argument))
+    })];
+    functions.extend(sums());
+    functions.extend(averages());
+    functions.extend(extremes());
+    functions.extend(collections());
+    functions.extend(of_bits());
+    functions.extend(moments::functions());
+    functions.extend(ordered_sets::functions());
+    functions
+}
+
+/// The only argument of an aggregate.
+fn only(call: &AggregateCall<'_>) -> Expr {
+    call.arguments.first().cloned().unwrap_or_else(|| lit(ScalarValue::Null))
+}
+
+fn sums() -> Vec<Function> {
+    let widened = |pg_type: PgType, wide: PgType| {
+        let data_type = wide.arrow();
+        Function::aggregate("sum", vec![pg_type], wide, move |call| {
+            Ok(call.of(sum_udaf(), vec![cast(only(&call), data_type.clone())]))
+        })
+    };
+    let plain = |pg_type: PgType| {
+        Function::aggregate("sum", vec![pg_type.clone()], pg_type, |call| Ok(call.of(sum_udaf(), vec![only(&call)])))
+    };
+    vec![
+        widened(PgType::Int2, PgType::Int8),
+        widened(PgType::Int4, PgType::Int8),
+        // No sum of them overflows.
+        Function::aggregate("sum", vec![PgType::Int8], PgType::Numeric, |call| {
+            Ok(call.of(sum_udaf(), vec![as_numeric(only(&call), BIGINT_DIGITS)]))
+        }),
+        plain(PgType::Numeric),
+        plain(PgType::Float8),
+        Function::aggregate("sum", vec![PgType::Float4], PgType::Float4, |call| {
+            let sum = call.of(sum_udaf(), vec![cast(only(&call), PgType::Float8.arrow())]);
+            Ok(cast(sum, PgType::Float4.arrow()))
+        }),
+        Function::aggregate("sum", vec![PgType::Interval], PgType::Interval, |call| {
+            Ok(call.of(fold::interval_sum(), vec![only(&call)]))
+        }),
+    ]
+}
+
+fn as_numeric(value: Expr, digits: u8) -> Expr {
+    cast(value, arrow::datatypes::DataType::Decimal128(digits, 0))
+}
+
+fn averages() -> Vec<Function> {
+    let quotient = |pg_type: PgType, summed: fn(Expr) -> Expr| {
+        Function::aggregate("avg", vec![pg_type], PgType::Numeric, move |call| {
+            let value = only(&call);
+            let sum = call.of(sum_udaf(), vec![summed(value.clone())]);
+            Ok(numeric_division(sum, call.of(count_udaf(), vec![value])))
+        })
+    };
+    let as_bigint = |value| cast(value, PgType::Int8.arrow());
+    let per_row = strict2::<IntervalArg, super::column::Int8, _, _>("interval_average", |sum: Interval, rows: i64| {
+        sum.divide(rows as f64)
+    });
+    vec![
+        quotient(PgType::Int2, as_bigint),
+        quotient(PgType::Int4, as_bigint),
+        quotient(PgType::Int8, |value| as_numeric(value, BIGINT_DIGITS)),
+        quotient(PgType::Numeric, |value| value),
+        Function::aggregate("avg", vec![PgType::Float8], PgType::Float8, |call| {
+            Ok(call.of(avg_udaf(), vec![only(&call)]))
+        }),
+        Function::aggregate("avg", vec![PgType::Interval], PgType::Interval, move |call| {
+            let value = only(&call);
+            let sum = call.of(fold::interval_sum(), vec![value.clone()]);
+            per_row.of_expressions(vec![sum, call.of(count_udaf(), vec![value])], call.schema)
+        }),
+    ]
+}
+
+fn extremes() -> Vec<Function> {
+    let mut functions = vec![];
+    for (name, ascending) in [("min", true), ("max", false)] {
+        for pg_type in ORDERED {
+            functions
+                .push(Function::aggregate(name, vec![pg_type.clone()], pg_type, move |call| extreme(&call, ascending)));
+        }
+    }
+    functions.push(Function::aggregate("any_value", vec![PgType::AnyElement], PgType::AnyElement, |call| {
+        Ok(call.of(any_value_udaf(), vec![only(&call)]))
+    }));
+    functions
+}
+
+/// The smallest or largest value: the last in the order of their keys, where that is not their own.
+fn extreme(call: &AggregateCall<'_>, ascending: bool) -> Result<Expr> {
+    let value = only(call);
+    let Some(pg_type) = call.types.first().filter(|pg_type| has_key(pg_type)) else {
+        return Ok(call.of(if ascending { min_udaf() } else { max_udaf() }, vec![value]));
+    };
+    if call.over.is_some() {
+        return datafusion::common::not_impl_err!("min and max of {pg_type} over a window");
+    }
+    // Of equal values it is the last.
+    let order_by = vec![SortExpr::new(key(value.clone(), pg_type), !ascending, true)];
+    let ordered = AggregateCall { order_by, distinct: false, ..call.clone() };
+    Ok(ordered.of(last_value_udaf(), vec![value]))
+}
+
+fn collections() -> Vec<Function> {
+    vec![
+        Function::aggregate("array_agg", vec![PgType::AnyNonArray], PgType::AnyArray, |call| {
+            let argument = vec![only(&call)];
+            Ok(in_order_if_distinct(call).of(array_agg_udaf(), argument))
+        }),
+        Function::aggregate("string_agg", vec![PgType::Text, PgType::Text], PgType::Text, |call| {
+            let arguments = call.arguments.clone();
+            let joined = in_order_if_distinct(call).of(string_agg_udaf(), arguments);
+            Ok(cast(joined, PgType::Text.arrow()))
+        }),
+    ]
+}
+
+/// PostgreSQL sorts what it looks for repetitions in, and leaves it sorted.
+fn in_order_if_distinct(call: AggregateCall<'_>) -> AggregateCall<'_> {
+    if !call.distinct || !call.order_by.is_empty() {
+        return call;
+    }
+    let value = only(&call);
+    AggregateCall { order_by: vec![SortExpr::new(value, true, false)], ..call }
+}
+
+fn of_bits() -> Vec<Function> {
+    let mut functions: Vec<Function> = [("bool_and", true), ("every", true), ("bool_or", false)]
+        .into_iter()
+        .map(|(name, all)| {
+            Function::aggregate(name, vec![PgType::Bool], PgType::Bool, move |call| {
+                let function = if all { bool_and_udaf() } else { bool_or_udaf() };
+                Ok(call.of(function, vec![only(&call)]))
+            })
+        })
+        .collect();
+    for pg_type in [PgType::Int2, PgType::Int4, PgType::Int8] {
+        for (name, function) in [("bit_and", bit_and_udaf()), ("bit_or", bit_or_udaf()), ("bit_xor", bit_xor_udaf())] {
+            functions.push(Function::aggregate(name, vec![pg_type.clone()], pg_type.clone(), move |call| {
+                Ok(call.of(std::sync::Arc::clone(&function), vec![only(&call)]))
+            }));
+        }
+    }
+    functions
+}

@@ -1,0 +1,284 @@
+//! Arrays made of the elements of others.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, new_null_array};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::compute::{SortOptions, interleave};
+use arrow::datatypes::{DataType, Field, Int32Type};
+use arrow::row::{RowConverter, Rows, SortField};
+use datafusion::common::{Result, internal_err};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+
+use crate::error::Error;
+use crate::functions::column::as_list;
+use crate::functions::function::Function;
+use crate::functions::strict::{result_of, rows_of};
+use crate::pg_type::{PgType, list_of};
+use crate::postgres::error::ValueResult;
+
+/// An element of the result: one of an argument's, by its place among all of that argument's.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Pick {
+    Element(usize, usize),
+}
+
+impl Pick {
+    /// Elements of one argument.
+    pub(super) fn of(argument: usize) -> impl Fn(usize) -> Self + Copy {
+        move |place| Self::Element(argument, place)
+    }
+}
+
+/// An argument: the lists of the rows and all of their elements, or values.
+struct Argument {
+    /// None for an argument that is no array.
+    lists: Option<ListArray>,
+    values: ArrayRef,
+    /// Whether there is one for all rows.
+    is_constant: bool,
+}
+
+/// The arguments of a call.
+pub(super) struct Picks {
+    arguments: Vec<Argument>,
+    /// The values in a form that can be compared, of all arguments with the type of the elements.
+    keys: Vec<Option<Rows>>,
+}
+
+/// The places of one array's elements.
+#[derive(Clone)]
+pub(super) struct List(Range<usize>);
+
+impl List {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn places(&self) -> Range<usize> {
+        self.0.clone()
+    }
+}
+
+impl Picks {
+    fn new(arguments: &[ColumnarValue]) -> Result<Self> {
+        let mut read = Vec::with_capacity(arguments.len());
+        for argument in arguments {
+            let (array, is_constant) = match argument {
+                ColumnarValue::Array(array) => (Arc::clone(array), false),
+                ColumnarValue::Scalar(constant) => (constant.to_array()?, true),
+            };
+            read.push(match array.data_type() {
+                DataType::List(_) | DataType::LargeList(_) | DataType::ListView(_) => {
+                    let lists = as_list(&array)?;
+                    Argument { values: Arc::clone(lists.values()), lists: Some(lists), is_constant }
+                }
+                _ => Argument { values: array, lists: None, is_constant },
+            });
+        }
+        let element = read.iter().find(|argument| argument.lists.is_some()).map(|list| list.values.data_type().clone());
+        let mut keys = Vec::with_capacity(read.len());
+        if let Some(element) = element {
+            let options = SortOptions { descending: false, nulls_first: false };
+            let converter = RowConverter::new(vec![SortField::new_with_options(element.clone(), options)])?;
+            for argument in &read {
+                let is_element = *argument.values.data_type() == element;
+                let rows = is_element.then(|| converter.convert_columns(&[Arc::clone(&argument.values)]));
+                keys.push(rows.transpose()?);
+            }
+        }
+        Ok(Self { arguments: read, keys })
+    }
+
+    /// The array of a row; none where it is NULL.
+    pub(super) fn list(&self, argument: usize, row: usize) -> Option<List> {
+        let argument = self.arguments.get(argument)?;
+        let row = if argument.is_constant { 0 } else { row };
+        let lists = argument.lists.as_ref().filter(|lists| lists.is_valid(row))?;
+        let offsets = lists.value_offsets();
+        Some(List(offsets[row] as usize..offsets[row + 1] as usize))
+    }
+
+    /// The place of a row's value, of an argument that is no array.
+    pub(super) fn value(&self, argument: usize, row: usize) -> usize {
+        self.arguments.get(argument).map_or(row, |argument| if argument.is_constant { 0 } else { row })
+    }
+
+    pub(super) fn integer(&self, argument: usize, row: usize) -> Option<i32> {
+        self.integer_at(argument, self.value(argument, row))
+    }
+
+    pub(super) fn integer_at(&self, argument: usize, place: usize) -> Option<i32> {
+        let values = self.arguments.get(argument)?.values.as_primitive_opt::<Int32Type>()?;
+        values.is_valid(place).then(|| values.value(place))
+    }
+
+    pub(super) fn boolean(&self, argument: usize, row: usize) -> Option<bool> {
+        let place = self.value(argument, row);
+        let values = self.arguments.get(argument)?.values.as_boolean_opt()?;
+        values.is_valid(place).then(|| values.value(place))
+    }
+
+    pub(super) fn is_null(&self, argument: usize, place: usize) -> bool {
+        self.arguments.get(argument).is_none_or(|argument| argument.values.is_null(place))
+    }
+
+    /// How two elements are ordered; NULL is the largest, and equal to itself.
+    pub(super) fn compare(&self, (one, place): (usize, usize), (other, other_place): (usize, usize)) -> Ordering {
+        match (self.keys.get(one), self.keys.get(other)) {
+            (Some(Some(left)), Some(Some(right))) => left.row(place).cmp(&right.row(other_place)),
+            _ => Ordering::Less,
+        }
+    }
+
+    pub(super) fn equal(&self, one: (usize, usize), other: (usize, usize)) -> bool {
+        self.compare(one, other) == Ordering::Equal
+    }
+
+    /// The picked elements as one array.
+    fn elements(&self, picked: &[Option<Pick>], data_type: &DataType) -> Result<ArrayRef> {
+        let nothing = new_null_array(data_type, 1);
+        let mut sources: Vec<&dyn Array> = vec![nothing.as_ref()];
+        let mut numbers = vec![0; self.arguments.len()];
+        for (number, argument) in self.arguments.iter().enumerate() {
+            if argument.values.data_type() == data_type {
+                numbers[number] = sources.len();
+                sources.push(argument.values.as_ref());
+            }
+        }
+        let source = |pick: &Option<Pick>| match pick {
+            Some(Pick::Element(argument, place)) => match numbers.get(*argument) {
+                Some(0) | None => (0, 0),
+                Some(number) => (*number, *place),
+            },
+            None => (0, 0),
+        };
+        let indices: Vec<(usize, usize)> = picked.iter().map(source).collect();
+        if indices.is_empty() {
+            return Ok(arrow::array::new_empty_array(data_type));
+        }
+        Ok(interleave(&sources, &indices)?)
+    }
+}
+
+type MakeList = fn(&Picks, usize) -> ValueResult<Option<Vec<Pick>>>;
+type MakeElement = fn(&Picks, usize) -> Option<Pick>;
+
+/// A function that gives an array like the one that it is given.
+pub(super) fn made(name: &'static str, arguments: Vec<PgType>, make: MakeList) -> Function {
+    let is_compatible = arguments.contains(&PgType::AnyCompatibleArray);
+    let returns = if is_compatible { PgType::AnyCompatibleArray } else { PgType::AnyArray };
+    of(name, arguments, returns, Make::List(make))
+}
+
+/// A function that gives an array of values that it is given.
+pub(super) fn of_elements(name: &'static str, arguments: Vec<PgType>, make: MakeList) -> Function {
+    of(name, arguments, PgType::AnyArray, Make::ListOfFirst(make))
+}
+
+/// A function that gives one element.
+pub(super) fn element(name: &'static str, arguments: Vec<PgType>, make: MakeElement) -> Function {
+    of(name, arguments, PgType::AnyElement, Make::Element(make))
+}
+
+fn of(name: &'static str, arguments: Vec<PgType>, returns: PgType, make: Make) -> Function {
+    let signature = Signature::variadic_any(Volatility::Immutable);
+    let udf = Arc::new(ScalarUDF::from(PickUdf { name, make, signature }));
+    Function::made(name, arguments, returns, move |call| Ok(udf.call(call.arguments)))
+}
+
+#[derive(Clone, Copy)]
+enum Make {
+    List(MakeList),
+    ListOfFirst(MakeList),
+    Element(MakeElement),
+}
+
+struct PickUdf {
+    name: &'static str,
+    make: Make,
+    signature: Signature,
+}
+
+impl fmt::Debug for PickUdf {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("PickUdf").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Each has a name of its own.
+impl PartialEq for PickUdf {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for PickUdf {}
+
+impl Hash for PickUdf {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl ScalarUDFImpl for PickUdf {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        let element = types.iter().find_map(|data_type| match data_type {
+            DataType::List(element) => Some(element.data_type().clone()),
+            _ => None,
+        });
+        match (&self.make, element, types.first()) {
+            (Make::List(_), Some(element), _) => Ok(list_of(element)),
+            (Make::Element(_), Some(element), _) => Ok(element),
+            (Make::ListOfFirst(_), _, Some(first)) => Ok(list_of(first.clone())),
+            _ => internal_err!("{} without an array", self.name),
+        }
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let picks = Picks::new(&args.args)?;
+        let rows = rows_of(&args.args, args.number_rows);
+        let returns = args.return_field.data_type();
+        let make = match self.make {
+            Make::Element(make) => {
+                let picked: Vec<Option<Pick>> = (0..rows).map(|row| make(&picks, row)).collect();
+                return result_of(picks.elements(&picked, returns)?, &args.args);
+            }
+            Make::List(make) | Make::ListOfFirst(make) => make,
+        };
+        let DataType::List(field) = returns else { return internal_err!("{} returns a list", self.name) };
+        let mut picked = Vec::new();
+        let mut lengths = Vec::with_capacity(rows);
+        let mut valid = Vec::with_capacity(rows);
+        for row in 0..rows {
+            let made = make(&picks, row).map_err(Error::Value)?;
+            valid.push(made.is_some());
+            let made = made.unwrap_or_default();
+            lengths.push(made.len());
+            picked.extend(made.into_iter().map(Some));
+        }
+        let elements = picks.elements(&picked, field.data_type())?;
+        let field = Arc::new(Field::new_list_field(field.data_type().clone(), true));
+        let lists =
+            ListArray::try_new(field, OffsetBuffer::from_lengths(lengths), elements, Some(NullBuffer::from(valid)))?;
+        result_of(Arc::new(lists), &args.args)
+    }
+}
+
+/// A function of arrays that gives a value for each row.
+pub(super) fn read<T>(arguments: &[ColumnarValue], rows: usize, value: impl Fn(&Picks, usize) -> T) -> Result<Vec<T>> {
+    let picks = Picks::new(arguments)?;
+    Ok((0..rows_of(arguments, rows)).map(|row| value(&picks, row)).collect())
+}

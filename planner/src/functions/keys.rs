@@ -1,0 +1,99 @@
+//! Forms of values whose order and equality in Arrow is the one that PostgreSQL has for the values themselves.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{Array, ArrayRef, BinaryArray};
+use arrow::compute::SortOptions;
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
+use arrow::row::{RowConverter, SortField};
+use datafusion::common::Result;
+use datafusion::logical_expr::{ColumnarValue, Expr, ScalarUDF};
+
+use super::column::{IntervalArg, Jsonb};
+use super::strict::{Operand, argument, result_of, rows_of};
+use super::udf::{Evaluate, Udf};
+use crate::error::Error;
+use crate::pg_type::PgType;
+use crate::postgres::json;
+
+/// Days of a month, where intervals are compared (`interval_cmp_value` of PostgreSQL).
+const MONTH_DAYS: i128 = 30;
+const DAY_MICROS: i128 = 86_400_000_000;
+
+/// Whether values of the type are compared by another form of them.
+pub(crate) fn has_key(pg_type: &PgType) -> bool {
+    matches!(pg_type, PgType::Interval | PgType::Jsonb | PgType::Array(_))
+}
+
+/// The form by which values are compared and sorted: for most types the value itself.
+pub(crate) fn key(value: Expr, pg_type: &PgType) -> Expr {
+    let function = match pg_type {
+        PgType::Interval => &INTERVAL_LENGTH,
+        PgType::Jsonb => &JSONB_KEY,
+        PgType::Array(_) => &ARRAY_KEY,
+        _ => return value,
+    };
+    function.call(vec![value])
+}
+
+/// The form by which values are grouped, where values that print differently can be equal.
+pub(crate) fn grouping_key(value: &Expr, pg_type: &PgType) -> Option<Expr> {
+    matches!(pg_type, PgType::Interval | PgType::Jsonb).then(|| key(value.clone(), pg_type))
+}
+
+/// An interval's length in microseconds.
+static INTERVAL_LENGTH: LazyLock<Arc<ScalarUDF>> =
+    LazyLock::new(|| function("interval_length", PgType::Numeric, IntervalLength));
+static JSONB_KEY: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| function("jsonb_key", PgType::Bytea, JsonbKey));
+static ARRAY_KEY: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| function("array_key", PgType::Bytea, ArrayKey));
+
+fn function(name: &'static str, returns: PgType, evaluate: impl Evaluate + 'static) -> Arc<ScalarUDF> {
+    let udf = Udf::new(name, returns, Arc::new(evaluate)).with_decimals(super::udf::Decimals::Whole);
+    Arc::new(ScalarUDF::from(udf))
+}
+
+struct IntervalLength;
+
+impl Evaluate for IntervalLength {
+    fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, _returns: &DataType) -> Result<ColumnarValue> {
+        let intervals = Operand::<IntervalArg>::read(argument(arguments, 0)?)?;
+        let length = |row| {
+            let interval = intervals.value(row)?;
+            let days = i128::from(interval.months) * MONTH_DAYS + i128::from(interval.days);
+            Some(days * DAY_MICROS + i128::from(interval.micros))
+        };
+        let lengths: arrow::array::Decimal128Array = (0..rows_of(arguments, rows)).map(length).collect();
+        let lengths = lengths.with_data_type(DataType::Decimal128(DECIMAL128_MAX_PRECISION, 0));
+        result_of(Arc::new(lengths), arguments)
+    }
+}
+
+struct JsonbKey;
+
+impl Evaluate for JsonbKey {
+    fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, _returns: &DataType) -> Result<ColumnarValue> {
+        let texts = Operand::<Jsonb>::read(argument(arguments, 0)?)?;
+        let key = |row| texts.value(row).map(json::compare::sort_key).transpose();
+        let keys = (0..rows_of(arguments, rows)).map(key).collect::<std::result::Result<BinaryArray, _>>();
+        result_of(Arc::new(keys.map_err(Error::Value)?), arguments)
+    }
+}
+
+/// Arrays are compared element by element; NULL is larger than all values, and equal to itself.
+struct ArrayKey;
+
+impl Evaluate for ArrayKey {
+    fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, _returns: &DataType) -> Result<ColumnarValue> {
+        let lists: ArrayRef = match argument(arguments, 0)? {
+            ColumnarValue::Array(array) => Arc::clone(array),
+            ColumnarValue::Scalar(constant) => constant.to_array()?,
+        };
+        debug_assert_eq!(lists.len(), rows_of(arguments, rows));
+        let options = SortOptions { descending: false, nulls_first: false };
+        let field = SortField::new_with_options(lists.data_type().clone(), options);
+        let keys = RowConverter::new(vec![field])?.convert_columns(&[Arc::clone(&lists)])?;
+        let key = |row: usize| lists.is_valid(row).then(|| keys.row(row).data().to_vec());
+        let keys: BinaryArray = (0..lists.len()).map(key).collect();
+        result_of(Arc::new(keys), arguments)
+    }
+}

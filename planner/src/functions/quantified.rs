@@ -1,0 +1,129 @@
+//! `x = ANY (array)` and `x < ALL (array)`: a comparison with every element, of which one or all must be true. It is unknown
+//! where the answer hangs on a comparison with NULL.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
+use arrow::compute::kernels::cmp;
+use arrow::compute::{cast, take};
+use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
+use datafusion::common::Result;
+use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
+
+use super::column::as_list;
+use super::keys::has_key;
+use super::strict::{argument, result_of, rows_of};
+use super::udf::{Evaluate, Udf};
+use crate::pg_type::PgType;
+
+type Compare = fn(&ArrayRef, &ArrayRef) -> std::result::Result<BooleanArray, ArrowError>;
+
+/// The function of a value and an array of values of the type; none where the operator is no comparison.
+pub(crate) fn quantified(symbol: &str, element: &PgType, all: bool) -> Option<ScalarUDF> {
+    if has_key(element) {
+        return None;
+    }
+    let (compare, name): (Compare, &'static str) = match (symbol, all) {
+        ("=", false) => (|left, right| cmp::eq(left, right), "equals_any"),
+        ("=", true) => (|left, right| cmp::eq(left, right), "equals_all"),
+        ("<>" | "!=", false) => (|left, right| cmp::neq(left, right), "differs_from_any"),
+        ("<>" | "!=", true) => (|left, right| cmp::neq(left, right), "differs_from_all"),
+        ("<", false) => (|left, right| cmp::lt(left, right), "less_than_any"),
+        ("<", true) => (|left, right| cmp::lt(left, right), "less_than_all"),
+        ("<=", false) => (|left, right| cmp::lt_eq(left, right), "at_most_any"),
+        ("<=", true) => (|left, right| cmp::lt_eq(left, right), "at_most_all"),
+        (">", false) => (|left, right| cmp::gt(left, right), "greater_than_any"),
+        (">", true) => (|left, right| cmp::gt(left, right), "greater_than_all"),
+        (">=", false) => (|left, right| cmp::gt_eq(left, right), "at_least_any"),
+        (">=", true) => (|left, right| cmp::gt_eq(left, right), "at_least_all"),
+        ("~~", false) => (|left, right| arrow::compute::like(left, right), "like_any"),
+        ("~~", true) => (|left, right| arrow::compute::like(left, right), "like_all"),
+        ("!~~", false) => (|left, right| arrow::compute::nlike(left, right), "not_like_any"),
+        ("!~~", true) => (|left, right| arrow::compute::nlike(left, right), "not_like_all"),
+        ("~~*", false) => (|left, right| arrow::compute::ilike(left, right), "ilike_any"),
+        ("~~*", true) => (|left, right| arrow::compute::ilike(left, right), "ilike_all"),
+        ("!~~*", false) => (|left, right| arrow::compute::nilike(left, right), "not_ilike_any"),
+        ("!~~*", true) => (|left, right| arrow::compute::nilike(left, right), "not_ilike_all"),
+        _ => return None,
+    };
+    Some(ScalarUDF::from(Udf::new(name, PgType::Bool, Arc::new(Quantified { compare, all }))))
+}
+
+struct Quantified {
+    compare: Compare,
+    all: bool,
+}
+
+impl Evaluate for Quantified {
+    fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, _returns: &DataType) -> Result<ColumnarValue> {
+        let rows = rows_of(arguments, rows);
+        let values = argument(arguments, 0)?.to_array(rows)?;
+        let lists = as_list(&argument(arguments, 1)?.to_array(rows)?)?;
+        // Every value beside each of the elements that it is compared with.
+        let mut places = Vec::with_capacity(lists.values().len());
+        let mut elements = Vec::with_capacity(lists.values().len());
+        for (row, bounds) in lists.value_offsets().windows(2).enumerate() {
+            let row_place = u32::try_from(row).unwrap_or_default();
+            for element in bounds[0]..bounds[1] {
+                places.push(row_place);
+                elements.push(element.unsigned_abs());
+            }
+        }
+        let values = take(&values, &UInt32Array::from(places), None)?;
+        let elements = take(lists.values(), &UInt32Array::from(elements), None)?;
+        let (values, elements) = alike(values, elements)?;
+        let compared = (self.compare)(&values, &elements)?;
+        let mut answers = Vec::with_capacity(rows);
+        let mut next = 0;
+        for (row, bounds) in lists.value_offsets().windows(2).enumerate() {
+            let count = (bounds[1] - bounds[0]).unsigned_abs() as usize;
+            let own = next..next + count;
+            next += count;
+            answers.push(if lists.is_null(row) { None } else { self.answer(&compared, own) });
+        }
+        result_of(Arc::new(BooleanArray::from(answers)), arguments)
+    }
+}
+
+impl Quantified {
+    fn answer(&self, compared: &BooleanArray, mut own: std::ops::Range<usize>) -> Option<bool> {
+        let decides = |place: usize| compared.is_valid(place) && compared.value(place) != self.all;
+        if own.clone().any(decides) {
+            return Some(!self.all);
+        }
+        (!own.any(|place| compared.is_null(place))).then_some(self.all)
+    }
+}
+
+/// Values of one type in one Arrow type.
+fn alike(left: ArrayRef, right: ArrayRef) -> Result<(ArrayRef, ArrayRef)> {
+    if left.data_type() == right.data_type() {
+        return Ok((left, right));
+    }
+    let wanted = match (left.data_type(), right.data_type()) {
+        (DataType::Decimal128(left_precision, left_scale), DataType::Decimal128(right_precision, right_scale)) => {
+            let scale = *left_scale.max(right_scale);
+            let whole = |precision: u8, scale: i8| i16::from(precision) - i16::from(scale);
+            let digits = whole(*left_precision, *left_scale).max(whole(*right_precision, *right_scale));
+            DataType::Decimal128(u8::try_from(digits + i16::from(scale)).unwrap_or(38).min(38), scale)
+        }
+        _ => right.data_type().clone(),
+    };
+    Ok((cast(&left, &wanted)?, cast(&right, &wanted)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_is_what_hangs_on_null() {
+        let any = Quantified { compare: |left, right| cmp::eq(left, right), all: false };
+        let compared = BooleanArray::from(vec![Some(false), None, Some(true)]);
+        assert_eq!(any.answer(&compared, 0..3), Some(true));
+        assert_eq!(any.answer(&compared, 0..2), None);
+        assert_eq!(any.answer(&compared, 0..1), Some(false));
+        assert_eq!(any.answer(&compared, 0..0), Some(false));
+    }
+}

@@ -1,0 +1,161 @@
+//! The one kind of DataFusion function that this crate's own functions are.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
+use datafusion::common::{Result, ScalarValue};
+use datafusion::logical_expr::interval_arithmetic::Interval;
+use datafusion::logical_expr::preimage::PreimageResult;
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+
+use crate::pg_type::{NUMERIC_SCALE, PgType, list_of};
+
+/// What a function computes.
+pub(crate) trait Evaluate: Send + Sync {
+    /// The column of results, whose Arrow type is `returns`; a constant where all arguments are.
+    ///
+    /// # Errors
+    /// What is wrong with a value.
+    fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, returns: &DataType) -> Result<ColumnarValue>;
+}
+
+/// How many decimals a numeric result is kept with. PostgreSQL decides for each value; a column has one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Decimals {
+    /// So many, or as many as an argument has, if that is more.
+    AtLeast(i8),
+    /// As many as the argument with most of them.
+    OfArguments,
+    /// None.
+    Whole,
+}
+
+/// A function. Its arguments have their types when it is called: the binder sees to that.
+#[derive(Clone)]
+pub(crate) struct Udf {
+    name: &'static str,
+    returns: PgType,
+    decimals: Decimals,
+    signature: Signature,
+    evaluate: Arc<dyn Evaluate>,
+    preimage: Option<FindPreimage>,
+}
+
+/// The values of an argument for which a function has a certain value, from the lowest to before the end. It must never
+/// fall where the argument rises.
+pub(crate) struct Preimage {
+    /// The number of the argument.
+    pub(crate) argument: usize,
+    pub(crate) low: ScalarValue,
+    pub(crate) end: ScalarValue,
+}
+
+/// Finds them for constants in the other arguments. None where the function has other values only.
+pub(crate) type FindPreimage = fn(&[Option<&ScalarValue>], &ScalarValue) -> Option<Preimage>;
+
+impl Udf {
+    pub(crate) fn new(name: &'static str, returns: PgType, evaluate: Arc<dyn Evaluate>) -> Self {
+        let signature = Signature::variadic_any(Volatility::Immutable);
+        Self { name, returns, decimals: Decimals::AtLeast(NUMERIC_SCALE), signature, evaluate, preimage: None }
+    }
+
+    pub(crate) fn with_decimals(self, decimals: Decimals) -> Self {
+        Self { decimals, ..self }
+    }
+
+    /// By which comparisons of the function become ones of its argument, which statistics are known of.
+    pub(crate) fn with_preimage(self, preimage: FindPreimage) -> Self {
+        Self { preimage: Some(preimage), ..self }
+    }
+
+    pub(crate) fn returns(&self) -> &PgType {
+        &self.returns
+    }
+}
+
+impl fmt::Debug for Udf {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Udf").field("name", &self.name).field("returns", &self.returns).finish_non_exhaustive()
+    }
+}
+
+/// Functions are the same when their code is.
+impl PartialEq for Udf {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.decimals == other.decimals && Arc::ptr_eq(&self.evaluate, &other.evaluate)
+    }
+}
+
+impl Eq for Udf {}
+
+impl Hash for Udf {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+        Arc::as_ptr(&self.evaluate).cast::<()>().hash(state);
+    }
+}
+
+impl ScalarUDFImpl for Udf {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        Ok(self.with_scale(&self.returns, types))
+    }
+
+    fn preimage(&self, args: &[Expr], value: &Expr, _info: &SimplifyContext) -> Result<PreimageResult> {
+        let (Some(find), Expr::Literal(value, _)) = (self.preimage, value) else { return Ok(PreimageResult::None) };
+        let constants: Vec<Option<&ScalarValue>> = args
+            .iter()
+            .map(|argument| match argument {
+                Expr::Literal(value, _) => Some(value),
+                _ => None,
+            })
+            .collect();
+        match find(&constants, value) {
+            Some(Preimage { argument, low, end }) if argument < args.len() => Ok(PreimageResult::Range {
+                expr: args[argument].clone(),
+                interval: Box::new(Interval::try_new(low, end)?),
+            }),
+            _ => Ok(PreimageResult::None),
+        }
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        self.evaluate.evaluate(&args.args, args.number_rows, args.return_field.data_type())
+    }
+}
+
+impl Udf {
+    fn with_scale(&self, returns: &PgType, types: &[DataType]) -> DataType {
+        match returns {
+            PgType::Numeric => {
+                let widest = types.iter().filter_map(scale).max().unwrap_or_default();
+                let scale = match self.decimals {
+                    Decimals::AtLeast(least) => least.max(widest),
+                    Decimals::OfArguments => widest,
+                    Decimals::Whole => 0,
+                };
+                DataType::Decimal128(DECIMAL128_MAX_PRECISION, scale)
+            }
+            PgType::Array(element) => list_of(self.with_scale(element, types)),
+            other => other.arrow(),
+        }
+    }
+}
+
+fn scale(data_type: &DataType) -> Option<i8> {
+    match data_type {
+        DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => Some(*scale),
+        DataType::List(element) => scale(element.data_type()),
+        _ => None,
+    }
+}
