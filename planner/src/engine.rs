@@ -18,13 +18,16 @@ use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::names::{self, Resolved};
 use crate::pg_type::PgType;
-use crate::query::{Prepared, Query, Surroundings};
+use crate::postgres::datetime::zone::Zone;
+use crate::query::{Prepared, Query, SessionOptions, Surroundings};
 use crate::session::Sessions;
 use crate::statement;
 use crate::stream::{Analysed, Execution, ResultStream};
 
 /// Planning recurses over expressions and subqueries; the limits on text keep it within this.
 const STACK_BYTES: usize = 32 << 20;
+/// The time zone of sessions that name none.
+const UTC: &str = "UTC";
 
 /// Answers queries from the snapshots of a store, and from the sources of live tables. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -132,9 +135,9 @@ impl Shared {
     /// The analysed plan, whose columns are those of the result, and the parameters that the statement wants.
     async fn analyse(&self, query: &Query, snapshot: PinnedSnapshot) -> Result<(Analysed, Wanted)> {
         let statement = statement::parse(&query.sql)?;
-        let state = self.sessions.open(&snapshot, &query.defaults);
+        let state = self.sessions.open(&snapshot, &query.options);
         let Resolved { tables, truth } = names::resolve(&state, &statement, &snapshot.manifest).await?;
-        let surroundings = surroundings(&state);
+        let surroundings = surroundings(&state, &query.options)?;
         let (plan, columns, wanted) = match statement::query_of(&statement) {
             Some(inner) => {
                 let bound = bind(inner, &tables, &surroundings, query.parameters.as_deref())?;
@@ -152,15 +155,19 @@ impl Shared {
 }
 
 /// What functions are told about the session.
-fn surroundings(state: &SessionState) -> Surroundings {
+fn surroundings(state: &SessionState, options: &SessionOptions) -> Result<Surroundings> {
+    let zone = options.timezone.clone().unwrap_or_else(|| UTC.to_owned());
+    if Zone::named(&zone).is_none() {
+        return Err(Error::Query(format!("invalid value for parameter \"TimeZone\": \"{zone}\"")));
+    }
     let now = state.execution_props().query_execution_start_time;
     let defaults = &state.config_options().catalog;
-    Surroundings {
+    Ok(Surroundings {
         now_micros: now.map_or(0, |now| now.timestamp_micros()),
-        zone: "UTC".to_owned(),
+        zone,
         catalog: defaults.default_catalog.clone(),
         schema: defaults.default_schema.clone(),
-    }
+    })
 }
 
 impl Drop for Shared {

@@ -26,5 +26,5 @@ mod type_conversion;
 pub use engine::Engine;
 pub use error::{Error, Result, ValueError};
 pub use limits::Limits;
-pub use query::{NameDefaults, Prepared, Query, TableTruth, Truth};
+pub use query::{Prepared, Query, SessionOptions, TableTruth, Truth};
 pub use stream::ResultStream;

@@ -13,14 +13,17 @@ pub struct Query {
     pub sql: String,
     /// The values of `$1`, `$2`, ...; `None` before they are bound.
     pub parameters: Option<Vec<ScalarValue>>,
-    pub defaults: NameDefaults,
+    pub options: SessionOptions,
 }
 
-/// Where unqualified names are looked up. `None` is the server's default: the first source, `public`.
+/// What a client says once for its queries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NameDefaults {
+pub struct SessionOptions {
+    /// Where unqualified names are looked up. `None` is the server's default: the first source, `public`.
     pub catalog: Option<String>,
     pub schema: Option<String>,
+    /// The time zone that timestamps are read, printed and cut into days in. `None` is UTC.
+    pub timezone: Option<String>,
 }
 
 /// A planned statement.

@@ -20,7 +20,7 @@ use crate::key_barrier::KeyBarrier;
 use crate::limits::Limits;
 use crate::live_first_rows::LiveFirstRows;
 use crate::live_grouping::LiveGrouping;
-use crate::query::NameDefaults;
+use crate::query::SessionOptions;
 use crate::subqueries::Subqueries;
 
 /// The schema of unqualified names, as in PostgreSQL.
@@ -70,14 +70,14 @@ impl Sessions {
     }
 
     /// A session that sees the pinned snapshot's tables and no others.
-    pub(crate) fn open(&self, snapshot: &PinnedSnapshot, defaults: &NameDefaults) -> SessionState {
+    pub(crate) fn open(&self, snapshot: &PinnedSnapshot, options: &SessionOptions) -> SessionState {
         let live = LiveQuery::new(Arc::clone(&self.sources));
         let mut config = self.template.config().clone().with_extension(Arc::new(live));
         let catalog = &mut config.options_mut().catalog;
-        if let Some(name) = &defaults.catalog {
+        if let Some(name) = &options.catalog {
             catalog.default_catalog.clone_from(name);
         }
-        if let Some(name) = &defaults.schema {
+        if let Some(name) = &options.schema {
             catalog.default_schema.clone_from(name);
         }
         let mut state = SessionStateBuilder::new_from_existing(self.template.clone())

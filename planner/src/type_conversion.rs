@@ -92,7 +92,8 @@ mod tests {
             (vec![PgType::Unknown, PgType::Unknown], Some(PgType::Text)),
             (vec![PgType::Date, PgType::Timestamptz], Some(PgType::Timestamptz)),
             (vec![PgType::Int4, PgType::Text], None),
-            (vec![PgType::Varchar, PgType::Text], Some(PgType::Text)),
+            (vec![PgType::Varchar, PgType::Text], Some(PgType::Varchar)),
+            (vec![PgType::Text, PgType::Varchar], Some(PgType::Text)),
             (vec![PgType::Float8, PgType::Numeric], Some(PgType::Float8)),
         ] {
             assert_eq!(common_type(&types), expected, "{types:?}");

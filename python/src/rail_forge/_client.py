@@ -33,13 +33,20 @@ _SCHEMES = ("grpc", "grpc+tcp")
 
 
 def connect(
-    url: str, *, catalog: str | None = None, schema: str | None = None, timeout: float | None = None
+    url: str,
+    *,
+    catalog: str | None = None,
+    schema: str | None = None,
+    timezone: str | None = None,
+    timeout: float | None = None,
 ) -> Client:
     """Return a client of the server at `url`, such as `grpc://127.0.0.1:32010`.
 
     Nothing is sent yet: a server that cannot be reached shows with the first call.
 
     `catalog` and `schema` are where names without them are looked up, the server's defaults when None.
+    `timezone` is the time zone of the session, such as `Europe/Berlin`: timestamps without one are of it, and days
+    begin in it. It is UTC when None.
     `timeout`, in seconds, bounds every call to the server; reading a result is one call, from its first batch
     to its last. Without it a call takes as long as the server does.
 
@@ -47,7 +54,7 @@ def connect(
     """
     if timeout is not None and timeout <= 0:
         raise ValueError(f"timeout must be more than 0 seconds, not {timeout}")
-    return Client(_checked(url), _headers(catalog, schema), timeout)
+    return Client(_checked(url), _headers(catalog, schema, timezone), timeout)
 
 
 class Client:
@@ -124,10 +131,14 @@ def _checked(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _headers(catalog: str | None, schema: str | None) -> dict[str, str]:
-    """Return the headers that say where names are looked up.
+def _headers(catalog: str | None, schema: str | None, timezone: str | None) -> dict[str, str]:
+    """Return the headers that say where names are looked up, and what time it is.
 
     Percent-encoded, since gRPC refuses values beyond ASCII and names in PostgreSQL may hold any character.
     """
-    named = {"x-rail-forge-catalog": catalog, "x-rail-forge-schema": schema}
+    named = {
+        "x-rail-forge-catalog": catalog,
+        "x-rail-forge-schema": schema,
+        "x-rail-forge-timezone": timezone,
+    }
     return {name: quote(value, safe="") for name, value in named.items() if value is not None}

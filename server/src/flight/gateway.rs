@@ -17,7 +17,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::lingering::LingeringStream;
-use super::service::{Service, name_defaults};
+use super::service::{Service, session_options};
 
 /// Clients send their session in headers; hyper's default of 16 KiB breaks those with long cookies or tokens.
 const MAX_HEADER_BYTES: u32 = 64 << 10;
@@ -72,8 +72,8 @@ impl FlightService for Gateway {
         match asked(request.get_ref())? {
             Asked::FlightSql => self.service.get_flight_info(request).await,
             Asked::Statement(sql) => {
-                let defaults = name_defaults(request.metadata())?;
-                self.service.statement_info(sql, defaults, request.into_inner()).await.map(Response::new)
+                let options = session_options(request.metadata())?;
+                self.service.statement_info(sql, options, request.into_inner()).await.map(Response::new)
             }
         }
     }

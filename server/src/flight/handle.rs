@@ -5,7 +5,7 @@
 use arrow_flight::FlightData;
 use prost::Message;
 use prost::bytes::Bytes;
-use rail_forge_planner::{NameDefaults, Query};
+use rail_forge_planner::{Query, SessionOptions};
 use tonic::Status;
 
 use super::parameters;
@@ -25,11 +25,14 @@ pub(super) struct StatementHandle {
     /// The snapshot that FlightInfo has described; a ticket has it, a prepared statement has not.
     #[prost(uint64, optional, tag = "5")]
     pub(super) version: Option<u64>,
+    #[prost(string, optional, tag = "6")]
+    pub(super) timezone: Option<String>,
 }
 
 impl StatementHandle {
-    pub(super) fn new(sql: String, defaults: NameDefaults) -> Self {
-        Self { sql, catalog: defaults.catalog, schema: defaults.schema, parameters: vec![], version: None }
+    pub(super) fn new(sql: String, options: SessionOptions) -> Self {
+        let SessionOptions { catalog, schema, timezone } = options;
+        Self { sql, catalog, schema, timezone, parameters: vec![], version: None }
     }
 
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, Status> {
@@ -46,7 +49,8 @@ impl StatementHandle {
             [] => None,
             messages => Some(parameters::decode(messages.to_vec()).await?),
         };
-        let defaults = NameDefaults { catalog: self.catalog.clone(), schema: self.schema.clone() };
-        Ok(Query { sql: self.sql.clone(), parameters, defaults })
+        let (catalog, schema, timezone) = (self.catalog.clone(), self.schema.clone(), self.timezone.clone());
+        let options = SessionOptions { catalog, schema, timezone };
+        Ok(Query { sql: self.sql.clone(), parameters, options })
     }
 }

@@ -20,7 +20,7 @@ use arrow_flight::sql::{
 use arrow_flight::{Action, FlightDescriptor, FlightEndpoint, FlightInfo, IpcMessage, SchemaAsIpc, Ticket};
 use futures::{StreamExt, TryStreamExt};
 use prost::Message;
-use rail_forge_planner::{Engine, Error, NameDefaults, TableTruth, Truth};
+use rail_forge_planner::{Engine, Error, SessionOptions, TableTruth, Truth};
 use serde_json::json;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
@@ -33,6 +33,7 @@ use crate::refresher::Refresher;
 /// Headers in which a client says where unqualified names are looked up, as percent-encoded UTF-8.
 const CATALOG_HEADER: &str = "x-rail-forge-catalog";
 const SCHEMA_HEADER: &str = "x-rail-forge-schema";
+const TIMEZONE_HEADER: &str = "x-rail-forge-timezone";
 
 type DataStream = <Service as FlightService>::DoGetStream;
 
@@ -52,10 +53,10 @@ impl Service {
     pub(super) async fn statement_info(
         &self,
         sql: String,
-        defaults: NameDefaults,
+        options: SessionOptions,
         descriptor: FlightDescriptor,
     ) -> Result<FlightInfo, Status> {
-        self.info(StatementHandle::new(sql, defaults), descriptor).await
+        self.info(StatementHandle::new(sql, options), descriptor).await
     }
 
     async fn info(&self, mut handle: StatementHandle, descriptor: FlightDescriptor) -> Result<FlightInfo, Status> {
@@ -105,8 +106,8 @@ impl Service {
     }
 }
 
-/// Where a client's unqualified names are looked up.
-pub(super) fn name_defaults(headers: &MetadataMap) -> Result<NameDefaults, Status> {
+/// What a client says of its session with every call.
+pub(super) fn session_options(headers: &MetadataMap) -> Result<SessionOptions, Status> {
     let read = |name: &'static str| {
         let Some(value) = headers.get(name) else { return Ok(None) };
         percent_encoding::percent_decode(value.as_bytes())
@@ -114,7 +115,8 @@ pub(super) fn name_defaults(headers: &MetadataMap) -> Result<NameDefaults, Statu
             .map(|value| Some(value.into_owned()))
             .map_err(|_| Status::invalid_argument(format!("the header {name} is not percent-encoded UTF-8")))
     };
-    Ok(NameDefaults { catalog: read(CATALOG_HEADER)?, schema: read(SCHEMA_HEADER)? })
+    let (catalog, schema) = (read(CATALOG_HEADER)?, read(SCHEMA_HEADER)?);
+    Ok(SessionOptions { catalog, schema, timezone: read(TIMEZONE_HEADER)? })
 }
 
 /// What FlightInfo and the first message of a result say about its truth. In FlightInfo a live table has the time of
@@ -181,8 +183,8 @@ impl FlightSqlService for Service {
         query: CommandStatementQuery,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<FlightInfo>, Status> {
-        let defaults = name_defaults(request.metadata())?;
-        self.statement_info(query.query, defaults, request.into_inner()).await.map(Response::new)
+        let options = session_options(request.metadata())?;
+        self.statement_info(query.query, options, request.into_inner()).await.map(Response::new)
     }
 
     async fn do_get_statement(
@@ -198,7 +200,7 @@ impl FlightSqlService for Service {
         query: ActionCreatePreparedStatementRequest,
         request: Request<Action>,
     ) -> Result<ActionCreatePreparedStatementResult, Status> {
-        let handle = StatementHandle::new(query.query, name_defaults(request.metadata())?);
+        let handle = StatementHandle::new(query.query, session_options(request.metadata())?);
         let prepared = self.engine.prepare(handle.query().await?).await.map_err(status::of_query)?;
         let parameters: Vec<Field> = prepared
             .parameters
