@@ -181,7 +181,7 @@ impl PgType {
             Self::Float4 => DataType::Float32,
             Self::Float8 => DataType::Float64,
             Self::Numeric => DataType::Decimal128(DECIMAL128_MAX_PRECISION, NUMERIC_SCALE),
-            Self::Bytea => DataType::Binary,
+            Self::Bytea => DataType::BinaryView,
             Self::Date => DataType::Date32,
             Self::Time => DataType::Time64(TimeUnit::Microsecond),
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),

@@ -11,6 +11,7 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryLimit, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::functions_aggregate::first_last::first_value_udaf;
 use datafusion::optimizer::Analyzer;
 use datafusion::prelude::SessionConfig;
 use rail_forge_connectors::{LiveQuery, PinnedSnapshot, SnapshotStore, Source};
@@ -47,10 +48,12 @@ impl Sessions {
         default_catalog: &str,
     ) -> Result<Self> {
         let runtime = Arc::new(runtime(limits, store)?);
+        // Without DataFusion's functions: the binder has its own, and a session is made for every query.
         let template = SessionStateBuilder::new()
-            .with_default_features()
             .with_config(config(default_catalog))
             .with_runtime_env(runtime)
+            // What DISTINCT ON becomes is looked up by its name.
+            .with_aggregate_functions(vec![first_value_udaf()])
             .with_analyzer_rules(analyzer_rules())
             // After DataFusion's, which bring filters and limits to where these look for them.
             .with_optimizer_rule(Arc::new(LiveGrouping))

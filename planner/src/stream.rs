@@ -121,6 +121,15 @@ impl Drop for ResultStream {
     }
 }
 
+/// The plan that runs. A plan that explains itself shows how it was optimized; others are analysed already.
+async fn physical(state: &SessionState, plan: LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+    if matches!(plan, LogicalPlan::Explain(_)) {
+        return Ok(state.create_physical_plan(&plan).await?);
+    }
+    let optimized = state.optimizer().optimize(plan, state, |_, _| {})?;
+    Ok(state.query_planner().create_physical_plan(&optimized, state).await?)
+}
+
 impl Execution {
     /// Plans the query, and connects to the sources of the live tables that it reads: the first rows cannot be
     /// sent before it is known what they are true for.
@@ -128,7 +137,7 @@ impl Execution {
         let Analysed { state, plan, schema, truth, snapshot } = analysed;
         let stop = StopFlag::default();
         let runs = !matches!(plan, LogicalPlan::Explain(_));
-        let plan = interruptible(state.create_physical_plan(&plan).await?, &stop)?;
+        let plan = interruptible(physical(&state, plan).await?, &stop)?;
         let truth = match state.config().get_extension::<LiveQuery>().filter(|_| runs) {
             Some(live) => truth.read_at(&live.open(&plan).await?),
             None => truth,

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 ZONES = ["America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "UTC", "EST5EDT", "europe/berlin"]
 STATEMENTS = [
-    "SELECT placed_at::text, placed_at::date, placed_at::timestamp, placed_at::time FROM orders ORDER BY id LIMIT 200",
+    "SELECT placed_at::text, placed_at::date, placed_at::timestamp, placed_at::time FROM orders ORDER BY id",
     "SELECT date_trunc('day', placed_at)::text, count(*) FROM orders GROUP BY 1 ORDER BY 1 LIMIT 50",
-    "SELECT extract(hour FROM placed_at), extract(timezone FROM placed_at), count(*) FROM orders GROUP BY 1, 2 ORDER BY 1, 2",
+    "SELECT extract(hour FROM placed_at), extract(timezone FROM placed_at), count(*) FROM orders"
+    " GROUP BY 1, 2 ORDER BY 1, 2",
     "SELECT count(*) FROM orders WHERE extract(year FROM placed_at) = 2024",
     "SELECT count(*) FROM orders WHERE placed_at::date = '2024-03-10'",
     "SELECT count(*) FROM orders WHERE placed_at >= '2024-03-10' AND placed_at < timestamp '2024-03-11'",
@@ -25,7 +26,8 @@ STATEMENTS = [
     "SELECT (timestamptz '2024-03-10 01:30' + interval '1 day')::text, timestamptz '2024-11-03 01:30'::text",
     "SELECT timestamp '2024-07-01 12:00'::timestamptz::text, date '2024-01-01'::timestamptz::text",
     "SELECT to_char(placed_at, 'YYYY-MM-DD HH24:MI TZ OF') FROM orders ORDER BY id LIMIT 50",
-    "SELECT age(timestamptz '2024-03-10 12:00', '2024-01-31')::text, make_timestamptz(2024, 6, 1, 12, 0, 0)::text",
+    "SELECT age(timestamptz '2024-03-10 12:00', '2024-01-31')::text",
+    "SELECT make_timestamptz(2024, 6, 1, 12, 0, 0)::text",
     "SELECT to_jsonb(placed_at)::text FROM orders ORDER BY id LIMIT 20",
 ]
 

@@ -2,9 +2,10 @@
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
+use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::functions_aggregate::first_last::first_value_udaf;
 use datafusion::logical_expr::utils::find_aggregate_exprs;
-use datafusion::logical_expr::{Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::sql::sqlparser::ast::{Expr as Ast, GroupByExpr};
 
 use super::Binder;
@@ -153,7 +154,7 @@ impl Binder<'_> {
 
     /// A name is first one of a column of the FROM, then of one of the result.
     fn group_key(&mut self, expression: &Ast, items: &[Typed], names: &[String]) -> Result<Typed> {
-        let is_input = match expression {
+        let is_input = match unnested(expression) {
             Ast::Identifier(ident) => {
                 matches!(self.level()?.scope.find(std::slice::from_ref(ident))?, Some(Found::Column(_)))
             }
@@ -177,6 +178,13 @@ impl Binder<'_> {
             }
             _ => Ok(key),
         }
+    }
+}
+
+fn unnested(expression: &Ast) -> &Ast {
+    match expression {
+        Ast::Nested(inner) => unnested(inner),
+        other => other,
     }
 }
 
@@ -225,11 +233,21 @@ pub(super) fn grouped(
                 aggregates.push(shown);
                 keys.push(form);
             }
-            _ => {
+            Some(_) => {
+                return Err(Error::Unsupported(format!(
+                    "not supported: {} in GROUPING SETS, ROLLUP or CUBE",
+                    key.pg_type
+                )));
+            }
+            None => {
                 replaced.push((key.expr.clone(), output_column(&key.expr)));
                 keys.push(key.expr.clone());
             }
         }
+    }
+    if groups.keys.is_empty() && aggregates.is_empty() {
+        // One group of all rows.
+        aggregates.push(count_udaf().call(vec![lit(1_i64)]));
     }
     let aggregates = with_names_of_their_own(aggregates);
     for aggregate in &aggregates {

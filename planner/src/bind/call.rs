@@ -12,6 +12,7 @@ use rail_forge_connectors::nearest;
 use super::Binder;
 use super::clause::Clause;
 use super::names::{folded, function_name, parts};
+use super::type_name::Modifier;
 use super::typed::{Typed, types};
 use crate::error::{Error, Result};
 use crate::functions::{AggregateCall, Call, Catalogue, Chosen, Kind, NotChosen};
@@ -59,7 +60,18 @@ impl Binder<'_> {
         }
         let arguments = in_order(&name, arguments)?;
         let own = types(&arguments);
-        let chosen = Catalogue::get().function(&name, &own).map_err(|why| no_function(&name, &own, why))?;
+        let chosen = match (Catalogue::get().function(&name, &own), PgType::of_name(&name)) {
+            (Ok(chosen), _) => chosen,
+            (Err(NotChosen::UnknownName), PgType::Printed(_)) => {
+                return Err(no_function(&name, &own, NotChosen::UnknownName));
+            }
+            // The name of a type is a cast to it.
+            (Err(NotChosen::UnknownName), pg_type) if arguments.len() == 1 && !pg_type.is_polymorphic() => {
+                let Some(argument) = arguments.into_iter().next() else { return Ok(Typed::null()) };
+                return self.cast(argument, &pg_type, Modifier::None);
+            }
+            (Err(why), _) => return Err(no_function(&name, &own, why)),
+        };
         match &chosen.function.kind {
             Kind::Set(..) => self.set_in_select(&chosen, arguments),
             _ => self.apply(&chosen, arguments),
@@ -161,6 +173,11 @@ impl Binder<'_> {
 
     /// An aggregate, or a window function.
     fn aggregate(&mut self, name: &str, function: &ast::Function) -> Result<Typed> {
+        if function.null_treatment.is_some() {
+            return Err(Error::Unsupported(format!(
+                "not supported: IGNORE NULLS or RESPECT NULLS in a call of {name}"
+            )));
+        }
         let over = function.over.as_ref();
         match over {
             Some(_) => self.allow_window()?,

@@ -9,6 +9,7 @@ use rail_forge_connectors::POSTGRES_TYPE;
 use super::typed::{Metadata, Typed};
 use crate::functions::{self, Function};
 use crate::pg_type::PgType;
+use crate::type_conversion::common_type;
 
 /// The type of values that are kept with their padding.
 const PADDED: &str = "character";
@@ -36,6 +37,11 @@ pub(super) fn unpadded(typed: Typed) -> Typed {
 
 /// Values of which one is shown, and what is told of it.
 pub(super) fn chosen_from(values: Vec<Typed>) -> (Vec<Typed>, Option<Metadata>) {
+    let own: Vec<PgType> = values.iter().map(|value| value.pg_type.clone()).collect();
+    if own.contains(&PgType::Bpchar) && common_type(&own) != Some(PgType::Bpchar) {
+        // They are cast to texts.
+        return (values.into_iter().map(unpadded).collect(), None);
+    }
     let is_null = |value: &Typed| value.quoted() == Some(None);
     let mut all = values.iter().filter(|value| !is_null(value)).map(|value| &value.metadata);
     let first = all.next().cloned().flatten();

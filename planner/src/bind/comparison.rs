@@ -113,10 +113,20 @@ impl Binder<'_> {
         of: &ast::Expr,
         all: bool,
     ) -> Result<Typed> {
-        let symbol = operator.to_string();
+        self.quantified_by(operand, &operator.to_string(), of, all)
+    }
+
+    /// The same, by the operator's symbol.
+    pub(super) fn quantified_by(
+        &mut self,
+        operand: &ast::Expr,
+        symbol: &str,
+        of: &ast::Expr,
+        all: bool,
+    ) -> Result<Typed> {
         let operand = self.expression(operand)?;
         if let ast::Expr::Subquery(query) = unnested(of) {
-            return self.compared_with_subquery(operand, &symbol, query, all);
+            return self.compared_with_subquery(operand, symbol, query, all);
         }
         let array = self.expression(of)?;
         let array = match array.pg_type {
@@ -130,7 +140,7 @@ impl Binder<'_> {
             }
         };
         if let Some(elements) = constant_elements(&array) {
-            return self.compared_with_each(&operand, &symbol, elements, all);
+            return self.compared_with_each(&operand, symbol, elements, all);
         }
         let element = array.pg_type.element().cloned().unwrap_or(PgType::Text);
         // What the operator makes of one element tells the types that both sides are cast to.
@@ -139,7 +149,7 @@ impl Binder<'_> {
         })?;
         let operand = self.coerce(operand, &common)?;
         let array = self.coerce(array, &common.clone().array())?;
-        let compared = functions::quantified(&symbol, &common, all).ok_or_else(|| {
+        let compared = functions::quantified(symbol, &common, all).ok_or_else(|| {
             Error::Unsupported(format!("not supported: {symbol} {} of an array", if all { "ALL" } else { "ANY" }))
         })?;
         Ok(Typed::boolean(compared.call(vec![operand.expr, array.expr])))

@@ -1,6 +1,7 @@
 //! Expressions: one arm for each form that SQL has.
 
-use datafusion::logical_expr::{Expr, Like};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{BinaryExpr, Expr, Like, Operator, lit};
 use datafusion::sql::sqlparser::ast::{self, BinaryOperator, UnaryOperator, ValueWithSpan};
 
 use super::Binder;
@@ -35,16 +36,16 @@ impl Binder<'_> {
             }
             ast::Expr::UnaryOp { op, expr } => self.unary(*op, expr),
             ast::Expr::BinaryOp { left, op, right } => self.binary(left, op, right),
-            ast::Expr::IsTrue(inner) => self.truth(inner, Expr::IsTrue),
-            ast::Expr::IsNotTrue(inner) => self.truth(inner, Expr::IsNotTrue),
-            ast::Expr::IsFalse(inner) => self.truth(inner, Expr::IsFalse),
-            ast::Expr::IsNotFalse(inner) => self.truth(inner, Expr::IsNotFalse),
-            ast::Expr::IsUnknown(inner) => self.truth(inner, Expr::IsUnknown),
-            ast::Expr::IsNotUnknown(inner) => self.truth(inner, Expr::IsNotUnknown),
+            ast::Expr::IsTrue(inner) => self.truth(inner, Some(true), true),
+            ast::Expr::IsNotTrue(inner) => self.truth(inner, Some(true), false),
+            ast::Expr::IsFalse(inner) => self.truth(inner, Some(false), true),
+            ast::Expr::IsNotFalse(inner) => self.truth(inner, Some(false), false),
+            ast::Expr::IsUnknown(inner) => self.truth(inner, None, true),
+            ast::Expr::IsNotUnknown(inner) => self.truth(inner, None, false),
             ast::Expr::IsNull(inner) => self.is_null(inner, false),
             ast::Expr::IsNotNull(inner) => self.is_null(inner, true),
-            ast::Expr::IsDistinctFrom(left, right) => self.compare_asts("IS DISTINCT FROM", left, right),
-            ast::Expr::IsNotDistinctFrom(left, right) => self.compare_asts("IS NOT DISTINCT FROM", left, right),
+            ast::Expr::IsDistinctFrom(left, right) => self.distinct_from("IS DISTINCT FROM", left, right),
+            ast::Expr::IsNotDistinctFrom(left, right) => self.distinct_from("IS NOT DISTINCT FROM", left, right),
             ast::Expr::InList { expr, list, negated } => self.in_list(expr, list, *negated),
             ast::Expr::InSubquery { expr, subquery, negated } => self.in_subquery(expr, subquery, *negated),
             ast::Expr::Between { expr, negated, low, high } => self.between(expr, *negated, low, high),
@@ -53,6 +54,12 @@ impl Binder<'_> {
             }
             ast::Expr::ILike { negated, any: false, expr, pattern, escape_char } => {
                 self.like(expr, pattern, escape_char.as_ref(), *negated, true)
+            }
+            ast::Expr::Like { negated, any: true, expr, pattern, escape_char: None } => {
+                self.quantified_by(expr, if *negated { "!~~" } else { "~~" }, pattern, false)
+            }
+            ast::Expr::ILike { negated, any: true, expr, pattern, escape_char: None } => {
+                self.quantified_by(expr, if *negated { "!~~*" } else { "~~*" }, pattern, false)
             }
             ast::Expr::SimilarTo { negated, expr, pattern, escape_char } => {
                 self.similar(expr, pattern, escape_char.as_ref(), *negated)
@@ -133,6 +140,16 @@ impl Binder<'_> {
             // So that the smallest integers can be written.
             return super::literal::number(&format!("-{text}"));
         }
+        // A sign belongs to what stands before ^, and the parser gives it the power.
+        if let (
+            UnaryOperator::Minus | UnaryOperator::Plus,
+            ast::Expr::BinaryOp { left, op: BinaryOperator::PGExp, right },
+        ) = (operator, operand)
+        {
+            let signed = self.unary(operator, left)?;
+            let right = self.expression(right)?;
+            return self.operator("^", vec![signed, right]);
+        }
         let operand = self.expression(operand)?;
         match operator {
             UnaryOperator::Not => Ok(Typed::boolean(Expr::Not(Box::new(self.boolean(operand, "NOT")?)))),
@@ -157,6 +174,18 @@ impl Binder<'_> {
             return Err(Error::Query(format!("ANY and ALL stand behind one operator, not behind {symbol} twice")));
         }
         self.compare_asts(&symbol, left, right)
+    }
+
+    /// IS [NOT] DISTINCT FROM. The parser takes an AND or OR that follows for a part of the right side.
+    fn distinct_from(&mut self, symbol: &str, left: &ast::Expr, right: &ast::Expr) -> Result<Typed> {
+        let ast::Expr::BinaryOp { left: nearer, op: op @ (BinaryOperator::And | BinaryOperator::Or), right: further } =
+            right
+        else {
+            return self.compare_asts(symbol, left, right);
+        };
+        let nearer = self.distinct_from(symbol, left, nearer)?.expr;
+        let further = self.condition(further, "AND")?;
+        Ok(Typed::boolean(if *op == BinaryOperator::And { nearer.and(further) } else { nearer.or(further) }))
     }
 
     fn compare_asts(&mut self, symbol: &str, left: &ast::Expr, right: &ast::Expr) -> Result<Typed> {
@@ -207,8 +236,11 @@ impl Binder<'_> {
         Ok(Typed::new(body(call)?, chosen.returns.clone()))
     }
 
-    fn truth(&mut self, inner: &ast::Expr, test: fn(Box<Expr>) -> Expr) -> Result<Typed> {
-        Ok(Typed::boolean(test(Box::new(self.condition(inner, "IS")?))))
+    /// IS [NOT] TRUE and its like, as comparisons: DataFusion's own tests are never NULL in a plan, and may be when it runs.
+    fn truth(&mut self, inner: &ast::Expr, wanted: Option<bool>, is: bool) -> Result<Typed> {
+        let operator = if is { Operator::IsNotDistinctFrom } else { Operator::IsDistinctFrom };
+        let (inner, wanted) = (self.condition(inner, "IS")?, lit(ScalarValue::Boolean(wanted)));
+        Ok(Typed::boolean(Expr::BinaryExpr(BinaryExpr::new(Box::new(inner), operator, Box::new(wanted)))))
     }
 
     fn is_null(&mut self, inner: &ast::Expr, negated: bool) -> Result<Typed> {

@@ -116,7 +116,8 @@ impl Binder<'_> {
             relation => self.factor(relation)?,
         };
         match constraint {
-            JoinConstraint::None => cross(left, right),
+            JoinConstraint::None if matches!(join.join_operator, JoinOperator::CrossJoin(_)) => cross(left, right),
+            JoinConstraint::None => Err(Error::Query("syntax error: a JOIN without ON or USING".to_owned())),
             JoinConstraint::On(condition) => {
                 let (left_plan, left_scope) = left;
                 let (right_plan, right_scope) = right;
@@ -172,7 +173,19 @@ impl Binder<'_> {
             let (place, other) = (find(left_side, "left")?, find(right_side, "right")? + left_columns);
             let (one, two) = (scope.columns[place].typed(), scope.columns[other].typed());
             let value = match join_type {
-                JoinType::Right => two.clone(),
+                JoinType::Right if one.pg_type == two.pg_type => two.clone(),
+                JoinType::Inner | JoinType::Left if one.pg_type != two.pg_type => {
+                    self.levels.push(Level::new(scope.clone(), Clause::JoinCondition));
+                    let value = self.unified(vec![one.clone(), two.clone()], "JOIN/USING");
+                    self.levels.pop();
+                    value?.0.swap_remove(0)
+                }
+                JoinType::Right => {
+                    self.levels.push(Level::new(scope.clone(), Clause::JoinCondition));
+                    let value = self.unified(vec![two.clone(), one.clone()], "JOIN/USING");
+                    self.levels.pop();
+                    value?.0.swap_remove(0)
+                }
                 JoinType::Full => {
                     self.levels.push(Level::new(scope.clone(), Clause::JoinCondition));
                     let value = self.coalesce(vec![one.clone(), two.clone()]);
@@ -217,7 +230,8 @@ impl Binder<'_> {
                     .filter(|column| column.is_plain)
                     .map(|column| ScopeColumn { relation: Some(0), ..column })
                     .collect();
-                let relation = Relation { alias: folded(&alias.name), table: None, primary_key: vec![] };
+                let relation =
+                    Relation { alias: folded(&alias.name), table: None, is_value: false, primary_key: vec![] };
                 let mut scope = Scope { relations: vec![relation], columns, schema: scope.schema };
                 rename(&mut scope, alias)?;
                 Ok((plan, scope))
@@ -287,7 +301,7 @@ impl Binder<'_> {
             is_plain: true,
         });
         let mut scope = Scope {
-            relations: vec![Relation { alias: visible, table, primary_key }],
+            relations: vec![Relation { alias: visible, table, is_value: false, primary_key }],
             columns: columns.collect(),
             schema: Arc::clone(plan.schema()),
         };
@@ -335,7 +349,7 @@ impl Binder<'_> {
             is_plain: true,
         });
         let mut scope = Scope {
-            relations: vec![Relation { alias: visible, table: None, primary_key: vec![] }],
+            relations: vec![Relation { alias: visible, table: None, is_value: false, primary_key: vec![] }],
             columns: columns.collect(),
             schema: Arc::clone(plan.schema()),
         };

@@ -71,6 +71,7 @@ pub(super) fn items(order_by: Option<&OrderBy>) -> Result<&[OrderByExpr]> {
 /// What an item of an ORDER BY or GROUP BY is: the number of a column, or the name of one, or an expression.
 pub(super) fn resolved<'a>(item: &'a Ast, names: &[String], clause: &str) -> Result<Ordered<'a>> {
     match item {
+        Ast::Nested(inner) => resolved(inner, names, clause),
         Ast::Value(value) => match &value.value {
             Value::Number(number, _) => match number.parse::<usize>() {
                 Ok(place) if (1..=names.len()).contains(&place) => Ok(Ordered::Column(place - 1)),

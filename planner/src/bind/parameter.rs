@@ -70,7 +70,11 @@ impl<'a> Parameters<'a> {
         let wanted = |number| {
             let (pg_type, data_type) = self.wanted.get(&number)?.as_ref()?;
             // The engine's own form of texts is no client's.
-            Some(if pg_type.is_textual() { DataType::Utf8 } else { data_type.clone() })
+            Some(match data_type {
+                _ if pg_type.is_textual() => DataType::Utf8,
+                DataType::BinaryView => DataType::Binary,
+                other => other.clone(),
+            })
         };
         (1..=highest).map(wanted).collect()
     }

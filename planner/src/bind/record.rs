@@ -61,6 +61,9 @@ pub(super) fn get(row: &Typed, index: usize) -> Option<Typed> {
 
 /// The row of a relation.
 pub(super) fn of_relation(scope: &Scope, relation: usize) -> Typed {
+    if let (true, Some(value)) = (scope.relations[relation].is_value, scope.columns_of(relation).next()) {
+        return value.typed();
+    }
     of_fields(scope.columns_of(relation).map(|column| (column.name.clone(), column.typed())).collect())
 }
 

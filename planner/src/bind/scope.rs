@@ -30,6 +30,8 @@ pub(super) struct Relation {
     pub(super) alias: String,
     /// The table's own name, where it has no alias.
     pub(super) table: Option<TableName>,
+    /// Whether its name is that of its only column: a function in FROM that returns values.
+    pub(super) is_value: bool,
     /// The columns of its table's primary key, if it is a table with one.
     pub(super) primary_key: Vec<Column>,
 }

@@ -135,7 +135,7 @@ impl Binder<'_> {
             columns.push(("ordinality".to_owned(), Typed::new(Expr::Column(column(internal)), PgType::Int8)));
         }
         let null_handling = match join_type {
-            JoinType::Left => NullHandling::Preserve,
+            JoinType::Left => NullHandling::PreserveAndExpandEmpty,
             _ => NullHandling::Drop,
         };
         let options = UnnestOptions { null_handling, recursions: vec![] };
@@ -160,8 +160,9 @@ impl Binder<'_> {
         }
         let plan = unnested_plan.project(shown)?.build()?;
         let schema = Arc::clone(plan.schema());
+        let is_value = named.len() == 1;
         let mut own = Scope {
-            relations: vec![Relation { alias: visible, table: None, primary_key: vec![] }],
+            relations: vec![Relation { alias: visible, table: None, is_value, primary_key: vec![] }],
             columns: named,
             schema: Arc::clone(&schema),
         };

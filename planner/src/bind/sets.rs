@@ -13,6 +13,7 @@ use super::character::{chosen_from, padded};
 use super::select::distinct;
 use super::typed::{BoundQuery, Names, OutputColumn, Typed};
 use crate::error::{Error, Result};
+use crate::functions::{has_key, key};
 use crate::pg_type::PgType;
 use crate::type_conversion::common_type;
 
@@ -115,14 +116,16 @@ fn matched(
     if let Some(json) = columns.iter().find(|column| matches!(column.pg_type, PgType::Json)) {
         return Err(Error::Query(format!("could not identify an equality operator for type {}", json.pg_type)));
     }
-    let mut names: Vec<String> = columns.iter().map(|column| column.internal.name.clone()).collect();
+    // Beside columns whose equality is not that of their values in Arrow stands what they are compared by.
+    let (left, right) = (with_keys(left, columns)?, with_keys(right, columns)?);
+    let mut names: Vec<String> = columns.iter().map(key_name).collect();
     let (left, right) = match all {
         true => {
             let numbered = (numbered(left, &names)?, numbered(right, &names)?);
             names.push(NUMBER.to_owned());
             numbered
         }
-        false => (distinct(left, columns)?, right),
+        false => (left, right),
     };
     let keys = || names.iter().map(Column::new_unqualified).collect::<Vec<_>>();
     let right = LogicalPlanBuilder::from(right).alias("right side")?.build()?;
@@ -135,7 +138,26 @@ fn matched(
         NullEquality::NullEqualsNull,
     )?;
     let shown = columns.iter().map(|column| column.typed().expr);
-    Ok(joined.project(shown)?.build()?)
+    let plan = joined.project(shown)?.build()?;
+    if all { Ok(plan) } else { distinct(plan, columns) }
+}
+
+fn key_name(column: &OutputColumn) -> String {
+    match has_key(&column.pg_type) {
+        true => format!("key of {}", column.internal.name),
+        false => column.internal.name.clone(),
+    }
+}
+
+fn with_keys(plan: LogicalPlan, columns: &[OutputColumn]) -> Result<LogicalPlan> {
+    if !columns.iter().any(|column| has_key(&column.pg_type)) {
+        return Ok(plan);
+    }
+    let mut projected: Vec<Expr> = columns.iter().map(|column| column.typed().expr).collect();
+    for column in columns.iter().filter(|column| has_key(&column.pg_type)) {
+        projected.push(key(column.typed().expr, &column.pg_type).alias(key_name(column)));
+    }
+    Ok(LogicalPlanBuilder::from(plan).project(projected)?.build()?)
 }
 
 fn numbered(plan: LogicalPlan, names: &[String]) -> Result<LogicalPlan> {

@@ -9,6 +9,7 @@ use super::type_name::Modifier;
 use super::typed::Typed;
 use crate::error::{Error, Result};
 use crate::pg_type::PgType;
+use crate::type_conversion::common_type;
 
 impl Binder<'_> {
     pub(super) fn extract(&mut self, field: &ast::DateTimeField, from: &ast::Expr) -> Result<Typed> {
@@ -106,8 +107,17 @@ impl Binder<'_> {
         let (Some(second), Some(first), true) = (arguments.pop(), arguments.pop(), arguments.is_empty()) else {
             return Err(Error::Query("NULLIF takes two arguments".to_owned()));
         };
+        // The result has the type that the comparison gives the first.
+        let compared = match second.pg_type {
+            PgType::Unknown => first.pg_type.clone(),
+            _ => common_type(&[first.pg_type.clone(), second.pg_type.clone()]).unwrap_or(first.pg_type.clone()),
+        };
         let equal = self.operator("=", vec![first.clone(), second])?.expr;
-        let first = if first.pg_type == PgType::Unknown { self.coerce(first, &PgType::Text)? } else { first };
+        let first = match compared {
+            PgType::Unknown => self.coerce(first, &PgType::Text)?,
+            PgType::Numeric | PgType::Float8 => self.coerce(first, &compared)?,
+            _ => first,
+        };
         let null = super::cast::null_of(&first, &self.level()?.scope.schema)?;
         let case = Case::new(None, vec![(Box::new(equal), Box::new(null))], Some(Box::new(first.expr)));
         Ok(Typed::new(Expr::Case(case), first.pg_type).with_metadata(first.metadata))
@@ -115,6 +125,7 @@ impl Binder<'_> {
 
     /// GREATEST and LEAST, which pass over NULL.
     pub(super) fn extreme(&mut self, name: &str, arguments: Vec<Typed>) -> Result<Typed> {
+        let (arguments, metadata) = chosen_from(arguments);
         let (arguments, pg_type) = self.unified(arguments, &name.to_uppercase())?;
         let symbol = if name == "greatest" { ">=" } else { "<=" };
         if !crate::functions::has_key(&pg_type) {
@@ -123,7 +134,7 @@ impl Binder<'_> {
                 _ => datafusion::functions::core::least(),
             };
             let arguments = arguments.into_iter().map(|typed| typed.expr).collect();
-            return Ok(Typed::new(function.call(arguments), pg_type));
+            return Ok(Typed::new(function.call(arguments), pg_type).with_metadata(metadata));
         }
         let mut arguments = arguments.into_iter();
         let Some(mut best) = arguments.next() else {

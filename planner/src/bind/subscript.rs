@@ -88,7 +88,7 @@ impl Binder<'_> {
             }
             (PgType::Array(_), Subscript::Index { index }) => {
                 let index = self.expression(index)?;
-                let index = self.coerce(index, &PgType::Int4)?;
+                let index = self.cast(index, &PgType::Int4, Modifier::None)?;
                 self.call("array_subscript", vec![value, index])
             }
             (PgType::Array(_), Subscript::Slice { lower_bound, upper_bound, stride: None }) => {
@@ -98,7 +98,7 @@ impl Binder<'_> {
                         Some(bound) => self.expression(bound)?,
                         None => Typed::null(),
                     };
-                    arguments.push(self.coerce(bound, &PgType::Int4)?);
+                    arguments.push(self.cast(bound, &PgType::Int4, Modifier::None)?);
                 }
                 let bounds = [lower_bound.is_some(), upper_bound.is_some()]
                     .map(|given| Typed::boolean(Expr::Literal(ScalarValue::Boolean(Some(given)), None)));

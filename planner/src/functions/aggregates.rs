@@ -47,8 +47,12 @@ const ORDERED: [PgType; 16] = [
 
 pub(super) fn functions() -> Vec<Function> {
     let mut functions = vec![Function::aggregate("count", vec![PgType::Any], PgType::Int8, |call| {
-        let argument = call.arguments.clone();
-        Ok(call.of(count_udaf(), argument))
+        let value = only(&call);
+        let counted = match call.types.first() {
+            Some(pg_type) if call.distinct => key(value, pg_type),
+            _ => value,
+        };
+        Ok(call.of(count_udaf(), vec![counted]))
     })];
     functions.extend(sums());
     functions.extend(averages());
@@ -89,6 +93,9 @@ fn sums() -> Vec<Function> {
             Ok(cast(sum, PgType::Float4.arrow()))
         }),
         Function::aggregate("sum", vec![PgType::Interval], PgType::Interval, |call| {
+            if call.distinct {
+                return datafusion::common::not_impl_err!("DISTINCT of interval in an aggregate");
+            }
             Ok(call.of(fold::interval_sum(), vec![only(&call)]))
         }),
     ]
@@ -159,23 +166,26 @@ fn collections() -> Vec<Function> {
     vec![
         Function::aggregate("array_agg", vec![PgType::AnyNonArray], PgType::AnyArray, |call| {
             let argument = vec![only(&call)];
-            Ok(in_order_if_distinct(call).of(array_agg_udaf(), argument))
+            Ok(in_order_if_distinct(call)?.of(array_agg_udaf(), argument))
         }),
         Function::aggregate("string_agg", vec![PgType::Text, PgType::Text], PgType::Text, |call| {
             let arguments = call.arguments.clone();
-            let joined = in_order_if_distinct(call).of(string_agg_udaf(), arguments);
+            let joined = in_order_if_distinct(call)?.of(string_agg_udaf(), arguments);
             Ok(cast(joined, PgType::Text.arrow()))
         }),
     ]
 }
 
 /// PostgreSQL sorts what it looks for repetitions in, and leaves it sorted.
-fn in_order_if_distinct(call: AggregateCall<'_>) -> AggregateCall<'_> {
+fn in_order_if_distinct(call: AggregateCall<'_>) -> Result<AggregateCall<'_>> {
+    if let Some(pg_type) = call.types.first().filter(|pg_type| call.distinct && has_key(pg_type)) {
+        return datafusion::common::not_impl_err!("DISTINCT of {pg_type} in an aggregate");
+    }
     if !call.distinct || !call.order_by.is_empty() {
-        return call;
+        return Ok(call);
     }
     let value = only(&call);
-    AggregateCall { order_by: vec![SortExpr::new(value, true, false)], ..call }
+    Ok(AggregateCall { order_by: vec![SortExpr::new(value, true, false)], ..call })
 }
 
 fn of_bits() -> Vec<Function> {

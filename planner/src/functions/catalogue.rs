@@ -107,6 +107,18 @@ fn choose(named: &[Arc<Function>], types: &[PgType], is_operator: bool) -> Resul
             return resolved(exact, &alike).ok_or(NotChosen::NoneFits);
         }
     }
+    // Beside an array it is an array, too.
+    if let (true, [left, right]) = (is_operator, types)
+        && let (PgType::Unknown, array @ PgType::Array(_)) | (array @ PgType::Array(_), PgType::Unknown) = (left, right)
+    {
+        let alike = [array.clone(), array.clone()];
+        let takes_both = |candidate: &&Candidate<'_>| {
+            candidate.types.iter().all(|to| matches!(to, PgType::AnyArray | PgType::AnyCompatibleArray))
+        };
+        if let Some(chosen) = candidates.iter().find(takes_both).and_then(|candidate| resolved(candidate, &alike)) {
+            return Ok(chosen);
+        }
+    }
     let fits = |candidate: &Candidate<'_>| {
         types.iter().zip(&candidate.types).all(|(from, to)| can_coerce(from, to))
             && resolved(candidate, types).is_some()

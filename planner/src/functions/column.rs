@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray, BooleanBuilder, Decimal128Array,
+    Array, ArrayRef, AsArray, BinaryViewArray, BinaryViewBuilder, BooleanArray, BooleanBuilder, Decimal128Array,
     Decimal256Array, ListArray, PrimitiveArray, PrimitiveBuilder, StringViewArray, StringViewBuilder, StructArray,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
@@ -279,14 +279,14 @@ pub(crate) struct Bytea;
 
 impl Argument for Bytea {
     type Value<'a> = &'a [u8];
-    type Column = BinaryArray;
+    type Column = BinaryViewArray;
 
     fn pg_type() -> PgType {
         PgType::Bytea
     }
 
     fn read(array: &ArrayRef) -> Result<Self::Column> {
-        Ok(as_type(array, &DataType::Binary)?.as_binary::<i32>().clone())
+        Ok(as_type(array, &DataType::BinaryView)?.as_binary_view().clone())
     }
 
     fn is_null(column: &Self::Column, row: usize) -> bool {
@@ -299,14 +299,14 @@ impl Argument for Bytea {
 }
 
 impl Output for Vec<u8> {
-    type Builder = BinaryBuilder;
+    type Builder = BinaryViewBuilder;
 
     fn pg_type() -> PgType {
         PgType::Bytea
     }
 
     fn builder(_rows: usize, _returns: &DataType) -> Self::Builder {
-        BinaryBuilder::new()
+        BinaryViewBuilder::new()
     }
 
     fn append(builder: &mut Self::Builder, value: Option<Self>) -> ValueResult<()> {

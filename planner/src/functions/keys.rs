@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{Array, ArrayRef, BinaryArray};
-use arrow::compute::SortOptions;
-use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
+use arrow::array::{Array, ArrayRef, BinaryViewArray};
+use arrow::compute::{SortOptions, cast};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType};
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, Expr, ScalarUDF};
@@ -13,12 +13,14 @@ use super::column::{IntervalArg, Jsonb};
 use super::strict::{Operand, argument, result_of, rows_of};
 use super::udf::{Evaluate, Udf};
 use crate::error::Error;
-use crate::pg_type::PgType;
+use crate::pg_type::{PgType, list_of};
 use crate::postgres::json;
 
 /// Days of a month, where intervals are compared (`interval_cmp_value` of PostgreSQL).
 const MONTH_DAYS: i128 = 30;
 const DAY_MICROS: i128 = 86_400_000_000;
+/// Decimals in which numerics of arrays are compared.
+const COMPARED_SCALE: i8 = 38;
 
 /// Whether values of the type are compared by another form of them.
 pub(crate) fn has_key(pg_type: &PgType) -> bool {
@@ -74,7 +76,7 @@ impl Evaluate for JsonbKey {
     fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, _returns: &DataType) -> Result<ColumnarValue> {
         let texts = Operand::<Jsonb>::read(argument(arguments, 0)?)?;
         let key = |row| texts.value(row).map(json::compare::sort_key).transpose();
-        let keys = (0..rows_of(arguments, rows)).map(key).collect::<std::result::Result<BinaryArray, _>>();
+        let keys = (0..rows_of(arguments, rows)).map(key).collect::<std::result::Result<BinaryViewArray, _>>();
         result_of(Arc::new(keys.map_err(Error::Value)?), arguments)
     }
 }
@@ -89,11 +91,24 @@ impl Evaluate for ArrayKey {
             ColumnarValue::Scalar(constant) => constant.to_array()?,
         };
         debug_assert_eq!(lists.len(), rows_of(arguments, rows));
+        let lists = in_one_form(&lists)?;
         let options = SortOptions { descending: false, nulls_first: false };
         let field = SortField::new_with_options(lists.data_type().clone(), options);
         let keys = RowConverter::new(vec![field])?.convert_columns(&[Arc::clone(&lists)])?;
         let key = |row: usize| lists.is_valid(row).then(|| keys.row(row).data().to_vec());
-        let keys: BinaryArray = (0..lists.len()).map(key).collect();
+        let keys: BinaryViewArray = (0..lists.len()).map(key).collect();
         result_of(Arc::new(keys), arguments)
     }
+}
+
+/// Lists whose elements are in the form in which all of their type are compared: whatever makes them, equal arrays are equal.
+fn in_one_form(lists: &ArrayRef) -> Result<ArrayRef> {
+    let DataType::List(field) = lists.data_type() else { return Ok(Arc::clone(lists)) };
+    let form = match field.data_type() {
+        element if element.is_string() => DataType::Utf8View,
+        element if element.is_binary() => DataType::BinaryView,
+        element if element.is_decimal() => DataType::Decimal256(DECIMAL256_MAX_PRECISION, COMPARED_SCALE),
+        _ => return Ok(Arc::clone(lists)),
+    };
+    Ok(cast(lists, &list_of(form))?)
 }

@@ -1,13 +1,14 @@
 //! Mathematical functions.
 
-use datafusion::logical_expr::Expr;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{Expr, ScalarUDF};
 
 use super::arithmetic;
 use super::column::{Array1, Float8, Int4, Int8, NumericArg};
 use super::function::Function;
 use super::strict::{strict1, strict2, strict4};
 use super::udf::Decimals;
-use crate::pg_type::PgType;
+use crate::pg_type::{NUMERIC_SCALE, PgType};
 use crate::postgres::error::{ValueError, ValueResult};
 use crate::postgres::numeric::{self, Numeric};
 use crate::postgres::{float, whole_number as whole};
@@ -52,11 +53,29 @@ fn roundings() -> Vec<Function> {
             .decimals(Decimals::OfArguments),
         strict1::<NumericArg, _, _>("trunc", |x: Numeric| x.truncate(0)).decimals(Decimals::Whole),
         strict1::<Float8, _, _>("trunc", f64::trunc),
-        strict2::<NumericArg, Int4, _, _>("trunc", |x: Numeric, places| x.truncate(places))
-            .decimals(Decimals::OfArguments),
+        to_places("trunc", |x, places| x.truncate(places)),
         strict1::<NumericArg, _, _>("sign", |x: Numeric| x.sign()).decimals(Decimals::Whole),
         strict1::<Float8, _, _>("sign", float::sign),
     ]
+}
+
+/// Rounding to a number of decimals: the result has so many, where they are said by a constant.
+fn to_places(name: &'static str, round: fn(&Numeric, i32) -> ValueResult<Numeric>) -> Function {
+    let any = strict2::<NumericArg, Int4, _, _>(name, move |x: Numeric, places| round(&x, places));
+    let any = any.decimals(Decimals::OfArguments);
+    Function::made(name, vec![PgType::Numeric, PgType::Int4], PgType::Numeric, move |call| {
+        let places = match call.arguments.get(1) {
+            Some(Expr::Literal(ScalarValue::Int32(Some(places)), _)) => i8::try_from(*places).ok(),
+            _ => None,
+        };
+        match (places.filter(|places| *places <= NUMERIC_SCALE), any.udf()) {
+            (Some(places), Some(udf)) => {
+                let exact = udf.clone().with_decimals(Decimals::Exactly(places.max(0)));
+                Ok(ScalarUDF::from(exact).call(call.arguments))
+            }
+            _ => any.expression(call),
+        }
+    })
 }
 
 fn of_floats() -> Vec<Function> {

@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 
 use datafusion::logical_expr::{Expr, ScalarUDF, lit};
 
-use super::column::{Array1, Bool, Bytea, Int4, Int8, Text};
+use super::column::{Bool, Bytea, Int4, Int8, Text};
 use super::function::Function;
 use super::strict::{cached3, strict1, strict2, strict3, strict4, udf1, udf2};
 use crate::postgres::text::{
@@ -167,12 +167,6 @@ fn quoted() -> Vec<Function> {
         strict1::<Text, _, _>("parse_ident", |value: &str| identifiers::parse_ident(value, true).map(some_of)),
         strict2::<Text, Bool, _, _>("parse_ident", |value: &str, strict| {
             identifiers::parse_ident(value, strict).map(some_of)
-        }),
-        strict2::<Array1<Text>, Text, _, _>("array_to_string", |elements, delimiter: &str| {
-            concatenation::array_to_string(&elements.iter().collect::<Vec<_>>(), delimiter, None)
-        }),
-        strict3::<Array1<Text>, Text, Text, _, _>("array_to_string", |elements, delimiter: &str, null: &str| {
-            concatenation::array_to_string(&elements.iter().collect::<Vec<_>>(), delimiter, Some(null))
         }),
     ]
 }

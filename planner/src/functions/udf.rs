@@ -31,6 +31,8 @@ pub(crate) enum Decimals {
     OfArguments,
     /// None.
     Whole,
+    /// So many.
+    Exactly(i8),
 }
 
 /// A function. Its arguments have their types when it is called: the binder sees to that.
@@ -143,6 +145,7 @@ impl Udf {
                     Decimals::AtLeast(least) => least.max(widest),
                     Decimals::OfArguments => widest,
                     Decimals::Whole => 0,
+                    Decimals::Exactly(scale) => scale,
                 };
                 DataType::Decimal128(DECIMAL128_MAX_PRECISION, scale)
             }

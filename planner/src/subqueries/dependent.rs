@@ -145,6 +145,12 @@ impl<'n> Dependent<'n> {
                 let window = Window::try_new(windows.collect::<Result<_>>()?, Arc::new(pushed.plan))?;
                 Ok(Pushed { plan: LogicalPlan::Window(window), outer: pushed.outer })
             }
+            LogicalPlan::Unnest(unnest) => {
+                let Pushed { plan, outer } = self.push(&unnest.input)?;
+                let (columns, options) = (unnest.exec_columns.clone(), unnest.options.clone());
+                let plan = LogicalPlanBuilder::from(plan).unnest_columns_with_options(columns, options)?.build()?;
+                Ok(Pushed { plan, outer })
+            }
             LogicalPlan::Join(join) => self.push_join(join),
             LogicalPlan::Union(union) => self.push_union(union),
             other => not_impl_err!("a subquery that uses the outer row within {}", name_of(other)),

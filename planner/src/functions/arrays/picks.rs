@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, new_null_array};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::compute::{SortOptions, interleave};
-use arrow::datatypes::{DataType, Field, Int32Type};
+use arrow::compute::{SortOptions, cast, interleave};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, Int32Type};
 use arrow::row::{RowConverter, Rows, SortField};
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
@@ -80,7 +80,16 @@ impl Picks {
                 _ => Argument { values: array, lists: None, is_constant },
             });
         }
-        let element = read.iter().find(|argument| argument.lists.is_some()).map(|list| list.values.data_type().clone());
+        let types: Vec<(bool, DataType)> =
+            read.iter().map(|argument| (argument.lists.is_some(), argument.values.data_type().clone())).collect();
+        let element = common_element(&types);
+        if let Some(element) = &element {
+            for argument in &mut read {
+                if is_alike(argument.values.data_type(), element) {
+                    argument.values = cast(&argument.values, element)?;
+                }
+            }
+        }
         let mut keys = Vec::with_capacity(read.len());
         if let Some(element) = element {
             let options = SortOptions { descending: false, nulls_first: false };
@@ -165,6 +174,40 @@ impl Picks {
     }
 }
 
+/// Whether values of the types are of one type in PostgreSQL, of which columns and constants have different forms.
+fn is_alike(one: &DataType, other: &DataType) -> bool {
+    one == other
+        || one.is_string() && other.is_string()
+        || one.is_decimal() && other.is_decimal()
+        || one.is_binary() && other.is_binary()
+        || one.is_null()
+}
+
+/// The type of the elements of arrays and of what is put into them; the flags tell which are arrays.
+fn common_element(types: &[(bool, DataType)]) -> Option<DataType> {
+    let mut lists = types.iter().filter(|(is_list, element)| *is_list && !element.is_null());
+    let any = || types.iter().find(|(is_list, _)| *is_list);
+    let mut common = lists.next().or_else(any)?.1.clone();
+    if common.is_string() {
+        return Some(DataType::Utf8View);
+    }
+    if common.is_binary() {
+        return Some(DataType::BinaryView);
+    }
+    for (_, other) in types {
+        if let (DataType::Decimal128(precision, scale), DataType::Decimal128(other_precision, other_scale)) =
+            (&common, other)
+        {
+            let whole = |precision: u8, scale: i8| precision.saturating_sub(scale.unsigned_abs());
+            let digits = whole(*precision, *scale).max(whole(*other_precision, *other_scale));
+            let scale = *scale.max(other_scale);
+            let precision = (digits + scale.unsigned_abs()).min(DECIMAL128_MAX_PRECISION);
+            common = DataType::Decimal128(precision, scale);
+        }
+    }
+    Some(common)
+}
+
 type MakeList = fn(&Picks, usize) -> ValueResult<Option<Vec<Pick>>>;
 type MakeElement = fn(&Picks, usize) -> Option<Pick>;
 
@@ -235,10 +278,14 @@ impl ScalarUDFImpl for PickUdf {
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        let element = types.iter().find_map(|data_type| match data_type {
-            DataType::List(element) => Some(element.data_type().clone()),
-            _ => None,
-        });
+        let elements: Vec<(bool, DataType)> = types
+            .iter()
+            .map(|data_type| match data_type {
+                DataType::List(element) => (true, element.data_type().clone()),
+                other => (false, other.clone()),
+            })
+            .collect();
+        let element = common_element(&elements);
         match (&self.make, element, types.first()) {
             (Make::List(_), Some(element), _) => Ok(list_of(element)),
             (Make::Element(_), Some(element), _) => Ok(element),

@@ -3,7 +3,7 @@
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, Like};
 
-use crate::functions::column::{Int4, Text};
+use crate::functions::column::{Bpchar, Int4, Text};
 use crate::functions::function::Function;
 use crate::functions::strict::{cached2, cached3, cached4, cached5, cached6, cached7, strict2};
 use crate::pg_type::PgType;
@@ -115,6 +115,10 @@ pub(super) fn operators() -> Vec<Function> {
     }
     for (symbol, flags, wanted) in [("~", "", true), ("~*", "i", true), ("!~", "", false), ("!~*", "i", false)] {
         let function = cached2::<LastRegex, Text, Text, _, _>(symbol, move |last, text: &str, pattern: &str| {
+            Ok(last.get(pattern, flags)?.is_match(text)? == wanted)
+        });
+        operators.push(function);
+        let function = cached2::<LastRegex, Bpchar, Text, _, _>(symbol, move |last, text: &str, pattern: &str| {
             Ok(last.get(pattern, flags)?.is_match(text)? == wanted)
         });
         operators.push(function);

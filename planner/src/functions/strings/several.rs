@@ -1,17 +1,17 @@
 //! `||`, `concat`, `format` and their like, which take values of any type, and NULL, by their texts.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, StringViewBuilder};
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};
-use datafusion::logical_expr::{BinaryExpr, ColumnarValue, Expr, Operator};
+use datafusion::logical_expr::{BinaryExpr, ColumnarValue, Expr, Operator, ScalarUDF};
 
 use crate::error::Error;
-use crate::functions::column::{Output, Text};
+use crate::functions::column::{Array1, Output, Text};
 use crate::functions::conversion::converted;
 use crate::functions::function::{Call, Function};
-use crate::functions::strict::{Operand, result_of, rows_of};
+use crate::functions::strict::{Operand, argument, result_of, rows_of, udf1};
 use crate::functions::udf::{Evaluate, Udf};
 use crate::pg_type::PgType;
 use crate::postgres::error::ValueResult;
@@ -54,6 +54,7 @@ pub(super) fn functions() -> Vec<Function> {
         }),
     ];
     functions.extend(split());
+    functions.extend(joined());
     functions
 }
 
@@ -62,6 +63,42 @@ fn split() -> Vec<Function> {
     let udf = Udf::new("string_to_array", PgType::Text.array(), Arc::new(Split));
     let of = |count| Function::scalar("string_to_array", vec![PgType::Text; count], udf.clone());
     vec![of(2), of(3), of(2).named("string_to_table").set(&[]), of(3).named("string_to_table").set(&[])]
+}
+
+/// `array_to_string` of arrays of any type. What stands for NULL may be NULL: then it is left out.
+fn joined() -> Vec<Function> {
+    let udf = Arc::new(ScalarUDF::from(Udf::new("array_to_string", PgType::Text, Arc::new(Joined))));
+    let of = |arguments: Vec<PgType>| {
+        let udf = Arc::clone(&udf);
+        Function::made("array_to_string", arguments, PgType::Text, move |mut call| {
+            let of_texts = PgType::Text.array();
+            let own = call.types.first().cloned().unwrap_or_else(|| of_texts.clone());
+            let array = call.arguments.remove(0);
+            let array = converted(array, &own, &of_texts, call.schema, call.surroundings)?;
+            call.arguments.insert(0, array);
+            Ok(udf.call(call.arguments))
+        })
+    };
+    vec![of(vec![PgType::AnyArray, PgType::Text]), of(vec![PgType::AnyArray, PgType::Text, PgType::Text])]
+}
+
+struct Joined;
+
+impl Evaluate for Joined {
+    fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, _returns: &DataType) -> Result<ColumnarValue> {
+        let rows = rows_of(arguments, rows);
+        let lists = Operand::<Array1<Text>>::read(argument(arguments, 0)?)?;
+        let delimiters = Operand::<Text>::read(argument(arguments, 1)?)?;
+        let nulls = arguments.get(2).map(Operand::<Text>::read).transpose()?;
+        let mut texts = StringViewBuilder::with_capacity(rows);
+        for row in 0..rows {
+            let null = nulls.as_ref().and_then(|nulls| nulls.value(row));
+            texts.append_option(lists.value(row).zip(delimiters.value(row)).map(|(list, delimiter)| {
+                concatenation::array_to_string(&list.iter().collect::<Vec<_>>(), delimiter, null)
+            }));
+        }
+        result_of(Arc::new(texts.finish()), arguments)
+    }
 }
 
 struct Split;
@@ -94,8 +131,22 @@ fn of_texts(
     function: fn(&[Option<&str>]) -> ValueResult<Option<String>>,
 ) -> Function {
     let udf = Udf::new(name, PgType::Text, Arc::new(OfTexts(function)));
-    let udf = Arc::new(datafusion::logical_expr::ScalarUDF::from(udf));
-    Function::made(name, arguments, PgType::Text, move |call| Ok(udf.call(as_texts(call)?)))
+    let udf = Arc::new(ScalarUDF::from(udf));
+    let shows_letters = !name.starts_with("quote");
+    Function::made(name, arguments, PgType::Text, move |call| {
+        let is_bool: Vec<bool> = call.types.iter().map(|pg_type| shows_letters && *pg_type == PgType::Bool).collect();
+        let texts = as_texts(call)?.into_iter().zip(is_bool);
+        Ok(udf.call(texts.map(|(text, is_bool)| if is_bool { first_letter(text) } else { text }).collect()))
+    })
+}
+
+/// `t` and `f`, as which truth values are printed where they are not cast.
+fn first_letter(text: Expr) -> Expr {
+    static LETTER: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
+        let letter = udf1::<(), Text, _, _>("first_letter", |(), text: &str| text.chars().take(1).collect::<String>());
+        Arc::new(ScalarUDF::from(letter))
+    });
+    LETTER.call(vec![text])
 }
 
 fn as_texts(call: Call<'_>) -> Result<Vec<Expr>> {
