@@ -23,7 +23,7 @@ SENT = [
     # On truth values.
     ("SELECT id FROM customer WHERE is_business", 'WHERE "is_business"'),
     ("SELECT id FROM customer WHERE NOT is_business AND id < 50", 'NOT ("is_business")'),
-    ("SELECT id FROM customer WHERE is_business IS NOT TRUE", "IS NOT TRUE"),
+    ("SELECT id FROM customer WHERE is_business IS NOT TRUE", "IS DISTINCT FROM TRUE"),
     ("""SELECT id FROM "Gift Wrap" WHERE "it's" IS TRUE""", '"it\'s"'),
     ("""SELECT id FROM "Gift Wrap" WHERE "it's" IS NULL""", '"it\'s" IS NULL'),
     # On texts.
