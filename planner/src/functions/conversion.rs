@@ -34,7 +34,7 @@ use crate::query::Surroundings;
 
 pub(crate) use self::input::{read_interval, read_numeric};
 pub(crate) use self::numbers::constant;
-pub(in crate::functions) use self::output::print;
+pub(in crate::functions) use self::output::{print, written};
 
 /// What a cast limits values to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

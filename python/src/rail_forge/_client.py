@@ -45,8 +45,8 @@ def connect(
     Nothing is sent yet: a server that cannot be reached shows with the first call.
 
     `catalog` and `schema` are where names without them are looked up, the server's defaults when None.
-    `timezone` is the time zone of the session, such as `Europe/Berlin`: timestamps without one are of it, and days
-    begin in it. It is UTC when None.
+    `timezone` is the time zone of the session, such as `Europe/Berlin`: timestamps without one are of it,
+    and days begin in it. It is UTC when None.
     `timeout`, in seconds, bounds every call to the server; reading a result is one call, from its first batch
     to its last. Without it a call takes as long as the server does.
 

@@ -40,27 +40,36 @@ struct Printed {
 
 impl Evaluate for Printed {
     fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, _returns: &DataType) -> Result<ColumnarValue> {
-        let zone_name = match argument(arguments, 1)? {
-            ColumnarValue::Scalar(value) => value.try_as_str().flatten().unwrap_or("UTC").to_owned(),
-            ColumnarValue::Array(_) => "UTC".to_owned(),
-        };
-        let mut zones = SessionZone::default();
-        let zone = zones.get(&zone_name).map_err(Error::Value)?;
-        let value = argument(arguments, 0)?;
-        let array = value.to_array(rows_of(std::slice::from_ref(value), rows))?;
-        let mut texts = StringViewBuilder::with_capacity(array.len());
-        let mut text = String::new();
-        for row in 0..array.len() {
-            if array.is_null(row) {
-                texts.append_null();
-                continue;
-            }
-            text.clear();
-            print(&array, row, &self.pg_type, zone, &mut text)?;
-            texts.append_value(&text);
-        }
-        result_of(Arc::new(texts.finish()), std::slice::from_ref(value))
+        written(arguments, rows, |array, row, zone, text| print(array, row, &self.pg_type, zone, text))
     }
+}
+
+/// The texts that are written for the rows of the first argument, in the time zone that the second names.
+pub(in crate::functions) fn written(
+    arguments: &[ColumnarValue],
+    rows: usize,
+    write: impl Fn(&ArrayRef, usize, &Zone, &mut String) -> Result<()>,
+) -> Result<ColumnarValue> {
+    let zone_name = match argument(arguments, 1)? {
+        ColumnarValue::Scalar(value) => value.try_as_str().flatten().unwrap_or("UTC").to_owned(),
+        ColumnarValue::Array(_) => "UTC".to_owned(),
+    };
+    let mut zones = SessionZone::default();
+    let zone = zones.get(&zone_name).map_err(Error::Value)?;
+    let value = argument(arguments, 0)?;
+    let array = value.to_array(rows_of(std::slice::from_ref(value), rows))?;
+    let mut texts = StringViewBuilder::with_capacity(array.len());
+    let mut text = String::new();
+    for row in 0..array.len() {
+        if array.is_null(row) {
+            texts.append_null();
+            continue;
+        }
+        text.clear();
+        write(&array, row, zone, &mut text)?;
+        texts.append_value(&text);
+    }
+    result_of(Arc::new(texts.finish()), std::slice::from_ref(value))
 }
 
 /// Prints the value of a row.

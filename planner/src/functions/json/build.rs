@@ -10,10 +10,9 @@ use datafusion::logical_expr::{ColumnarValue, Expr, ScalarUDF, lit};
 
 use crate::error::Error;
 use crate::functions::column::{Array1, Json, JsonText, Jsonb, JsonbText, Text};
-use crate::functions::conversion::{converted, print};
-use crate::functions::datetime::SessionZone;
+use crate::functions::conversion::{converted, print, written};
 use crate::functions::function::{AggregateCall, Call, Function};
-use crate::functions::strict::{argument, result_of, rows_of, strict1, strict2};
+use crate::functions::strict::{result_of, rows_of, strict1, strict2};
 use crate::functions::udf::{Evaluate, Udf};
 use crate::pg_type::{Category, PgType};
 use crate::postgres::datetime::zone::Zone;
@@ -96,29 +95,13 @@ struct ToJson {
 
 impl Evaluate for ToJson {
     fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, _returns: &DataType) -> Result<ColumnarValue> {
-        let zone_name = match argument(arguments, 1)? {
-            ColumnarValue::Scalar(value) => value.try_as_str().flatten().unwrap_or("UTC").to_owned(),
-            ColumnarValue::Array(_) => "UTC".to_owned(),
-        };
-        let mut zones = SessionZone::default();
-        let zone = zones.get(&zone_name).map_err(Error::Value)?;
-        let value = argument(arguments, 0)?;
-        let array = value.to_array(rows_of(std::slice::from_ref(value), rows))?;
-        let mut texts = StringViewBuilder::with_capacity(array.len());
-        let mut text = String::new();
-        for row in 0..array.len() {
-            if array.is_null(row) {
-                texts.append_null();
-                continue;
+        written(arguments, rows, |array, row, zone, text| {
+            write(array, row, &self.pg_type, zone, text)?;
+            if self.is_binary {
+                *text = json::canonical(text).map_err(Error::Value)?;
             }
-            text.clear();
-            write(&array, row, &self.pg_type, zone, &mut text)?;
-            match self.is_binary {
-                true => texts.append_value(json::canonical(&text).map_err(Error::Value)?),
-                false => texts.append_value(&text),
-            }
-        }
-        result_of(Arc::new(texts.finish()), std::slice::from_ref(value))
+            Ok(())
+        })
     }
 }
 

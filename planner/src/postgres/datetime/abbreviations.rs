@@ -2,7 +2,7 @@
 
 /// What an abbreviation stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub(in crate::postgres) enum Meaning {
     /// Seconds east of Greenwich, always.
     Fixed { offset_seconds: i32, daylight: bool },
     /// What the zone called so at the time.
@@ -17,15 +17,18 @@ const fn daylight(offset_seconds: i32) -> Meaning {
     Meaning::Fixed { offset_seconds, daylight: true }
 }
 
-/// The abbreviation in lower case.
-pub(super) fn meaning(abbreviation: &str) -> Option<Meaning> {
+/// An abbreviation in lower case and what it stands for.
+pub(in crate::postgres) type Abbreviation = (&'static str, Meaning);
+
+/// The abbreviation that is written so in lower case.
+pub(in crate::postgres) fn known(abbreviation: &str) -> Option<&'static Abbreviation> {
     let index = ABBREVIATIONS.binary_search_by(|(name, _)| (*name).cmp(abbreviation)).ok()?;
-    ABBREVIATIONS.get(index).map(|(_, meaning)| *meaning)
+    ABBREVIATIONS.get(index)
 }
 
 /// Sorted by name.
 #[rustfmt::skip]
-static ABBREVIATIONS: &[(&str, Meaning)] = &[
+static ABBREVIATIONS: &[Abbreviation] = &[
     ("acdt", daylight(37800)),
     ("acsst", daylight(37800)),
     ("acst", standard(34200)),

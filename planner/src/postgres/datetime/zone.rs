@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use super::abbreviations::{Meaning, meaning};
+use super::abbreviations::{Meaning, known};
 use super::calendar::{Civil, timestamp_in_range, timestamp_of};
 use super::numbers::{Fault, zone_offset};
 use super::write::write_interval;
@@ -99,7 +99,7 @@ impl Zone {
         if let Some(known) = session.own_abbreviation(word) {
             return Some(known);
         }
-        match meaning(word)? {
+        match known(word)?.1 {
             Meaning::Fixed { offset_seconds, daylight } => Some(Abbreviated::Fixed { offset_seconds, daylight }),
             Meaning::Zone(name) => {
                 let table = ZoneTable::named(name)?;

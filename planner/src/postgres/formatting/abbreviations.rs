@@ -1,227 +1,18 @@
-//! The abbreviations of time zones that PostgreSQL reads: those of its `timezone_abbreviations = 'Default'`.
+//! Abbreviations of time zones in texts that a template reads: the longest that fits.
 
-/// What an abbreviation means: the same offset at any time, or whatever it meant in a zone at the time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
-    /// Seconds east of Greenwich.
-    Offset(i32),
-    /// The name of a zone.
-    Zone(&'static str),
-}
+use crate::postgres::datetime::abbreviations::{Abbreviation, known};
 
-/// An abbreviation in lower case and its meaning.
-pub(super) type Abbreviation = (&'static str, Meaning);
+/// Letters of the longest abbreviation.
+const LONGEST: usize = 6;
 
-/// The longest of them that a text begins with, whatever the case of its letters, and how many bytes it has.
+/// The longest abbreviation that a text begins with, whatever the case of its letters, and how many bytes it has.
 pub(super) fn longest_prefix(text: &[u8]) -> Option<(&'static Abbreviation, usize)> {
     let letters = text.iter().take(LONGEST).take_while(|byte| byte.is_ascii_alphabetic()).count();
     (1..=letters).rev().find_map(|length| {
         let word = text.get(..length)?.to_ascii_lowercase();
-        let index = ABBREVIATIONS.binary_search_by(|(name, _)| name.as_bytes().cmp(&word)).ok()?;
-        ABBREVIATIONS.get(index).map(|found| (found, length))
+        Some((known(std::str::from_utf8(&word).ok()?)?, length))
     })
 }
-
-const LONGEST: usize = 6;
-
-/// In the order of their letters.
-static ABBREVIATIONS: [Abbreviation; 195] = [
-    ("acdt", Meaning::Offset(37_800)),
-    ("acsst", Meaning::Offset(37_800)),
-    ("acst", Meaning::Offset(34_200)),
-    ("act", Meaning::Offset(-18_000)),
-    ("acwst", Meaning::Offset(31_500)),
-    ("adt", Meaning::Offset(-10_800)),
-    ("aedt", Meaning::Offset(39_600)),
-    ("aesst", Meaning::Offset(39_600)),
-    ("aest", Meaning::Offset(36_000)),
-    ("aft", Meaning::Offset(16_200)),
-    ("akdt", Meaning::Offset(-28_800)),
-    ("akst", Meaning::Offset(-32_400)),
-    ("almst", Meaning::Offset(25_200)),
-    ("almt", Meaning::Offset(21_600)),
-    ("amst", Meaning::Zone("Asia/Yerevan")),
-    ("amt", Meaning::Offset(-14_400)),
-    ("anast", Meaning::Zone("Asia/Anadyr")),
-    ("anat", Meaning::Zone("Asia/Anadyr")),
-    ("arst", Meaning::Zone("America/Argentina/Buenos_Aires")),
-    ("art", Meaning::Zone("America/Argentina/Buenos_Aires")),
-    ("ast", Meaning::Offset(-14_400)),
-    ("awsst", Meaning::Offset(32_400)),
-    ("awst", Meaning::Offset(28_800)),
-    ("azost", Meaning::Offset(0)),
-    ("azot", Meaning::Offset(-3_600)),
-    ("azst", Meaning::Zone("Asia/Baku")),
-    ("azt", Meaning::Zone("Asia/Baku")),
-    ("bdst", Meaning::Offset(7_200)),
-    ("bdt", Meaning::Offset(21_600)),
-    ("bnt", Meaning::Offset(28_800)),
-    ("bort", Meaning::Offset(28_800)),
-    ("bot", Meaning::Offset(-14_400)),
-    ("bra", Meaning::Offset(-10_800)),
-    ("brst", Meaning::Offset(-7_200)),
-    ("brt", Meaning::Offset(-10_800)),
-    ("bst", Meaning::Offset(3_600)),
-    ("btt", Meaning::Offset(21_600)),
-    ("cadt", Meaning::Offset(37_800)),
-    ("cast", Meaning::Offset(34_200)),
-    ("cct", Meaning::Offset(28_800)),
-    ("cdt", Meaning::Offset(-18_000)),
-    ("cest", Meaning::Offset(7_200)),
-    ("cet", Meaning::Offset(3_600)),
-    ("cetdst", Meaning::Offset(7_200)),
-    ("chadt", Meaning::Offset(49_500)),
-    ("chast", Meaning::Offset(45_900)),
-    ("chut", Meaning::Offset(36_000)),
-    ("ckt", Meaning::Zone("Pacific/Rarotonga")),
-    ("clst", Meaning::Offset(-10_800)),
-    ("clt", Meaning::Zone("America/Santiago")),
-    ("cot", Meaning::Offset(-18_000)),
-    ("cst", Meaning::Offset(-21_600)),
-    ("cxt", Meaning::Offset(25_200)),
-    ("davt", Meaning::Zone("Antarctica/Davis")),
-    ("ddut", Meaning::Offset(36_000)),
-    ("easst", Meaning::Zone("Pacific/Easter")),
-    ("east", Meaning::Zone("Pacific/Easter")),
-    ("eat", Meaning::Offset(10_800)),
-    ("edt", Meaning::Offset(-14_400)),
-    ("eest", Meaning::Offset(10_800)),
-    ("eet", Meaning::Offset(7_200)),
-    ("eetdst", Meaning::Offset(10_800)),
-    ("egst", Meaning::Offset(0)),
-    ("egt", Meaning::Offset(-3_600)),
-    ("est", Meaning::Offset(-18_000)),
-    ("fet", Meaning::Offset(10_800)),
-    ("fjst", Meaning::Offset(46_800)),
-    ("fjt", Meaning::Offset(43_200)),
-    ("fkst", Meaning::Zone("Atlantic/Stanley")),
-    ("fkt", Meaning::Zone("Atlantic/Stanley")),
-    ("fnst", Meaning::Offset(-3_600)),
-    ("fnt", Meaning::Offset(-7_200)),
-    ("galt", Meaning::Offset(-21_600)),
-    ("gamt", Meaning::Offset(-32_400)),
-    ("gest", Meaning::Zone("Asia/Tbilisi")),
-    ("get", Meaning::Zone("Asia/Tbilisi")),
-    ("gft", Meaning::Offset(-10_800)),
-    ("gilt", Meaning::Offset(43_200)),
-    ("gmt", Meaning::Offset(0)),
-    ("gyt", Meaning::Zone("America/Guyana")),
-    ("hkt", Meaning::Offset(28_800)),
-    ("hst", Meaning::Offset(-36_000)),
-    ("ict", Meaning::Offset(25_200)),
-    ("idt", Meaning::Offset(10_800)),
-    ("iot", Meaning::Zone("Indian/Chagos")),
-    ("irkst", Meaning::Zone("Asia/Irkutsk")),
-    ("irkt", Meaning::Zone("Asia/Irkutsk")),
-    ("irt", Meaning::Offset(12_600)),
-    ("ist", Meaning::Offset(7_200)),
-    ("jayt", Meaning::Offset(32_400)),
-    ("jst", Meaning::Offset(32_400)),
-    ("kdt", Meaning::Offset(36_000)),
-    ("kgst", Meaning::Offset(21_600)),
-    ("kgt", Meaning::Zone("Asia/Bishkek")),
-    ("kost", Meaning::Zone("Pacific/Kosrae")),
-    ("krast", Meaning::Zone("Asia/Krasnoyarsk")),
-    ("krat", Meaning::Zone("Asia/Krasnoyarsk")),
-    ("kst", Meaning::Offset(32_400)),
-    ("lhdt", Meaning::Zone("Australia/Lord_Howe")),
-    ("lhst", Meaning::Offset(37_800)),
-    ("ligt", Meaning::Offset(36_000)),
-    ("lint", Meaning::Zone("Pacific/Kiritimati")),
-    ("lkt", Meaning::Zone("Asia/Colombo")),
-    ("magst", Meaning::Zone("Asia/Magadan")),
-    ("magt", Meaning::Zone("Asia/Magadan")),
-    ("mart", Meaning::Offset(-34_200)),
-    ("mawt", Meaning::Zone("Antarctica/Mawson")),
-    ("mdt", Meaning::Offset(-21_600)),
-    ("mest", Meaning::Offset(7_200)),
-    ("mesz", Meaning::Offset(7_200)),
-    ("met", Meaning::Offset(3_600)),
-    ("metdst", Meaning::Offset(7_200)),
-    ("mez", Meaning::Offset(3_600)),
-    ("mht", Meaning::Offset(43_200)),
-    ("mmt", Meaning::Offset(23_400)),
-    ("mpt", Meaning::Offset(36_000)),
-    ("msd", Meaning::Offset(14_400)),
-    ("msk", Meaning::Zone("Europe/Moscow")),
-    ("mst", Meaning::Offset(-25_200)),
-    ("must", Meaning::Offset(18_000)),
-    ("mut", Meaning::Offset(14_400)),
-    ("mvt", Meaning::Offset(18_000)),
-    ("myt", Meaning::Offset(28_800)),
-    ("ndt", Meaning::Offset(-9_000)),
-    ("nft", Meaning::Offset(-12_600)),
-    ("novst", Meaning::Zone("Asia/Novosibirsk")),
-    ("novt", Meaning::Zone("Asia/Novosibirsk")),
-    ("npt", Meaning::Offset(20_700)),
-    ("nst", Meaning::Offset(-12_600)),
-    ("nut", Meaning::Zone("Pacific/Niue")),
-    ("nzdt", Meaning::Offset(46_800)),
-    ("nzst", Meaning::Offset(43_200)),
-    ("nzt", Meaning::Offset(43_200)),
-    ("omsst", Meaning::Zone("Asia/Omsk")),
-    ("omst", Meaning::Zone("Asia/Omsk")),
-    ("pdt", Meaning::Offset(-25_200)),
-    ("pet", Meaning::Offset(-18_000)),
-    ("petst", Meaning::Zone("Asia/Kamchatka")),
-    ("pett", Meaning::Zone("Asia/Kamchatka")),
-    ("pgt", Meaning::Offset(36_000)),
-    ("pht", Meaning::Offset(28_800)),
-    ("pkst", Meaning::Offset(21_600)),
-    ("pkt", Meaning::Offset(18_000)),
-    ("pmdt", Meaning::Offset(-7_200)),
-    ("pmst", Meaning::Offset(-10_800)),
-    ("pont", Meaning::Offset(39_600)),
-    ("pst", Meaning::Offset(-28_800)),
-    ("pwt", Meaning::Offset(32_400)),
-    ("pyst", Meaning::Offset(-10_800)),
-    ("pyt", Meaning::Zone("America/Asuncion")),
-    ("ret", Meaning::Offset(14_400)),
-    ("sadt", Meaning::Offset(37_800)),
-    ("sast", Meaning::Offset(7_200)),
-    ("sct", Meaning::Offset(14_400)),
-    ("sgt", Meaning::Zone("Asia/Singapore")),
-    ("taht", Meaning::Offset(-36_000)),
-    ("tft", Meaning::Offset(18_000)),
-    ("tjt", Meaning::Offset(18_000)),
-    ("tkt", Meaning::Zone("Pacific/Fakaofo")),
-    ("tmt", Meaning::Zone("Asia/Ashgabat")),
-    ("tot", Meaning::Offset(46_800)),
-    ("trut", Meaning::Offset(36_000)),
-    ("tvt", Meaning::Offset(43_200)),
-    ("uct", Meaning::Offset(0)),
-    ("ulast", Meaning::Offset(32_400)),
-    ("ulat", Meaning::Zone("Asia/Ulaanbaatar")),
-    ("ut", Meaning::Offset(0)),
-    ("utc", Meaning::Offset(0)),
-    ("uyst", Meaning::Offset(-7_200)),
-    ("uyt", Meaning::Offset(-10_800)),
-    ("uzst", Meaning::Offset(21_600)),
-    ("uzt", Meaning::Offset(18_000)),
-    ("vet", Meaning::Zone("America/Caracas")),
-    ("vlast", Meaning::Zone("Asia/Vladivostok")),
-    ("vlat", Meaning::Zone("Asia/Vladivostok")),
-    ("volt", Meaning::Zone("Europe/Volgograd")),
-    ("vut", Meaning::Offset(39_600)),
-    ("wadt", Meaning::Offset(28_800)),
-    ("wakt", Meaning::Offset(43_200)),
-    ("wast", Meaning::Offset(25_200)),
-    ("wat", Meaning::Offset(3_600)),
-    ("wdt", Meaning::Offset(32_400)),
-    ("wet", Meaning::Offset(0)),
-    ("wetdst", Meaning::Offset(3_600)),
-    ("wft", Meaning::Offset(43_200)),
-    ("wgst", Meaning::Offset(-7_200)),
-    ("wgt", Meaning::Offset(-10_800)),
-    ("xjt", Meaning::Offset(21_600)),
-    ("yakst", Meaning::Zone("Asia/Yakutsk")),
-    ("yakt", Meaning::Zone("Asia/Yakutsk")),
-    ("yapt", Meaning::Offset(36_000)),
-    ("yekst", Meaning::Offset(21_600)),
-    ("yekt", Meaning::Zone("Asia/Yekaterinburg")),
-    ("z", Meaning::Offset(0)),
-    ("zulu", Meaning::Offset(0)),
-];
 
 #[cfg(test)]
 mod tests {
@@ -229,11 +20,10 @@ mod tests {
 
     #[test]
     fn the_longest_one_is_found() {
-        assert!(ABBREVIATIONS.is_sorted_by_key(|(name, _)| *name));
-        assert_eq!(ABBREVIATIONS.iter().map(|(name, _)| name.len()).max(), Some(LONGEST));
-        assert_eq!(longest_prefix(b"CETx"), Some((&("cet", Meaning::Offset(3_600)), 3)));
-        assert_eq!(longest_prefix(b"cetdst+1"), Some((&("cetdst", Meaning::Offset(7_200)), 6)));
-        assert_eq!(longest_prefix(b"Msk"), Some((&("msk", Meaning::Zone("Europe/Moscow")), 3)));
-        assert_eq!(longest_prefix(b"x"), None);
+        let found = |text: &[u8]| longest_prefix(text).map(|((name, _), length)| (*name, length));
+        assert_eq!(found(b"CETx"), Some(("cet", 3)));
+        assert_eq!(found(b"cetdst+1"), Some(("cetdst", 6)));
+        assert_eq!(found(b"Msk"), Some(("msk", 3)));
+        assert_eq!(found(b"x"), None);
     }
 }

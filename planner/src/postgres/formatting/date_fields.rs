@@ -3,10 +3,10 @@
 use super::super::calendar::{CivilDay, UNIX_EPOCH_JULIAN_DAY, days_of_month, iso_week_julian_day};
 use super::super::error::{ValueError, ValueResult};
 use super::super::value::{Date, MICROS_OF_DAY, MICROS_OF_SECOND, Timestamp};
-use super::abbreviations::Meaning;
 use super::date_input::ReadFields;
 use super::date_template::{Convention, DateTemplate};
 use super::{DATETIME_FIELD_OVERFLOW, INVALID_DATETIME_FORMAT, TIME_ZONE_DISPLACEMENT_OVERFLOW};
+use crate::postgres::datetime::abbreviations::Meaning;
 
 /// What `to_timestamp` has read. The caller makes it a `timestamptz`: by the zone, or by the session's if there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -266,7 +266,7 @@ fn zone(fields: &ReadFields, text: &str) -> ValueResult<Option<ReadZone>> {
         return Ok(Some(ReadZone::Offset(fields.zone_sign * seconds)));
     }
     Ok(fields.abbreviation.map(|(abbreviation, meaning)| match meaning {
-        Meaning::Offset(seconds) => ReadZone::Offset(*seconds),
+        Meaning::Fixed { offset_seconds, .. } => ReadZone::Offset(*offset_seconds),
         Meaning::Zone(zone) => ReadZone::Abbreviation { abbreviation, zone },
     }))
 }

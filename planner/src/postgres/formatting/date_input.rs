@@ -6,10 +6,11 @@
 
 use super::super::error::{ValueError, ValueResult};
 use super::INVALID_DATETIME_FORMAT;
-use super::abbreviations::{self, Abbreviation};
+use super::abbreviations;
 use super::date_output::{ABBREVIATION_BYTES, DAYS, MONTHS, ROMAN_MONTHS};
 use super::date_reader::{Reader, invalid_value};
 use super::date_template::{Convention, DateTemplate, Field, FieldNode, Node};
+use crate::postgres::datetime::abbreviations::Abbreviation;
 
 /// The fields that were read. One that was not, and one that was read as 0, is 0.
 #[derive(Debug, Default)]
