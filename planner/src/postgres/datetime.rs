@@ -4,7 +4,7 @@
 //! Two things of PostgreSQL have no value here: infinite dates, timestamps and intervals, and timestamps after
 //! 294247-01-10, which 64 bits of microseconds since 1970 do not reach. Both are errors.
 
-mod abbreviations;
+pub(crate) mod abbreviations;
 mod age;
 pub(crate) mod calendar;
 mod casts;
