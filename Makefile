@@ -3,6 +3,7 @@
 #   make demo    the tour: PostgreSQL, a shop, the server, four frames and a chart
 #   make serve   the same, and stay
 #   make test    every test
+#   make fuzz    random statements, for as long as one wants
 #   make check   formatting, lints, types
 #   make bench   side-by-side measurements
 #   make docs    the pages that are made from the sources
@@ -26,7 +27,7 @@ export RAIL_FORGE_BIN := $(abspath $(BIN))
 # Servers that tests start must not be found by, or find, anything of the user's own.
 unexport RAIL_FORGE_URL RAIL_FORGE_SOURCE RAIL_FORGE_CONFIG
 
-.PHONY: demo serve test test-rust test-python check build bench docs print-bin clean
+.PHONY: demo serve test test-rust test-python fuzz check build bench docs print-bin clean
 
 demo: build .venv/installed
 	$(PYTHON) examples/shop/tour.py
@@ -44,6 +45,11 @@ test-rust: .venv/installed
 
 test-python: build .venv/installed
 	cd python && ../$(PYTHON) -m pytest --basetemp=../.venv/pytest
+
+# make fuzz SECONDS=60 SEED=7; the seed is random and printed unless it is given.
+SECONDS ?= 900
+fuzz: build .venv/installed
+	cd python && ../$(PYTHON) -m rail_forge_testbed.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --keep-going
 
 check: .venv/installed
 	cargo fmt --all --check

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pyarrow as pa
-from postgres_text import texts
 from psycopg import sql
 from wire_types import element_type, is_any_decimal, with_decimals
 
 import rail_forge
 from rail_forge._actions import REFRESH, refresh_request
+from rail_forge_testbed.postgres_text import texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -7,7 +7,7 @@ import random
 from functools import cache
 from typing import TYPE_CHECKING
 
-from postgres_text import array_text
+from rail_forge_testbed.postgres_text import array_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import psycopg
 from mirror import Mirror, mirror, scales
-from postgres_text import texts
 from psycopg import sql
 from wire_types import with_decimals
+
+from rail_forge_testbed.postgres_text import texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pytest
 from comparison import connect_as_reference, exact
 from conftest import NO_REFRESH, run
-from postgres_text import cells, texts
 from psycopg.errors import InvalidTableDefinition
 from random_rows import TABLE as RANDOM_ROWS
 from random_rows import create_random_rows
@@ -32,6 +31,7 @@ from wire_types import element_type, is_any_decimal, wire_type, with_decimals
 
 import rail_forge
 from rail_forge_testbed.postgres import EmbeddedPostgres
+from rail_forge_testbed.postgres_text import cells, texts
 from rail_forge_testbed.server import RailForgeServer, run_cli
 
 if TYPE_CHECKING:

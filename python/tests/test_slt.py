@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from answers import Refusal, Rows, answer_of_postgres, answer_of_rail_forge, difference
 from configuration import configuration, source
 from conftest import NO_REFRESH, refresh
 from slt_file import Case, read_slt
 
 import rail_forge
+from rail_forge_testbed.answers import Refusal, Rows, answer_of_postgres, answer_of_rail_forge, difference
 from rail_forge_testbed.server import RailForgeServer
 
 if TYPE_CHECKING:

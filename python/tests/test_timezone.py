@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from answers import Rows, answer_of_postgres, answer_of_rail_forge, difference
 
 import rail_forge
+from rail_forge_testbed.answers import Rows, answer_of_postgres, answer_of_rail_forge, difference
 
 if TYPE_CHECKING:
     from conftest import Served

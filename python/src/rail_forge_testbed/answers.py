@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pyarrow as pa
-from postgres_text import texts
 
 import rail_forge
+from rail_forge_testbed.postgres_text import texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,9 +72,12 @@ class Rows:
 
 @dataclass(frozen=True)
 class Refusal:
-    """An error."""
+    """An error; PostgreSQL's have a code."""
 
     message: str
+    sqlstate: str | None = None
+    # Whether there was no answer in time.
+    is_late: bool = False
 
 
 Answer = Rows | Refusal
@@ -86,7 +89,7 @@ def answer_of_postgres(connection: psycopg.Connection, sql: str) -> Answer:
         cursor = psycopg.RawCursor(connection)
         cursor.execute(sql.encode())
     except psycopg.Error as error:
-        return Refusal(str(error))
+        return Refusal(str(error), error.sqlstate)
     result = cursor.pgresult
     assert result is not None
     types = tuple(_type_of_oid(result.ftype(column)) for column in range(result.nfields))
@@ -102,7 +105,7 @@ def answer_of_rail_forge(client: rail_forge.Client, sql: str) -> Answer:
     try:
         table = client.sql(sql).arrow()
     except rail_forge.Error as error:
-        return Refusal(str(error))
+        return Refusal(str(error), is_late=isinstance(error, rail_forge.QueryTimeout))
     types = tuple(_type_of_arrow(field.type) for field in table.schema)
     columns = [
         [

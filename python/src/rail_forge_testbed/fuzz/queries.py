@@ -1,0 +1,396 @@
+"""Random queries: joins, groups, windows, set operations, common tables, subqueries.
+
+Every choice that SQL leaves to the engine is avoided: LIMIT stands only below an order that leaves nothing
+open; windows and ordered aggregates have such an order too, and what is grouped, made distinct or
+put together by a set operation has types whose equal values are printed alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from .open_differences import is_open
+from .tables import VALUES, Column, Table
+from .tree import QUERY, Node, clause, listed, node
+from .types import DETERMINED, Expressions, Scope
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Sequence
+
+MOST_ITEMS = 4
+DEPTH = 3
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A query, whether its order leaves nothing open, and whether an error on one side counts."""
+
+    tree: Node
+    is_ordered: bool
+    errors_count: bool
+
+
+@dataclass(frozen=True)
+class _Source:
+    """An item of FROM: how it is written, its columns, and those that tell its rows apart."""
+
+    sql: Node
+    columns: tuple[Column, ...]
+    keys: tuple[Column, ...] = ()
+
+
+class Queries:
+    """Makes statements over some tables."""
+
+    def __init__(self, chance: random.Random, tables: Sequence[Table]) -> None:
+        self._chance = chance
+        self._tables = tables
+        self._expressions = Expressions(chance, self)
+        self._names = 0
+        self._common: list[tuple[str, tuple[Column, ...]]] = []
+
+    def statement(self) -> Statement:
+        """A statement."""
+        self._names = 0
+        self._common = []
+        return self._plain() if self._chance.random() < 0.3 else self._query()
+
+    def scalar(self, type_name: str, scope: Scope, depth: int) -> Node:
+        """A subquery that gives one value or none."""
+        source = self._table()
+        inner = Scope(source.columns, outer=scope.columns + scope.outer)
+        where = self._correlated(inner, depth)
+        if self._chance.random() < 0.6 and self._expressions.has_aggregate(type_name):
+            if is_open("constant of a correlated subquery"):
+                value = self._expressions.aggregate(type_name, inner)
+                return node("(SELECT {} FROM {}{})", value, source.sql, where, kind=type_name)
+            grouped = Scope((), grouped=inner)
+            value = self._expressions.make(
+                type_name, grouped, 0 if is_open("computed aggregate within") else 1
+            )
+            text = "(SELECT {} FROM {}{})"
+            return node(text, value, source.sql, where, kind=type_name)
+        value = self._expressions.make(type_name, inner, depth)
+        key = source.keys[0].sql
+        if is_open("correlated LIMIT"):
+            inner = replace(inner, outer=())
+            value = self._expressions.make(type_name, inner, depth)
+            where = clause(" WHERE {}", self._expressions.condition(inner, 1))
+        limit = f" ORDER BY {key}{self._chance.choice((' LIMIT 1', ' DESC LIMIT 1', ' LIMIT 1 OFFSET 1'))}"
+        return node("(SELECT {} FROM {}{}{})", value, source.sql, where, limit, kind=type_name)
+
+    def condition(self, scope: Scope, depth: int) -> Node:
+        """A subquery as a condition."""
+        source = self._table()
+        inner = Scope(source.columns, outer=scope.columns + scope.outer)
+        where = self._correlated(inner, depth)
+        if self._chance.random() < 0.45:
+            word = self._chance.choice(("EXISTS", "NOT EXISTS"))
+            return node(f"({word} (SELECT 1 FROM {{}}{{}}))", source.sql, where, kind="bool")
+        column = self._chance.choice(source.columns)
+        left = self._expressions.make(column.type, scope, depth - 1)
+        right = self._expressions.make(column.type, inner, depth - 1)
+        word = self._chance.choice(("IN", "NOT IN", "= ANY", "<> ALL", "> ALL", "< ANY", "<= ALL"))
+        if word == "NOT IN" and is_open("NULL NOT IN"):
+            word = "IN"
+        is_correlated = any(f"{each.sql}" in f"{right}{where}" for each in inner.outer)
+        if is_correlated and is_open("NOT IN correlated" if word == "NOT IN" else "quantified correlated"):
+            word = "IN"
+        if is_correlated and word == "IN" and is_open("IN correlated"):
+            return node("(EXISTS (SELECT 1 FROM {}{}))", source.sql, where, kind="bool")
+        return node(f"({{}} {word} (SELECT {{}} FROM {{}}{{}}))", left, right, source.sql, where, kind="bool")
+
+    def _correlated(self, inner: Scope, depth: int) -> Node | str:
+        luck = self._chance.random()
+        outer = {column.type for column in inner.outer}
+        if luck < 0.55 and (pairs := [column for column in inner.columns if column.type in outer]):
+            column = self._chance.choice(pairs)
+            other = self._chance.choice([each for each in inner.outer if each.type == column.type])
+            word = self._chance.choice(("=", "=", "=", "<", ">=", "<>", "IS NOT DISTINCT FROM"))
+            return clause(" WHERE {}", node(f"({column.sql} {word} {other.sql})", kind="bool"))
+        if luck < 0.8:
+            if is_open("outer columns in any condition"):
+                inner = replace(inner, outer=())
+            return clause(" WHERE {}", self._expressions.condition(inner, depth))
+        return ""
+
+    def _plain(self) -> Statement:
+        """Expressions for every row of a table: every one is computed, and so its errors count.
+
+        PostgreSQL computes constants even for a table without rows.
+        """
+        source = self._table([table for table in self._tables if table.rows])
+        scope = Scope(source.columns)
+        self._expressions.is_plain = True
+        items = [
+            node(
+                "{} AS {}",
+                self._expressions.make(self._expressions.any_type(), scope, DEPTH),
+                self._name("c"),
+            )
+            for _ in range(self._chance.randint(1, 2))
+        ]
+        self._expressions.is_plain = False
+        key = source.keys[0].sql
+        tree = node("SELECT {} FROM {} ORDER BY {}", listed(items), source.sql, key, kind=QUERY)
+        return Statement(tree, is_ordered=True, errors_count=True)
+
+    def _query(self) -> Statement:
+        with_words: Node | str = ""
+        if self._chance.random() < 0.25:
+            with_words = self._with()
+        types = [self._expressions.any_type() for _ in range(self._chance.randint(1, MOST_ITEMS))]
+        query, columns = self._body(types, Scope(()), DEPTH)
+        can_sort = all(column.type in DETERMINED for column in columns)
+        order: Node | str = ""
+        if str(query).startswith("SELECT DISTINCT ") and is_open("DISTINCT with ORDER BY"):
+            can_sort = False
+        sets = ("ROLLUP", "CUBE", "GROUPING SETS")
+        if any(word in str(query) for word in sets) and is_open("ORDER BY a grouping set"):
+            can_sort = False
+        if " OVER (" in str(query) and is_open("ORDER BY a window"):
+            can_sort = False
+        if can_sort and self._chance.random() < 0.6:
+            by = [node(f"{number}{self._expressions.direction()}") for number in range(1, len(columns) + 1)]
+            self._chance.shuffle(by)
+            limit: Node | str = ""
+            if self._chance.random() < 0.5 and not is_open("LIMIT"):
+                limit = clause(f" LIMIT {self._chance.randint(0, 5)}")
+            offset = (
+                clause(f" OFFSET {self._chance.randint(0, 3)}")
+                if limit and self._chance.random() < 0.3
+                else ""
+            )
+            order = clause(" ORDER BY {}{}{}", listed(by, least=len(by)), limit, offset)
+        tree = node("{}{}{}", with_words, query, order, kind=None)
+        return Statement(tree, is_ordered=order != "", errors_count=False)
+
+    def _with(self) -> Node:
+        name = self._name("w")
+        if self._chance.random() < 0.35:
+            n, v = Column("n", "int4", stored=False), Column("v", "int4", stored=False)
+            start = self._expressions.make("int4", Scope(()), 1)
+            within = Scope((n, v), subqueries=not is_open("subquery in a recursive term"))
+            step = self._expressions.make("int4", within, 1)
+            word = self._chance.choice(("UNION ALL", "UNION"))
+            rows = self._chance.randint(1, 5)
+            text = (
+                f"WITH RECURSIVE {name}(n, v) AS (SELECT 1, {{}} {word}"
+                f" SELECT n + 1, {{}} FROM {name} WHERE n < {rows}) "
+            )
+            tree = clause(text, start, step)
+            self._common.append((name, (n, v)))
+            return tree
+        types = [self._expressions.any_type() for _ in range(self._chance.randint(1, 3))]
+        query, columns = self._body(types, Scope(()), DEPTH - 1)
+        materialized = self._chance.choice(("", "", "MATERIALIZED ", "NOT MATERIALIZED "))
+        self._common.append((name, columns))
+        return clause(f"WITH {name} AS {materialized}({{}}) ", query)
+
+    def _body(self, types: list[str], scope: Scope, depth: int) -> tuple[Node, tuple[Column, ...]]:
+        """A query with columns of these types; `scope` is what is around it."""
+        columns = tuple(Column(self._name("c"), each, stored=False) for each in types)
+        if depth > 1 and self._chance.random() < 0.2 and all(each in DETERMINED for each in types):
+            left, _ = self._body(types, scope, depth - 1)
+            right, _ = self._body(types, scope, depth - 1)
+            names = ", ".join(column.sql for column in columns)
+            word = self._chance.choice(
+                ("UNION", "UNION ALL", "INTERSECT", "EXCEPT", "INTERSECT ALL", "EXCEPT ALL")
+            )
+            inner = node(f"({{}}) {word} ({{}})", left, right, kind=QUERY)
+            return node(f"SELECT * FROM ({{}}) AS {self._name('u')}({names})", inner, kind=QUERY), columns
+        if self._chance.random() < 0.05 and not ("bpchar" in types and is_open("bpchar in VALUES")):
+            value_depth = 0 if is_open("computed in VALUES") else 1
+            rows = [
+                node(
+                    "({})",
+                    listed(
+                        [self._expressions.make(each, Scope(()), value_depth) for each in types], least=99
+                    ),
+                )
+                for _ in range(self._chance.randint(1, 3))
+            ]
+            names = ", ".join(column.sql for column in columns)
+            return node(
+                f"SELECT * FROM (VALUES {{}}) AS {self._name('v')}({names})", listed(rows), kind=QUERY
+            ), columns
+        return self._select(columns, scope, depth), columns
+
+    def _select(self, columns: tuple[Column, ...], around: Scope, depth: int) -> Node:
+        source = self._from(around, depth)
+        scope = Scope(source.columns, outer=around.columns + around.outer, keys=source.keys)
+        where: Node | str = ""
+        if self._chance.random() < 0.5:
+            where = clause(" WHERE {}", self._expressions.condition(scope, depth))
+        groups = depth == DEPTH or not is_open("empty group within") or self._groupable(scope)
+        if self._chance.random() < 0.3 and groups:
+            return self._grouped(columns, scope, source, where, depth)
+        items = [node("{} AS {}", self._item(column.type, scope, depth), column.sql) for column in columns]
+        distinct: Node | str = ""
+        order = ""
+        if all(column.type in DETERMINED for column in columns) and self._chance.random() < 0.15:
+            distinct = clause("DISTINCT ")
+            if self._chance.random() < 0.4 and not is_open("DISTINCT ON"):
+                # All columns are sorted by: which row stands for those that are alike in the first is told.
+                distinct = f"DISTINCT ON ({columns[0].sql}) "
+                inner = node("SELECT {} FROM {}{}", listed(items, least=99), source.sql, where, kind=QUERY)
+                names = ", ".join(column.sql for column in columns)
+                order = f" ORDER BY {names}"
+                return node(
+                    f"SELECT {distinct}{names} FROM ({{}}) AS {self._name('d')}{order}", inner, kind=QUERY
+                )
+        return node("SELECT {}{} FROM {}{}", distinct, listed(items), source.sql, where, kind=QUERY)
+
+    def _item(self, type_name: str, scope: Scope, depth: int) -> Node:
+        if self._chance.random() < 0.2 and (window := self._expressions.window(type_name, scope)) is not None:
+            return window
+        return self._expressions.make(type_name, scope, depth - 1)
+
+    @staticmethod
+    def _groupable(scope: Scope) -> list[Column]:
+        return [
+            column
+            for column in scope.columns
+            if column.type in DETERMINED or (column.stored and column.type in VALUES)
+        ]
+
+    def _grouped(
+        self, columns: tuple[Column, ...], scope: Scope, source: _Source, where: Node | str, depth: int
+    ) -> Node:
+        groupable = self._groupable(scope)
+        keys = self._chance.sample(groupable, k=min(len(groupable), self._chance.randint(0, 3)))
+        inner = replace(scope, keys=())
+        is_within = depth < DEPTH and is_open("empty group within")
+        if is_within and not keys:
+            keys = [self._chance.choice(groupable)] if groupable else []
+        was, self._expressions.ordered_aggregates = self._expressions.ordered_aggregates, 0
+        grouped = Scope(tuple(keys), outer=scope.outer, grouped=inner)
+        items = [
+            node("{} AS {}", self._expressions.make(column.type, grouped, depth - 1), column.sql)
+            for column in columns
+        ]
+        by = ""
+        words: Node | str = ""
+        if keys:
+            names = [key.sql for key in keys]
+            luck = self._chance.random()
+            if luck < 0.7 or is_within:
+                words = node(" GROUP BY {}", listed([node(name) for name in names]))
+            else:
+                by = self._grouping(names, luck)
+                words = f" GROUP BY {by}"
+        having: Node | str = ""
+        constant = by != "" and is_open("empty group within")
+        if self._chance.random() < 0.25 and not constant:
+            text = " HAVING {}" if keys or not is_open("HAVING alone") else " HAVING count(*) > 0 AND {}"
+            having = clause(text, self._expressions.make("bool", grouped, 2))
+        self._expressions.ordered_aggregates = was
+        return node("SELECT {} FROM {}{}{}{}", listed(items), source.sql, where, words, having, kind=QUERY)
+
+    @staticmethod
+    def _grouping(names: list[str], luck: float) -> str:
+        if luck < 0.8:
+            return f"ROLLUP ({', '.join(names)})"
+        if luck < 0.9:
+            return f"CUBE ({', '.join(names)})"
+        return f"GROUPING SETS (({', '.join(names)}), ({names[-1]}), ())"
+
+    def _from(self, around: Scope, depth: int) -> _Source:
+        source = self._source(depth)
+        while depth > 0 and self._chance.random() < 0.35:
+            source = self._joined(source, around, depth)
+            depth -= 1
+        return source
+
+    def _joined(self, left: _Source, around: Scope, depth: int) -> _Source:
+        is_inner = bool(around.columns) and is_open("correlated within LATERAL")
+        if self._chance.random() < 0.2 and not is_inner:
+            return self._lateral(left, around, depth)
+        right = self._source(depth - 1)
+        columns = left.columns + right.columns
+        keys = left.keys + right.keys if left.keys and right.keys else ()
+        word = self._chance.choice(
+            ("JOIN", "JOIN", "LEFT JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN")
+        )
+        if word == "CROSS JOIN":
+            return _Source(node("{}{}", left.sql, clause(f" {word} {{}}", right.sql)), columns, keys)
+        pairs = [
+            (one, other)
+            for one in left.columns
+            for other in right.columns
+            if one.type == other.type and one.type in VALUES
+        ]
+        # A subquery in the condition of an outer join is refused (docs/compatibility.md).
+        scope = Scope(columns, subqueries=False)
+        if pairs and (word == "FULL JOIN" or self._chance.random() < 0.75):
+            one, other = self._chance.choice(pairs)
+            condition = node(f"({one.sql} = {other.sql})", kind="bool")
+            if word != "FULL JOIN" and self._chance.random() < 0.3:
+                condition = node("({} AND {})", condition, self._expressions.condition(scope, 1), kind="bool")
+        else:
+            word = "JOIN" if word == "FULL JOIN" else word
+            condition = self._expressions.condition(scope, 1)
+        joined = clause(f" {word} {{}} ON {{}}", right.sql, condition)
+        return _Source(node("{}{}", left.sql, joined), columns, keys)
+
+    def _lateral(self, left: _Source, around: Scope, depth: int) -> _Source:
+        inside = Scope(left.columns, outer=() if is_open("correlated within LATERAL") else around.columns)
+        types = [self._expressions.any_type() for _ in range(self._chance.randint(1, 2))]
+        query, columns = self._body(types, inside, min(depth - 1, 1))
+        name = self._name("l")
+        named = tuple(replace(column, sql=f"{name}.{column.sql}") for column in columns)
+        text = self._chance.choice(
+            (" CROSS JOIN LATERAL ({}) AS %s", " LEFT JOIN LATERAL ({}) AS %s ON true")
+        )
+        return _Source(node("{}{}", left.sql, clause(text % name, query)), left.columns + named)
+
+    def _source(self, depth: int) -> _Source:
+        luck = self._chance.random()
+        if luck < 0.6 or depth <= 0:
+            return self._table()
+        if luck < 0.7 and self._common:
+            common, columns = self._chance.choice(self._common)
+            name = self._name("r")
+            return _Source(node(f"{common} AS {name}"), _named(name, columns))
+        if luck < 0.82:
+            types = [self._expressions.any_type() for _ in range(self._chance.randint(1, 3))]
+            query, columns = self._body(types, Scope(()), depth - 1)
+            name = self._name("s")
+            return _Source(node(f"({{}}) AS {name}", query), _named(name, columns))
+        return self._function(self._chance.choice)
+
+    def _function(self, choice: Callable[[Sequence[str]], str]) -> _Source:
+        name = self._name("g")
+        text = choice(
+            (
+                "generate_series(1, 4)",
+                "generate_series(5, 1, -2)",
+                "generate_series(timestamp '2024-01-01', timestamp '2024-01-03', interval '1 day')",
+                "unnest(ARRAY[1, NULL, 3, 3])",
+                "unnest(ARRAY['a', NULL, 'b'])",
+                "unnest(ARRAY['a', 'b', 'a']) WITH ORDINALITY",
+            )
+        )
+        type_name = "timestamp" if "timestamp" in text else "text" if "'" in text else "int4"
+        value = Column(f"{name}.v", type_name, stored=False)
+        if "ORDINALITY" in text:
+            number = Column(f"{name}.o", "int8", stored=False)
+            return _Source(node(f"{text} AS {name}(v, o)"), (value, number), (number,))
+        keys = (value,) if text.startswith("generate") else ()
+        return _Source(node(f"{text} AS {name}(v)"), (value,), keys)
+
+    def _table(self, tables: Sequence[Table] | None = None) -> _Source:
+        table = self._chance.choice(tables or self._tables)
+        name = self._name("a")
+        columns = _named(name, table.columns)
+        return _Source(node(f"{table.name} AS {name}"), columns, columns[:1])
+
+    def _name(self, prefix: str) -> str:
+        self._names += 1
+        return f"{prefix}{self._names}"
+
+
+def _named(name: str, columns: Sequence[Column]) -> tuple[Column, ...]:
+    return tuple(replace(column, sql=f"{name}.{column.sql}") for column in columns)
