@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::{Expr as Ast, GroupByExpr};
 use super::Binder;
 use super::character::unpadded;
 use super::clause::Clause;
+use super::names::unnested;
 use super::order::{Ordered, resolved};
 use super::scope::{Found, Scope};
 use super::typed::{Names, Typed};
@@ -178,13 +179,6 @@ impl Binder<'_> {
             }
             _ => Ok(key),
         }
-    }
-}
-
-fn unnested(expression: &Ast) -> &Ast {
-    match expression {
-        Ast::Nested(inner) => unnested(inner),
-        other => other,
     }
 }
 

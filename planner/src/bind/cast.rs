@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast;
 
 use super::Binder;
 use super::character::unpadded;
+use super::names::unnested;
 use super::parameter::named;
 use super::type_name::{self, Modifier};
 use super::typed::Typed;
@@ -78,13 +79,6 @@ impl Binder<'_> {
         let schema = std::sync::Arc::clone(&self.level()?.scope.schema);
         let expr = conversion::converted(typed.expr, &typed.pg_type, to, &schema, self.surroundings)?;
         Ok(Typed::new(expr, to.clone()))
-    }
-}
-
-fn unnested(expression: &ast::Expr) -> &ast::Expr {
-    match expression {
-        ast::Expr::Nested(inner) => unnested(inner),
-        other => other,
     }
 }
 

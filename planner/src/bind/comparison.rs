@@ -7,6 +7,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, lit};
 use datafusion::sql::sqlparser::ast::{self, BinaryOperator};
 
 use super::Binder;
+use super::names::unnested;
 use super::record::parts_of;
 use super::typed::{Typed, types};
 use crate::error::{Error, Result};
@@ -181,13 +182,6 @@ impl Binder<'_> {
         }
         let combined = compared.into_iter().reduce(if all { Expr::and } else { Expr::or });
         Ok(Typed::boolean(combined.unwrap_or(lit(all))))
-    }
-}
-
-fn unnested(expression: &ast::Expr) -> &ast::Expr {
-    match expression {
-        ast::Expr::Nested(inner) => unnested(inner),
-        other => other,
     }
 }
 

@@ -111,3 +111,11 @@ fn of_query(query: &datafusion::sql::sqlparser::ast::Query) -> Option<String> {
         _ => None,
     }
 }
+
+/// An expression without the parentheses around it.
+pub(super) fn unnested(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Nested(inner) => unnested(inner),
+        other => other,
+    }
+}
