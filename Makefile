@@ -27,7 +27,7 @@ export RAIL_FORGE_BIN := $(abspath $(BIN))
 # Servers that tests start must not be found by, or find, anything of the user's own.
 unexport RAIL_FORGE_URL RAIL_FORGE_SOURCE RAIL_FORGE_CONFIG
 
-.PHONY: demo serve test test-rust test-python fuzz check build bench docs print-bin clean
+.PHONY: demo serve test test-rust test-python fuzz check build bench docs compatibility print-bin clean
 
 demo: build .venv/installed
 	$(PYTHON) examples/shop/tour.py
@@ -62,8 +62,11 @@ check: .venv/installed
 bench: build .venv/bench-installed
 	$(PYTHON) -m benchmarks $(BENCH)
 
-docs: build
+docs: build compatibility
 	$(BIN) settings > docs/configuration.md
+
+compatibility: .venv/installed
+	cd python && ../$(PYTHON) tests/compatibility_page.py
 
 print-bin:
 	@echo $(BIN)

@@ -13,6 +13,7 @@ mod from;
 mod literal;
 mod names;
 mod order;
+mod outer_aggregate;
 mod parameter;
 mod query;
 mod record;

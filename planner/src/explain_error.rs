@@ -98,6 +98,11 @@ fn explain_shared(error: &DataFusionError) -> Error {
             let retold = error.downcast_ref::<connectors::Error>().map(connectors::Error::retold);
             Error::Snapshot(retold.unwrap_or(connectors::Error::Cancelled))
         }
+        DataFusionError::External(error) => match error.downcast_ref::<Error>() {
+            Some(Error::Value(error)) => Error::Value(error.clone()),
+            None | Some(Error::Internal(_)) => Error::Internal(error.to_string().into()),
+            Some(other) => Error::Query(other.to_string()),
+        },
         other => Error::Internal(other.to_string().into()),
     }
 }

@@ -2,6 +2,8 @@
 //! on one pinned snapshot and within limits. Knows nothing of gRPC, tokens or HTTP.
 
 mod bind;
+mod constants_barrier;
+mod empty_groups;
 mod engine;
 mod error;
 mod explain_error;
@@ -13,6 +15,7 @@ mod live_first_rows;
 mod live_grouping;
 mod live_scan_below;
 mod names;
+mod operators;
 mod pg_type;
 mod postgres;
 mod query;
@@ -21,6 +24,7 @@ mod session;
 mod statement;
 mod stream;
 mod subqueries;
+mod tokens;
 mod type_conversion;
 
 pub use engine::Engine;

@@ -11,12 +11,15 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryLimit, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder};
-use datafusion::functions_aggregate::first_last::first_value_udaf;
 use datafusion::optimizer::Analyzer;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use rail_forge_connectors::{LiveQuery, PinnedSnapshot, SnapshotStore, Source};
 use url::Url;
 
+use crate::constants_barrier::ConstantsBarriers;
+use crate::empty_groups::EmptyGroups;
 use crate::key_barrier::KeyBarrier;
 use crate::limits::Limits;
 use crate::live_first_rows::LiveFirstRows;
@@ -52,9 +55,8 @@ impl Sessions {
         let template = SessionStateBuilder::new()
             .with_config(config(default_catalog))
             .with_runtime_env(runtime)
-            // What DISTINCT ON becomes is looked up by its name.
-            .with_aggregate_functions(vec![first_value_udaf()])
             .with_analyzer_rules(analyzer_rules())
+            .with_physical_optimizer_rules(physical_rules())
             // After DataFusion's, which bring filters and limits to where these look for them.
             .with_optimizer_rule(Arc::new(LiveGrouping))
             .with_optimizer_rule(Arc::new(LiveFirstRows))
@@ -111,6 +113,13 @@ fn analyzer_rules() -> Vec<Arc<dyn datafusion::optimizer::AnalyzerRule + Send + 
     let mut rules = Analyzer::new().rules;
     rules.insert(0, Arc::new(Subqueries));
     rules.push(Arc::new(KeyBarrier));
+    rules.push(Arc::new(EmptyGroups));
+    rules
+}
+
+fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    rules.insert(0, Arc::new(ConstantsBarriers));
     rules
 }
 

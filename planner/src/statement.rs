@@ -1,7 +1,6 @@
 //! From SQL text to one statement that may be planned: a query, or EXPLAIN or SHOW. What would change something
 //! is refused here, wherever in the text it stands, and so is what is too large to plan.
 
-use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use datafusion::error::DataFusionError;
@@ -11,7 +10,8 @@ use datafusion::sql::sqlparser::ast::{self, ObjectName, Query, Select, SetExpr, 
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 
 use crate::error::{Error, Result};
-use crate::limits::check_text;
+use crate::limits::{check_length, check_tokens};
+use crate::{operators, tokens};
 
 /// How deep expressions and queries may nest.
 const NESTING: usize = 64;
@@ -22,33 +22,33 @@ const MAX_TABLES: usize = 100;
 
 /// Parses one statement and refuses those that are no queries, before a plan could touch anything.
 pub(crate) fn parse(sql: &str) -> Result<Statement> {
-    check_text(sql)?;
-    let sql = &*without_table(sql);
-    let mut statements = DFParserBuilder::new(sql)
+    check_length(sql)?;
+    let tokens = tokens::read(sql)?;
+    check_tokens(&tokens)?;
+    let mut statements = DFParserBuilder::new(tokens)
         .with_dialect(&PostgreSqlDialect {})
         .with_recursion_limit(NESTING)
         .build()
         .and_then(|mut parser| parser.parse_statements())
         .map_err(|error| locate_syntax_error(error, sql))?;
-    let Some(statement) = statements.pop_front() else {
+    let Some(mut statement) = statements.pop_front() else {
         return Err(Error::Syntax("the statement is empty".to_owned()));
     };
     if !statements.is_empty() {
         return Err(Error::Unsupported("not supported: several statements at once; send them one by one".to_owned()));
     }
+    // What is twice in the tree after this is counted twice.
+    regroup(&mut statement)?;
     check(&statement)?;
     Ok(statement)
 }
 
-/// `TABLE name`, which the parser takes for no statement, in other words.
-fn without_table(sql: &str) -> Cow<'_, str> {
-    const TABLE: &str = "table";
-    let text = sql.trim_start();
-    match text.split_at_checked(TABLE.len()) {
-        Some((word, rest)) if word.eq_ignore_ascii_case(TABLE) && rest.starts_with(char::is_whitespace) => {
-            Cow::Owned(format!("SELECT * FROM{rest}"))
-        }
-        _ => Cow::Borrowed(sql),
+/// Groups operators as PostgreSQL does.
+fn regroup(statement: &mut Statement) -> Result<()> {
+    match statement {
+        Statement::Statement(inner) => operators::regroup(inner.as_mut()),
+        Statement::Explain(explain) => regroup(&mut explain.statement),
+        _ => Ok(()),
     }
 }
 
@@ -195,6 +195,13 @@ mod tests {
             assert!(matches!(parse(sql), Err(Error::ReadOnly(_))), "{sql}: {:?}", parse(sql));
         }
         parse("EXPLAIN ANALYZE SELECT 1").unwrap();
+    }
+
+    #[test]
+    fn operators_are_grouped_in_every_kind_of_statement() {
+        for sql in ["SELECT 1 < 2 < 3", "EXPLAIN SELECT 1 < 2 < 3", "WITH x AS (SELECT 1 < 2 < 3) SELECT * FROM x"] {
+            assert!(parse(sql).unwrap_err().to_string().contains("< cannot follow <"), "{sql}");
+        }
     }
 
     #[test]

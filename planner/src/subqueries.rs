@@ -37,14 +37,15 @@ use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{
-    Aggregate, Distinct, DistinctOn, Expr, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, Sort,
-    SortExpr, Window, lit,
+    Aggregate, Expr, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, Sort, SortExpr, Window, lit,
 };
 use datafusion::optimizer::rewrite_set_comparison::RewriteSetComparison;
 use datafusion::optimizer::{AnalyzerRule, OptimizerContext, OptimizerRule};
 
 use self::dependent::Dependent;
 use self::replacement::Replacement;
+
+pub(crate) use self::simple::has_subquery;
 
 /// The rule. It comes first: what it makes is coerced and optimized as if it had been written so.
 #[derive(Debug)]
@@ -56,7 +57,7 @@ impl AnalyzerRule for Subqueries {
     }
 
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
-        if !plan.exists(has_subquery)? {
+        if !plan.exists(uses_subquery)? {
             return Ok(plan);
         }
         // ANY and ALL are made of EXISTS.
@@ -66,10 +67,10 @@ impl AnalyzerRule for Subqueries {
     }
 }
 
-fn has_subquery(node: &LogicalPlan) -> Result<bool> {
+fn uses_subquery(node: &LogicalPlan) -> Result<bool> {
     let mut found = matches!(node, LogicalPlan::Subquery(_));
     node.apply_expressions(|expression| {
-        found = found || simple::has_subquery(expression);
+        found = found || has_subquery(expression);
         Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     Ok(found)
@@ -137,22 +138,6 @@ fn rewrite(plan: LogicalPlan, names: &Names) -> Result<Transformed<LogicalPlan>>
                 columns_of(schema, LogicalPlan::Window(window))
             })
         }
-        LogicalPlan::Distinct(Distinct::On(DistinctOn { on_expr, select_expr, sort_expr, input, .. })) => {
-            let keys = sort_expr.as_deref().unwrap_or_default();
-            let of_keys = keys.iter().map(|key| &key.expr);
-            let expressions: Vec<Expr> = on_expr.iter().chain(select_expr).chain(of_keys).cloned().collect();
-            Replacement::of(input, &expressions, simple::nowhere, names)?.map(|replaced| {
-                let named = replaced.named_as(&expressions, &preserver);
-                let select = named[on_expr.len()..on_expr.len() + select_expr.len()].to_vec();
-                let mut on = replaced.expressions;
-                let sort = keys.iter().zip(on.split_off(on_expr.len() + select_expr.len()));
-                let sort = sort.map(|(key, replaced)| SortExpr { expr: replaced, ..key.clone() }).collect();
-                on.truncate(on_expr.len());
-                let sort = sort_expr.is_some().then_some(sort);
-                DistinctOn::try_new(on, select, sort, Arc::new(replaced.input))
-                    .map(|distinct| LogicalPlan::Distinct(Distinct::On(distinct)))
-            })
-        }
         LogicalPlan::Join(join) => match lateral(join, names)? {
             Some(joined) => Some(Ok(joined)),
             None => filter_above(join, names)?.map(Ok),
@@ -165,7 +150,11 @@ fn rewrite(plan: LogicalPlan, names: &Names) -> Result<Transformed<LogicalPlan>>
 /// A join whose right side depends on the left one's rows.
 fn lateral(join: &Join, names: &Names) -> Result<Option<LogicalPlan>> {
     let dependent = Dependent::new(&join.left, &join.right, names)?;
-    if !dependent.is_correlated() || !matches!(join.join_type, JoinType::Inner | JoinType::Left) {
+    if !dependent.is_correlated() {
+        let right = independent(join.right.as_ref().clone())?;
+        return Ok(right.transformed.then(|| LogicalPlan::Join(Join { right: Arc::new(right.data), ..join.clone() })));
+    }
+    if !matches!(join.join_type, JoinType::Inner | JoinType::Left) {
         return Ok(None);
     }
     let pushed = dependent.push(&join.right)?;
@@ -175,6 +164,16 @@ fn lateral(join: &Join, names: &Names) -> Result<Option<LogicalPlan>> {
     let joined = LogicalPlanBuilder::from(join.left.as_ref().clone());
     let joined = joined.join_on(pushed.plan, join.join_type, conditions)?.build()?;
     columns_of(&join.schema, joined).map(Some)
+}
+
+/// The side of a join that says LATERAL and depends on no other rows.
+fn independent(side: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    side.transform_down(|plan| match plan {
+        LogicalPlan::Subquery(subquery) if subquery.subquery.all_out_ref_exprs().is_empty() => {
+            Ok(Transformed::yes(Arc::unwrap_or_clone(subquery.subquery)))
+        }
+        other => Ok(Transformed::no(other)),
+    })
 }
 
 /// An inner join's conditions with subqueries as conditions on its rows.

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import compatibility_page
 import psycopg
 import pytest
 
@@ -75,6 +76,11 @@ def test_configuration_reference_is_what_is_printed() -> None:
     printed = run_cli("settings")
     assert printed.returncode == 0
     assert CONFIGURATION.read_text() == printed.stdout
+
+
+def test_compatibility_page_says_what_the_tests_say() -> None:
+    text = compatibility_page.PAGE.read_text()
+    assert compatibility_page.page(text) == text
 
 
 def test_pages_link_to_what_exists() -> None:

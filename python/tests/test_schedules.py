@@ -11,7 +11,7 @@ import pytest
 from configuration import configuration, source
 from conftest import answer, number, refresh
 from mirror import mirror
-from waiting import until
+from waiting import until, until_equal
 
 import rail_forge
 from rail_forge_testbed.server import RailForgeServer, run_cli
@@ -141,7 +141,11 @@ def test_a_refresh_gives_way_to_one_that_waits(one_connection: tuple[str, RailFo
             locks.execute(f"SAVEPOINT {table}".encode())
             locks.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
         long = threads.submit(refresh, server, *long_ones)
-        until(lambda: waited_for(url) == ["a"], "it waits for its first table")
+
+        def state() -> list[str] | BaseException | None:
+            return long.exception() if long.done() else waited_for(url)
+
+        until_equal(state, ["a"], "it waits for its first table")
         short = threads.submit(refresh, server, "b")
         until(lambda: number(url, ALIKE_IN_CATALOGUE) == 2, "the other has read the catalogue as well")
         # From then on, nobody can see when the other begins to wait. The first may not notice at once.

@@ -27,6 +27,14 @@ def until(condition: Callable[[], T], what: str, seconds: float = 30.0) -> T:
     return value
 
 
+def until_equal(ask: Callable[[], object], wanted: object, what: str, seconds: float = 60.0) -> None:
+    """Ask until the answer is the wanted one; fails with the last one when that takes too long."""
+    deadline = time.monotonic() + seconds
+    while (value := ask()) != wanted:
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}, but {value!r}"
+        time.sleep(POLL_SECONDS)
+
+
 def until_idle(pid: int, seconds: float = 10.0) -> None:
     """Wait until a process has stopped computing (Linux)."""
     measured = [(time.monotonic(), _cpu_seconds(pid))]

@@ -179,9 +179,8 @@ impl Binder<'_> {
             )));
         }
         let over = function.over.as_ref();
-        match over {
-            Some(_) => self.allow_window()?,
-            None => self.allow_aggregate()?,
+        if over.is_some() {
+            self.allow_window()?;
         }
         let inside = if over.is_some() { Clause::Window } else { Clause::Aggregate };
         if let Some(counted) = self.counted_rows(name, function)? {
@@ -255,7 +254,10 @@ impl Binder<'_> {
             schema: &schema,
             surroundings: self.surroundings,
         };
-        Ok(Typed::new(body(call)?, chosen.returns).with_metadata(shown))
+        let is_aggregate = call.over.is_none();
+        let bound = body(call)?;
+        let bound = if is_aggregate { self.placed(bound)? } else { bound };
+        Ok(Typed::new(bound, chosen.returns).with_metadata(shown))
     }
 
     /// `count(*)`, and `count(t)` and `count(t.*)`, which count the rows of `t` that are there.
@@ -280,6 +282,9 @@ impl Binder<'_> {
         };
         if list.duplicate_treatment.is_some() && matches!(counted, Expr::Literal(..)) {
             return Err(Error::Query("DISTINCT cannot be applied to count(*)".to_owned()));
+        }
+        if function.over.is_none() {
+            self.allow_aggregate()?;
         }
         let over = function.over.as_ref().map(|over| self.over(over)).transpose()?;
         let filter = match &function.filter {

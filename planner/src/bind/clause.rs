@@ -73,6 +73,8 @@ pub(super) struct Level {
     pub(super) set_names: Names,
     /// Whether an aggregate was called.
     pub(super) aggregates: bool,
+    /// Aggregates of this query that stand in subqueries, under the names by which these know them.
+    pub(super) outer_aggregates: Vec<Expr>,
 }
 
 /// A call of a function that returns rows, in a select list.
@@ -85,7 +87,26 @@ pub(super) struct SetCall {
 
 impl Level {
     pub(super) fn new(scope: Scope, clause: Clause) -> Self {
-        Self { scope, clause, windows: HashMap::new(), sets: vec![], set_names: Names::default(), aggregates: false }
+        Self {
+            scope,
+            clause,
+            windows: HashMap::new(),
+            sets: vec![],
+            set_names: Names::default(),
+            aggregates: false,
+            outer_aggregates: vec![],
+        }
+    }
+
+    pub(super) fn allow_aggregate(&mut self) -> Result<()> {
+        if self.clause.takes_aggregates() {
+            self.aggregates = true;
+            return Ok(());
+        }
+        Err(Error::Query(match self.clause {
+            Clause::Aggregate => "aggregate function calls cannot be nested".to_owned(),
+            clause => format!("aggregate functions are not allowed in {}", clause.words()),
+        }))
     }
 }
 
@@ -104,15 +125,7 @@ impl Binder<'_> {
     }
 
     pub(super) fn allow_aggregate(&mut self) -> Result<()> {
-        let level = self.level()?;
-        if level.clause.takes_aggregates() {
-            level.aggregates = true;
-            return Ok(());
-        }
-        Err(Error::Query(match level.clause {
-            Clause::Aggregate => "aggregate function calls cannot be nested".to_owned(),
-            clause => format!("aggregate functions are not allowed in {}", clause.words()),
-        }))
+        self.level()?.allow_aggregate()
     }
 
     pub(super) fn allow_window(&mut self) -> Result<()> {

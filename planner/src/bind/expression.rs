@@ -44,8 +44,8 @@ impl Binder<'_> {
             ast::Expr::IsNotUnknown(inner) => self.truth(inner, None, false),
             ast::Expr::IsNull(inner) => self.is_null(inner, false),
             ast::Expr::IsNotNull(inner) => self.is_null(inner, true),
-            ast::Expr::IsDistinctFrom(left, right) => self.distinct_from("IS DISTINCT FROM", left, right),
-            ast::Expr::IsNotDistinctFrom(left, right) => self.distinct_from("IS NOT DISTINCT FROM", left, right),
+            ast::Expr::IsDistinctFrom(left, right) => self.compare_asts("IS DISTINCT FROM", left, right),
+            ast::Expr::IsNotDistinctFrom(left, right) => self.compare_asts("IS NOT DISTINCT FROM", left, right),
             ast::Expr::InList { expr, list, negated } => self.in_list(expr, list, *negated),
             ast::Expr::InSubquery { expr, subquery, negated } => self.in_subquery(expr, subquery, *negated),
             ast::Expr::Between { expr, negated, low, high } => self.between(expr, *negated, low, high),
@@ -140,16 +140,6 @@ impl Binder<'_> {
             // So that the smallest integers can be written.
             return super::literal::number(&format!("-{text}"));
         }
-        // A sign belongs to what stands before ^, and the parser gives it the power.
-        if let (
-            UnaryOperator::Minus | UnaryOperator::Plus,
-            ast::Expr::BinaryOp { left, op: BinaryOperator::PGExp, right },
-        ) = (operator, operand)
-        {
-            let signed = self.unary(operator, left)?;
-            let right = self.expression(right)?;
-            return self.operator("^", vec![signed, right]);
-        }
         let operand = self.expression(operand)?;
         match operator {
             UnaryOperator::Not => Ok(Typed::boolean(Expr::Not(Box::new(self.boolean(operand, "NOT")?)))),
@@ -174,18 +164,6 @@ impl Binder<'_> {
             return Err(Error::Query(format!("ANY and ALL stand behind one operator, not behind {symbol} twice")));
         }
         self.compare_asts(&symbol, left, right)
-    }
-
-    /// IS [NOT] DISTINCT FROM. The parser takes an AND or OR that follows for a part of the right side.
-    fn distinct_from(&mut self, symbol: &str, left: &ast::Expr, right: &ast::Expr) -> Result<Typed> {
-        let ast::Expr::BinaryOp { left: nearer, op: op @ (BinaryOperator::And | BinaryOperator::Or), right: further } =
-            right
-        else {
-            return self.compare_asts(symbol, left, right);
-        };
-        let nearer = self.distinct_from(symbol, left, nearer)?.expr;
-        let further = self.condition(further, "AND")?;
-        Ok(Typed::boolean(if *op == BinaryOperator::And { nearer.and(further) } else { nearer.or(further) }))
     }
 
     fn compare_asts(&mut self, symbol: &str, left: &ast::Expr, right: &ast::Expr) -> Result<Typed> {

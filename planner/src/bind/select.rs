@@ -1,14 +1,15 @@
 //! SELECT: its clauses in the order in which they take effect.
 
 use datafusion::common::Column;
+use datafusion::functions_aggregate::first_last::first_value_udaf;
 use datafusion::logical_expr::utils::find_window_exprs;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, SortExpr};
+use datafusion::logical_expr::{Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, SortExpr};
 use datafusion::sql::sqlparser::ast::{
     self, Distinct, OrderByExpr, Select, SelectItem, SelectItemQualifiedWildcardKind, WildcardAdditionalOptions,
 };
 
 use super::Binder;
-use super::aggregation::{Groups, grouped, output_column, unaliased, with_columns, with_names_of_their_own};
+use super::aggregation::{grouped, output_column, unaliased, with_columns, with_names_of_their_own};
 use super::clause::{Clause, Level};
 use super::names::{folded, of_unnamed, parts};
 use super::order::{self, SortKey, resolved, with_direction};
@@ -17,7 +18,7 @@ use super::scope::ScopeColumn;
 use super::series::with_sets;
 use super::typed::{Names, OutputColumn, Typed};
 use crate::error::{Error, Result};
-use crate::functions::{grouping_key, key};
+use crate::functions::{grouping_key, has_key, key};
 use crate::pg_type::PgType;
 
 /// A column of the result.
@@ -76,6 +77,7 @@ impl Binder<'_> {
         let mut sets = std::mem::take(&mut self.level()?.sets);
         let level = self.level()?;
         let is_grouped = groups.is_some() || level.aggregates || having.is_some();
+        let of_subqueries = std::mem::take(&mut level.outer_aggregates);
         let scope = level.scope.clone();
         if is_grouped {
             let mut all: Vec<&mut Expr> = items.iter_mut().map(|item| &mut item.typed.expr).collect();
@@ -83,7 +85,7 @@ impl Binder<'_> {
             all.extend(keys.iter_mut().map(|key| &mut key.sort_key_mut().value.expr));
             all.extend(distinct_on.iter_mut());
             all.extend(sets.iter_mut().map(|set| &mut set.list));
-            *plan = grouped(plan.clone(), &scope, &groups.unwrap_or_else(Groups::default), &mut all)?;
+            *plan = grouped(plan.clone(), &scope, &groups.unwrap_or_default(), of_subqueries, &mut all)?;
         }
         if let Some(having) = having {
             change(plan, |builder| builder.filter(having))?;
@@ -124,21 +126,21 @@ impl Binder<'_> {
         }
         let mut order = Vec::with_capacity(keys.len());
         let shown = projected.len();
+        let is_distinct = matches!(select.distinct, Some(Distinct::Distinct));
         for sort_key in keys {
-            let (name, sort_key) = match sort_key {
-                // What is ordered by itself needs no column of its own.
-                Key::Item(place, key) if !crate::functions::has_key(&key.value.pg_type) => {
-                    (columns[place].internal.clone(), key)
+            let (value, sort_key) = match sort_key {
+                // What is ordered by itself needs no column of its own, and what repeats itself has none.
+                Key::Item(place, sort_key) if is_distinct || !has_key(&sort_key.value.pg_type) => {
+                    (key(columns[place].typed().expr, &sort_key.value.pg_type), sort_key)
                 }
-                Key::Item(_, key) | Key::Hidden(key) => {
-                    let name = Column::new_unqualified(internal.unique("order"));
-                    let value = crate::functions::key(key.value.expr.clone(), &key.value.pg_type);
-                    projected.push(value.alias(&name.name));
-                    (name, key)
+                Key::Item(_, sort_key) | Key::Hidden(sort_key) => {
+                    let name = internal.unique("order");
+                    let value = key(sort_key.value.expr.clone(), &sort_key.value.pg_type);
+                    projected.push(value.alias(&name));
+                    (Expr::Column(Column::new_unqualified(name)), sort_key)
                 }
             };
-            let column = Expr::Column(name);
-            order.push(SortExpr::new(column, sort_key.ascending, sort_key.nulls_first));
+            order.push(SortExpr::new(value, sort_key.ascending, sort_key.nulls_first));
         }
         let hidden = projected.len() > shown;
         let mut on = vec![];
@@ -162,14 +164,12 @@ impl Binder<'_> {
             }
             Some(Distinct::Distinct) => *plan = distinct(plan.clone(), &columns)?,
             Some(Distinct::On(_)) => {
-                let select: Vec<Expr> = plan.schema().columns().into_iter().map(Expr::Column).collect();
-                let sort = (!order.is_empty()).then(|| order.clone());
                 if !order.iter().zip(&on).all(|(key, _)| on.contains(&key.expr)) {
                     return Err(Error::Query(
                         "SELECT DISTINCT ON expressions must match initial ORDER BY expressions".to_owned(),
                     ));
                 }
-                change(plan, |builder| builder.distinct_on(on, select, sort))?;
+                *plan = first_rows(plan.clone(), on, &order)?;
             }
             Some(Distinct::All) | None => {}
         }
@@ -318,6 +318,21 @@ fn windowed(plan: &mut LogicalPlan, expressions: &mut [&mut Expr]) -> Result<()>
     Ok(())
 }
 
+/// The first row of each group, in an order.
+fn first_rows(plan: LogicalPlan, on: Vec<Expr>, order: &[SortExpr]) -> Result<LogicalPlan> {
+    let mut first = vec![];
+    let mut columns = vec![];
+    for (place, column) in plan.schema().columns().into_iter().enumerate() {
+        let name = format!("first {place}");
+        columns
+            .push(Expr::Column(Column::new_unqualified(&name)).alias_qualified(column.relation.clone(), &column.name));
+        let value = first_value_udaf().call(vec![Expr::Column(column)]);
+        let value = if order.is_empty() { value } else { value.order_by(order.to_vec()).build()? };
+        first.push(value.alias(name));
+    }
+    Ok(LogicalPlanBuilder::from(plan).aggregate(on, first)?.project(columns)?.build()?)
+}
+
 /// Rows without repetition. Those of types whose equality is not that of their values in Arrow are told apart by a form of
 /// them.
 pub(super) fn distinct(plan: LogicalPlan, columns: &[OutputColumn]) -> Result<LogicalPlan> {
@@ -337,7 +352,7 @@ pub(super) fn distinct(plan: LogicalPlan, columns: &[OutputColumn]) -> Result<Lo
         match key_of(column) {
             Some(key) => {
                 keys.push(key);
-                let first = datafusion::functions_aggregate::first_last::first_value_udaf().call(vec![value(column)]);
+                let first = first_value_udaf().call(vec![value(column)]);
                 shown.push(first.alias_qualified(column.internal.relation.clone(), &column.internal.name));
             }
             None => keys.push(value(column)),

@@ -149,12 +149,13 @@ impl Binder<'_> {
                 return Err(Error::Query(format!("operator does not exist: {} = {}", own[0], own[1])));
             };
             let value = column.typed();
-            is_changed |= column.pg_type != common || has_key(&common);
+            // A name without a table before it could be one of the tables' columns, where DataFusion joins them.
+            is_changed |= column.pg_type != common || has_key(&common) || column.internal.relation.is_none();
             let schema = Arc::clone(plan.schema());
             let value = self.in_schema(schema, |binder| binder.coerce(value, &common))?;
             let operand = self.coerce(operand, &common)?;
             let key = |typed: Typed| Typed::new(crate::functions::key(typed.expr, &common), common.clone());
-            projected.push(key(value).expr.alias(column.internal.name));
+            projected.push(key(value).expr.alias(self.qualifiers.unique("compared")));
             cast.push(key(operand));
         }
         let plan = if is_changed { LogicalPlanBuilder::from(plan).project(projected)?.build()? } else { plan };

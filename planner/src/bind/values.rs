@@ -6,11 +6,13 @@ use datafusion::sql::sqlparser::ast::Values;
 use std::sync::Arc;
 
 use super::Binder;
+use super::character::chosen_from;
 use super::clause::{Clause, Level};
 use super::scope::Scope;
 use super::typed::{BoundQuery, OutputColumn, Typed};
 use crate::error::{Error, Result};
 use crate::pg_type::PgType;
+use crate::subqueries::has_subquery;
 
 impl Binder<'_> {
     pub(super) fn values(&mut self, values: &Values) -> Result<BoundQuery> {
@@ -37,22 +39,23 @@ impl Binder<'_> {
         let mut output = Vec::with_capacity(columns.len());
         let mut rows: Vec<Vec<Expr>> = vec![vec![]; values.rows.len()];
         for (number, column) in columns.into_iter().enumerate() {
+            let (column, metadata) = chosen_from(column);
             let (column, pg_type) = self.unified(column, "VALUES")?;
             for (row, value) in rows.iter_mut().zip(column) {
                 row.push(value.expr);
             }
             let name = format!("column{}", number + 1);
-            output.push(OutputColumn { internal: Column::new_unqualified(&name), name, pg_type, metadata: None });
+            output.push(OutputColumn { internal: Column::new_unqualified(&name), name, pg_type, metadata });
         }
-        let uses_outer = rows.iter().flatten().any(Expr::contains_outer);
-        if uses_outer || rows.first().is_some_and(Vec::is_empty) {
+        let uses_queries = rows.iter().flatten().any(|value| value.contains_outer() || has_subquery(value));
+        if uses_queries || rows.first().is_some_and(Vec::is_empty) {
             return Self::rows_as_union(rows, output);
         }
         let plan = LogicalPlanBuilder::values(rows)?.build()?;
         Ok(BoundQuery { plan, columns: output })
     }
 
-    /// Rows that use an outer query are SELECTs without FROM.
+    /// Rows that use other queries are SELECTs without FROM.
     fn rows_as_union(rows: Vec<Vec<Expr>>, columns: Vec<OutputColumn>) -> Result<BoundQuery> {
         let mut all: Option<LogicalPlanBuilder> = None;
         for row in rows {

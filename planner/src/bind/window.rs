@@ -13,6 +13,31 @@ use crate::error::{Error, Result};
 use crate::functions::{Over, key};
 use crate::pg_type::PgType;
 
+/// Whether DataFusion knows no RANGE over values of a type.
+fn has_no_range(pg_type: &PgType) -> bool {
+    matches!(pg_type, PgType::Bytea | PgType::Time | PgType::Jsonb | PgType::Array(_))
+}
+
+/// A frame from peers to peers, which are the same in RANGE and in GROUPS.
+fn of_groups(frame: WindowFrame) -> WindowFrame {
+    let bound = |bound: &WindowFrameBound| match bound {
+        WindowFrameBound::Preceding(offset) if offset.is_null() => {
+            Some(WindowFrameBound::Preceding(ScalarValue::UInt64(None)))
+        }
+        WindowFrameBound::Following(offset) if offset.is_null() => {
+            Some(WindowFrameBound::Following(ScalarValue::UInt64(None)))
+        }
+        WindowFrameBound::CurrentRow => Some(WindowFrameBound::CurrentRow),
+        WindowFrameBound::Preceding(_) | WindowFrameBound::Following(_) => None,
+    };
+    match (frame.units, bound(&frame.start_bound), bound(&frame.end_bound)) {
+        (WindowFrameUnits::Range, Some(start), Some(end)) => {
+            WindowFrame::new_bounds(WindowFrameUnits::Groups, start, end)
+        }
+        _ => frame,
+    }
+}
+
 impl Binder<'_> {
     pub(super) fn over(&mut self, over: &WindowType) -> Result<Over> {
         let spec = match over {
@@ -63,6 +88,7 @@ impl Binder<'_> {
             Some(frame) => self.frame(frame, &keys)?,
             None => WindowFrame::new((!keys.is_empty()).then_some(false)),
         };
+        let frame = if keys.iter().any(|key| has_no_range(&key.value.pg_type)) { of_groups(frame) } else { frame };
         let mut order_by = keys.into_iter().map(SortKey::sort).collect();
         frame.regularize_order_bys(&mut order_by)?;
         Ok(Over { partition_by, order_by, frame })

@@ -1,8 +1,12 @@
 //! Aggregates.
 
+mod extremes;
 mod fold;
 mod moments;
 mod ordered_sets;
+mod windowed;
+
+use std::sync::{Arc, LazyLock};
 
 use datafusion::common::{Result, ScalarValue};
 use datafusion::functions_aggregate::any_value::any_value_udaf;
@@ -11,18 +15,21 @@ use datafusion::functions_aggregate::average::avg_udaf;
 use datafusion::functions_aggregate::bit_and_or_xor::{bit_and_udaf, bit_or_udaf, bit_xor_udaf};
 use datafusion::functions_aggregate::bool_and_or::{bool_and_udaf, bool_or_udaf};
 use datafusion::functions_aggregate::count::count_udaf;
-use datafusion::functions_aggregate::first_last::last_value_udaf;
 use datafusion::functions_aggregate::min_max::{max_udaf, min_udaf};
 use datafusion::functions_aggregate::string_agg::string_agg_udaf;
 use datafusion::functions_aggregate::sum::sum_udaf;
-use datafusion::logical_expr::{Expr, SortExpr, cast, lit};
+use datafusion::logical_expr::{AggregateUDF, Expr, SortExpr, cast, lit};
 
-use super::column::IntervalArg;
+pub(super) use self::windowed::windowed;
+
+use self::extremes::extreme_by_key;
+use super::column::{Float8, Int8, IntervalArg};
 use super::division::numeric_division;
 use super::function::{AggregateCall, Function};
 use super::keys::{has_key, key};
-use super::strict::strict2;
+use super::strict::{strict1, strict2};
 use crate::pg_type::{BIGINT_DIGITS, PgType};
+use crate::postgres::float;
 use crate::postgres::value::Interval;
 
 /// Types that have a smallest and a largest value, but for arrays.
@@ -114,9 +121,8 @@ fn averages() -> Vec<Function> {
         })
     };
     let as_bigint = |value| cast(value, PgType::Int8.arrow());
-    let per_row = strict2::<IntervalArg, super::column::Int8, _, _>("interval_average", |sum: Interval, rows: i64| {
-        sum.divide(rows as f64)
-    });
+    let per_row =
+        strict2::<IntervalArg, Int8, _, _>("interval_average", |sum: Interval, rows: i64| sum.divide(rows as f64));
     vec![
         quotient(PgType::Int2, as_bigint),
         quotient(PgType::Int4, as_bigint),
@@ -135,10 +141,10 @@ fn averages() -> Vec<Function> {
 
 fn extremes() -> Vec<Function> {
     let mut functions = vec![];
-    for (name, ascending) in [("min", true), ("max", false)] {
+    for (name, least) in [("min", true), ("max", false)] {
         for pg_type in ORDERED {
             functions
-                .push(Function::aggregate(name, vec![pg_type.clone()], pg_type, move |call| extreme(&call, ascending)));
+                .push(Function::aggregate(name, vec![pg_type.clone()], pg_type, move |call| extreme(&call, least)));
         }
     }
     functions.push(Function::aggregate("any_value", vec![PgType::AnyElement], PgType::AnyElement, |call| {
@@ -147,19 +153,30 @@ fn extremes() -> Vec<Function> {
     functions
 }
 
-/// The smallest or largest value: the last in the order of their keys, where that is not their own.
-fn extreme(call: &AggregateCall<'_>, ascending: bool) -> Result<Expr> {
+/// The smallest or largest value.
+fn extreme(call: &AggregateCall<'_>, least: bool) -> Result<Expr> {
     let value = only(call);
-    let Some(pg_type) = call.types.first().filter(|pg_type| has_key(pg_type)) else {
-        return Ok(call.of(if ascending { min_udaf() } else { max_udaf() }, vec![value]));
-    };
-    if call.over.is_some() {
-        return datafusion::common::not_impl_err!("min and max of {pg_type} over a window");
+    let extreme = if least { min_udaf() } else { max_udaf() };
+    match call.types.first() {
+        Some(pg_type) if has_key(pg_type) => {
+            let key = key(value.clone(), pg_type);
+            let call = AggregateCall { order_by: vec![], distinct: false, ..call.clone() };
+            Ok(call.of(extreme_by_key(least), vec![value, key]))
+        }
+        Some(PgType::Float4) => Ok(cast(of_floats(call, extreme)?, PgType::Float4.arrow())),
+        Some(PgType::Float8) => of_floats(call, extreme),
+        _ => Ok(call.of(extreme, vec![value])),
     }
-    // Of equal values it is the last.
-    let order_by = vec![SortExpr::new(key(value.clone(), pg_type), !ascending, true)];
-    let ordered = AggregateCall { order_by, distinct: false, ..call.clone() };
-    Ok(ordered.of(last_value_udaf(), vec![value]))
+}
+
+/// DataFusion's extremes of floating-point numbers in groups are never infinite.
+fn of_floats(call: &AggregateCall<'_>, extreme: Arc<AggregateUDF>) -> Result<Expr> {
+    static PLACE: LazyLock<Function> =
+        LazyLock::new(|| strict1::<Float8, _, _>("float_place", |value: f64| float::place(value)));
+    static AT_PLACE: LazyLock<Function> =
+        LazyLock::new(|| strict1::<Int8, _, _>("float_at_place", |place: i64| float::at_place(place)));
+    let place = PLACE.of_expressions(vec![cast(only(call), PgType::Float8.arrow())], call.schema)?;
+    AT_PLACE.of_expressions(vec![call.of(extreme, vec![place])], call.schema)
 }
 
 fn collections() -> Vec<Function> {
@@ -201,7 +218,7 @@ fn of_bits() -> Vec<Function> {
     for pg_type in [PgType::Int2, PgType::Int4, PgType::Int8] {
         for (name, function) in [("bit_and", bit_and_udaf()), ("bit_or", bit_or_udaf()), ("bit_xor", bit_xor_udaf())] {
             functions.push(Function::aggregate(name, vec![pg_type.clone()], pg_type.clone(), move |call| {
-                Ok(call.of(std::sync::Arc::clone(&function), vec![only(&call)]))
+                Ok(call.of(Arc::clone(&function), vec![only(&call)]))
             }));
         }
     }

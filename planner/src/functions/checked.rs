@@ -110,6 +110,9 @@ trait Float: Copy {
     fn is_zero(self) -> bool;
     fn is_infinite(self) -> bool;
 
+    /// Itself; of all that are not numbers, the one that is the largest in Arrow's order, as in PostgreSQL's.
+    fn ordered(self) -> Self;
+
     /// Itself, or zero if it is infinite: what is divided by infinity may become zero.
     fn finite_part(self) -> Self;
 
@@ -118,7 +121,7 @@ trait Float: Copy {
         if self.is_infinite() && !operands.into_iter().any(Self::is_infinite) {
             return Err(ArrowError::ArithmeticOverflow("value out of range: overflow".to_owned()));
         }
-        Ok(self)
+        Ok(self.ordered())
     }
 
     /// The result of operands, which must not be zero unless one of them is.
@@ -157,6 +160,10 @@ macro_rules! float {
 
             fn is_infinite(self) -> bool {
                 self.is_infinite()
+            }
+
+            fn ordered(self) -> Self {
+                if self.is_nan() { Self::NAN.abs() } else { self }
             }
 
             fn finite_part(self) -> Self {

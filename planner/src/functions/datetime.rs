@@ -305,15 +305,30 @@ fn made() -> Vec<Function> {
     functions
 }
 
-/// AT TIME ZONE.
+/// AT TIME ZONE, and AT LOCAL, which is in the session's.
 fn in_zones() -> Vec<Function> {
-    vec![
+    let to_utc = || {
         cached2::<SessionZone, Text, TimestampArg, _, _>("timezone", |zones, zone, moment: Timestamp| {
             zones.get(zone)?.to_utc(moment)
-        }),
+        })
+    };
+    let to_local = || {
         cached2::<SessionZone, Text, TimestampTzArg, _, _>("timezone", |zones, zone, moment: TimestampTz| {
             zones.get(zone)?.to_local(moment)
-        }),
+        })
+    };
+    let in_own = |argument: PgType, in_zone: Function| {
+        let returns = in_zone.returns.clone();
+        Function::made("timezone", vec![argument], returns, move |mut call| {
+            call.arguments.insert(0, lit(call.surroundings.zone.clone()));
+            in_zone.expression(call)
+        })
+    };
+    vec![
+        in_own(PgType::Timestamp, to_utc()),
+        in_own(PgType::Timestamptz, to_local()),
+        to_utc(),
+        to_local(),
         strict2::<IntervalArg, TimestampArg, _, _>("timezone", |zone, moment: Timestamp| {
             Zone::of_interval(zone)?.to_utc(moment)
         }),

@@ -10,6 +10,7 @@ use datafusion::logical_expr::expr::{
 };
 use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF, SortExpr, WindowFrame, WindowUDF};
 
+use super::aggregates::windowed;
 use super::udf::{Decimals, FindPreimage, Udf};
 use crate::pg_type::PgType;
 use crate::query::Surroundings;
@@ -88,7 +89,7 @@ impl AggregateCall<'_> {
                 self.order_by.clone(),
                 None,
             )),
-            Some(over) => self.window(WindowFunctionDefinition::AggregateUDF(function), arguments, over),
+            Some(over) => self.window(WindowFunctionDefinition::AggregateUDF(windowed(function)), arguments, over),
         }
     }
 

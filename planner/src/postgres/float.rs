@@ -7,6 +7,7 @@ mod degrees;
 mod exponential;
 mod hyperbolic;
 mod moments;
+mod order;
 mod power;
 mod regression;
 mod special;
@@ -22,6 +23,7 @@ pub(crate) use self::degrees::{acosd, asind, atan2d, atand, cosd, cotd, degrees,
 pub(crate) use self::exponential::{exp, ln, log10};
 pub(crate) use self::hyperbolic::{acosh, asinh, atanh, cosh, sinh, tanh};
 pub(crate) use self::moments::FloatMoments;
+pub(crate) use self::order::{at_place, place};
 pub(crate) use self::power::{cbrt, power, sqrt};
 pub(crate) use self::regression::FloatPairs;
 pub(crate) use self::special::{erf, erfc, gamma, lgamma};

@@ -12,9 +12,8 @@ use datafusion::functions_window::row_number::row_number_udwf;
 use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    Aggregate, BinaryExpr, Distinct, DistinctOn, Expr, ExprFunctionExt, FetchType, Filter, Join, JoinType, Limit,
-    LogicalPlan, LogicalPlanBuilder, Operator, Projection, SkipType, Sort, SortExpr, SubqueryAlias, Union, Window, lit,
-    when,
+    Aggregate, BinaryExpr, Distinct, Expr, ExprFunctionExt, FetchType, Filter, Join, JoinType, Limit, LogicalPlan,
+    LogicalPlanBuilder, Operator, Projection, SkipType, Sort, SortExpr, SubqueryAlias, Union, Window, lit, when,
 };
 
 use super::{Names, columns_of};
@@ -134,7 +133,6 @@ impl<'n> Dependent<'n> {
                 let Pushed { plan, outer } = self.push(input)?;
                 Ok(Pushed { plan: LogicalPlan::Distinct(Distinct::All(Arc::new(plan))), outer })
             }
-            LogicalPlan::Distinct(Distinct::On(on)) => self.push_distinct_on(plan, on),
             LogicalPlan::Window(Window { input, window_expr, .. }) => {
                 let pushed = self.push(input)?;
                 let preserver = NamePreserver::new(plan);
@@ -269,22 +267,6 @@ impl<'n> Dependent<'n> {
             wanted = wanted.and(number_column().lt_eq(lit((skip + fetch) as u64)));
         }
         Ok(Pushed { plan: columns_of(&schema, numbered.filter(wanted)?.build()?)?, outer })
-    }
-
-    fn push_distinct_on(&self, plan: &LogicalPlan, on: &DistinctOn) -> Result<Pushed> {
-        let pushed = self.push(&on.input)?;
-        let with_outer = |expressions: &[Expr]| -> Result<Vec<Expr>> {
-            let mut all = pushed.outer_columns();
-            all.extend(self.resolved(plan, expressions, &pushed)?);
-            Ok(all)
-        };
-        let mut keys: Vec<SortExpr> =
-            pushed.outer_columns().into_iter().map(|column| column.sort(true, false)).collect();
-        keys.extend(self.resolve_keys(on.sort_expr.as_deref().unwrap_or_default(), &pushed.outer)?);
-        let sort_expr = on.sort_expr.is_some().then_some(keys);
-        let (on_expr, select_expr) = (with_outer(&on.on_expr)?, with_outer(&on.select_expr)?);
-        let distinct = DistinctOn::try_new(on_expr, select_expr, sort_expr, Arc::new(pushed.plan))?;
-        Ok(Pushed { plan: LogicalPlan::Distinct(Distinct::On(distinct)), outer: pushed.outer })
     }
 
     /// One side has the outer values; if both depend on them, both, and the same in each pair of rows.

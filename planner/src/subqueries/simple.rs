@@ -4,19 +4,30 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, JoinType};
 use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::utils::split_conjunction;
-use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, LogicalPlan, Operator, Subquery};
+use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, Subquery};
 
 /// A condition of a WHERE: EXISTS, IN, or a comparison with a scalar subquery.
 pub(super) fn in_filter(condition: &Expr, outer: &DFSchema) -> bool {
     match condition {
-        Expr::Not(inner) if matches!(inner.as_ref(), Expr::Exists(_) | Expr::InSubquery(_)) => in_filter(inner, outer),
+        Expr::Not(inner) => match inner.as_ref() {
+            Expr::Exists(_) => in_filter(inner, outer),
+            Expr::InSubquery(found) => is_simple_in(found, !found.negated, outer),
+            _ => in_projection(condition, outer),
+        },
         Expr::Exists(Exists { subquery, .. }) => is_simple(&subquery.subquery, outer, is_of_both),
-        Expr::InSubquery(InSubquery { expr, subquery, .. }) => {
-            let columns = subquery.subquery.schema().fields().len();
-            columns == 1 && is_simple(&subquery.subquery, outer, is_of_both) && !has_subquery(expr)
-        }
+        Expr::InSubquery(found) => is_simple_in(found, found.negated, outer),
         _ => in_projection(condition, outer),
     }
+}
+
+/// DataFusion's anti joins do not know that NULL is not in no rows at all, and that it may be in others.
+fn is_simple_in(InSubquery { expr, subquery, .. }: &InSubquery, negated: bool, outer: &DFSchema) -> bool {
+    let plan = &subquery.subquery;
+    let has_null = || expr.nullable(outer).unwrap_or(true) || !plan.all_out_ref_exprs().is_empty();
+    plan.schema().fields().len() == 1
+        && is_simple(plan, outer, is_of_both)
+        && !has_subquery(expr)
+        && !(negated && has_null())
 }
 
 /// An expression with scalar subqueries.
@@ -38,19 +49,25 @@ pub(super) fn nowhere(expression: &Expr, _outer: &DFSchema) -> bool {
     !has_subquery(expression)
 }
 
-pub(super) fn has_subquery(expression: &Expr) -> bool {
+pub(crate) fn has_subquery(expression: &Expr) -> bool {
     let is_subquery = |part: &Expr| {
         Ok(matches!(part, Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_) | Expr::SetComparison(_)))
     };
     expression.exists(is_subquery).unwrap_or(true)
 }
 
-/// One aggregate over a simple plan, with nothing above it but columns: a row for every outer row.
+/// One aggregate over a simple plan, with nothing above it but columns and what may be NULL: a row for every outer row.
 fn is_simple_aggregate(subquery: &Subquery, outer: &DFSchema) -> bool {
     match subquery.subquery.as_ref() {
         LogicalPlan::Projection(projection) => match projection.input.as_ref() {
-            LogicalPlan::Aggregate(Aggregate { input, group_expr, .. }) => {
-                group_expr.is_empty() && is_simple(input, outer, is_equality)
+            LogicalPlan::Aggregate(Aggregate { input, group_expr, schema, .. }) => {
+                let is_allowed = |value: &Expr| match value {
+                    Expr::Alias(alias) => {
+                        matches!(*alias.expr, Expr::Column(_)) || value.nullable(schema).unwrap_or(false)
+                    }
+                    other => matches!(other, Expr::Column(_)),
+                };
+                group_expr.is_empty() && projection.expr.iter().all(is_allowed) && is_simple(input, outer, is_equality)
             }
             _ => false,
         },
@@ -88,12 +105,13 @@ fn is_of_both(condition: &Expr, outer: &DFSchema) -> bool {
     !has_subquery(condition) && !condition.exists(is_further_out).unwrap_or(true)
 }
 
-/// A condition `expression = outer column`.
+/// A condition `expression = outer column`, where the expression is of the subquery's columns.
 fn is_equality(condition: &Expr, outer: &DFSchema) -> bool {
     let is_of_outer = |side: &Expr| matches!(side, Expr::OuterReferenceColumn(_, column) if outer.has_column(column));
     match condition {
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => {
-            is_of_outer(left) && !right.contains_outer() || is_of_outer(right) && !left.contains_outer()
+            let is_of_inner = |side: &Expr| !side.contains_outer() && !side.column_refs().is_empty();
+            is_of_outer(left) && is_of_inner(right) || is_of_outer(right) && is_of_inner(left)
         }
         _ => false,
     }

@@ -25,6 +25,7 @@ pub(super) fn functions() -> Vec<Function> {
         strict1::<Float4, _, _>("integer", |value: f32| float::to_i32(f64::from(value))),
         strict1::<Float4, _, _>("bigint", |value: f32| float::to_i64(f64::from(value))),
         strict1::<NumericArg, _, _>("real", |value: Numeric| value.to_f32()),
+        strict1::<NumericArg, _, _>("double", |value: Numeric| value.to_f64()),
         strict1::<Float8, _, _>("real", float::to_real),
         strict1::<Float8, _, _>("numeric", Numeric::from_f64),
         strict1::<Float4, _, _>("numeric", Numeric::from_f32),

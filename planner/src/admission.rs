@@ -1,0 +1,135 @@
+//! How many queries run at a time. The others wait in the order in which they came, and not for ever. Those that say that they
+//! are a batch job have only some of the places, so that they do not keep out those that somebody waits for.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+
+use crate::error::{Error, Result};
+
+/// Of so many places, batch jobs have one.
+const BATCH_SHARE: usize = 2;
+
+/// Who waits for a result.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Class {
+    /// Somebody at a screen.
+    #[default]
+    Interactive,
+    /// A job that can wait.
+    Batch,
+}
+
+/// The places in which queries run.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    places: Arc<Semaphore>,
+    batch_places: Arc<Semaphore>,
+    count: usize,
+    patience: Duration,
+    waiting: AtomicUsize,
+}
+
+/// A place, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _place: OwnedSemaphorePermit,
+    _batch_place: Option<OwnedSemaphorePermit>,
+}
+
+impl Admission {
+    /// So many places, for which a query waits so long.
+    pub(crate) fn new(count: usize, patience: Duration) -> Self {
+        let count = count.max(1);
+        Self {
+            places: Arc::new(Semaphore::new(count)),
+            batch_places: Arc::new(Semaphore::new((count / BATCH_SHARE).max(1))),
+            count,
+            patience,
+            waiting: AtomicUsize::new(0),
+        }
+    }
+
+    /// Waits for a place.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when none became free in time.
+    pub(crate) async fn enter(&self, class: Class) -> Result<Place> {
+        let _waiting = Waiting::new(&self.waiting);
+        let deadline = Instant::now() + self.patience;
+        let batch_place = match class {
+            Class::Interactive => None,
+            Class::Batch => Some(self.one_of(&self.batch_places, deadline).await?),
+        };
+        Ok(Place { _place: self.one_of(&self.places, deadline).await?, _batch_place: batch_place })
+    }
+
+    async fn one_of(&self, places: &Arc<Semaphore>, deadline: Instant) -> Result<OwnedSemaphorePermit> {
+        match timeout_at(deadline, Arc::clone(places).acquire_owned()).await {
+            Ok(Ok(place)) => Ok(place),
+            // It is never closed.
+            Ok(Err(closed)) => Err(Error::Internal(Box::new(closed))),
+            Err(_) => Err(Error::Busy {
+                running: self.count,
+                waiting: self.waiting.load(Ordering::Relaxed).saturating_sub(1),
+                seconds: self.patience.as_secs(),
+            }),
+        }
+    }
+}
+
+/// Counts one who waits.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{FutureExt, poll};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_came_first_is_first() {
+        let admission = Admission::new(1, Duration::from_secs(60));
+        let first = admission.enter(Class::Interactive).await.unwrap();
+        let (mut second, mut third) =
+            (Box::pin(admission.enter(Class::Interactive)), Box::pin(admission.enter(Class::Interactive)));
+        assert!(poll!(&mut second).is_pending() && poll!(&mut third).is_pending());
+        drop(first);
+        assert!(poll!(&mut third).is_pending());
+        let place = second.now_or_never().unwrap().unwrap();
+        drop(place);
+        assert!(third.now_or_never().unwrap().is_ok());
+    }
+
+    #[tokio::test]
+    async fn batch_jobs_leave_places() {
+        let admission = Admission::new(4, Duration::from_secs(60));
+        let _jobs = [admission.enter(Class::Batch).await.unwrap(), admission.enter(Class::Batch).await.unwrap()];
+        assert!(admission.enter(Class::Batch).now_or_never().is_none());
+        assert!(admission.enter(Class::Interactive).now_or_never().unwrap().is_ok());
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_ever() {
+        let admission = Admission::new(1, Duration::ZERO);
+        let _place = admission.enter(Class::Interactive).await.unwrap();
+        let error = admission.enter(Class::Interactive).await.unwrap_err();
+        assert!(matches!(error, Error::Busy { running: 1, waiting: 0, .. }), "{error}");
+    }
+}

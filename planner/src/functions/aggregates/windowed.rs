@@ -1,0 +1,167 @@
+//! Aggregates over windows. DataFusion takes a running maximum for sorted, whose first values may be NULL; and over a frame
+//! whose beginning moves it wants aggregates from which rows can be taken away again, which of floating-point numbers leaves
+//! the traces of those rows.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, new_empty_array};
+use arrow::compute::concat;
+use arrow::datatypes::{DataType, FieldRef, SchemaRef};
+use datafusion::common::{Result, ScalarValue};
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature};
+use datafusion::physical_expr::{PhysicalExpr, PhysicalSortExpr};
+
+/// The same aggregate, for windows.
+pub(crate) fn windowed(inner: Arc<AggregateUDF>) -> Arc<AggregateUDF> {
+    Arc::new(AggregateUDF::from(Windowed { inner }))
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Windowed {
+    inner: Arc<AggregateUDF>,
+}
+
+impl AggregateUDFImpl for Windowed {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn signature(&self) -> &Signature {
+        self.inner.signature()
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        self.inner.return_type(types)
+    }
+
+    fn return_field(&self, arguments: &[FieldRef]) -> Result<FieldRef> {
+        self.inner.return_field(arguments)
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        self.inner.coerce_types(types)
+    }
+
+    fn is_nullable(&self) -> bool {
+        self.inner.is_nullable()
+    }
+
+    fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {
+        self.inner.default_value(data_type)
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
+        self.inner.state_fields(args)
+    }
+
+    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        self.inner.accumulator(args)
+    }
+
+    fn create_sliding_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        let is_exact = !args.return_field.data_type().is_floating();
+        let call = OwnedArgs::of(&args);
+        if is_exact {
+            let sliding = self.inner.inner().create_sliding_accumulator(args)?;
+            if sliding.supports_retract_batch() {
+                return Ok(sliding);
+            }
+        }
+        let columns = call.expr_fields.iter().map(|field| new_empty_array(field.data_type())).collect();
+        Ok(Box::new(OverFrame { aggregate: Arc::clone(&self.inner), call, columns }))
+    }
+}
+
+/// What an accumulator is made with.
+#[derive(Debug)]
+struct OwnedArgs {
+    return_field: FieldRef,
+    schema: SchemaRef,
+    ignore_nulls: bool,
+    order_bys: Vec<PhysicalSortExpr>,
+    is_reversed: bool,
+    name: String,
+    is_distinct: bool,
+    exprs: Vec<Arc<dyn PhysicalExpr>>,
+    expr_fields: Vec<FieldRef>,
+}
+
+impl OwnedArgs {
+    fn of(args: &AccumulatorArgs<'_>) -> Self {
+        Self {
+            return_field: Arc::clone(&args.return_field),
+            schema: Arc::new(args.schema.clone()),
+            ignore_nulls: args.ignore_nulls,
+            order_bys: args.order_bys.to_vec(),
+            is_reversed: args.is_reversed,
+            name: args.name.to_owned(),
+            is_distinct: args.is_distinct,
+            exprs: args.exprs.to_vec(),
+            expr_fields: args.expr_fields.to_vec(),
+        }
+    }
+
+    fn args(&self) -> AccumulatorArgs<'_> {
+        AccumulatorArgs {
+            return_field: Arc::clone(&self.return_field),
+            schema: &self.schema,
+            ignore_nulls: self.ignore_nulls,
+            order_bys: &self.order_bys,
+            is_reversed: self.is_reversed,
+            name: &self.name,
+            is_distinct: self.is_distinct,
+            exprs: &self.exprs,
+            expr_fields: &self.expr_fields,
+        }
+    }
+}
+
+/// The rows of a frame, which are aggregated anew for each row of the result, as PostgreSQL does.
+#[derive(Debug)]
+struct OverFrame {
+    aggregate: Arc<AggregateUDF>,
+    call: OwnedArgs,
+    columns: Vec<ArrayRef>,
+}
+
+impl Accumulator for OverFrame {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        for (column, new) in self.columns.iter_mut().zip(values) {
+            *column = concat(&[column.as_ref(), new.as_ref()])?;
+        }
+        Ok(())
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        for (column, old) in self.columns.iter_mut().zip(values) {
+            let gone = old.len().min(column.len());
+            *column = column.slice(gone, column.len() - gone);
+        }
+        Ok(())
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let mut accumulator = self.aggregate.accumulator(self.call.args())?;
+        accumulator.update_batch(&self.columns)?;
+        accumulator.evaluate()
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self) + self.columns.iter().map(Array::get_array_memory_size).sum::<usize>()
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        let mut accumulator = self.aggregate.accumulator(self.call.args())?;
+        accumulator.update_batch(&self.columns)?;
+        accumulator.state()
+    }
+
+    fn merge_batch(&mut self, _states: &[ArrayRef]) -> Result<()> {
+        datafusion::common::internal_err!("a window has no partial states")
+    }
+}

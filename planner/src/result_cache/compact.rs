@@ -1,0 +1,56 @@
+//! Batches that hold no more memory than their rows need: a filter's or a file's buffers are larger than what is left of them.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, MutableArrayData, make_array};
+use arrow::datatypes::DataType;
+use arrow::record_batch::RecordBatch;
+
+/// Memory beyond the rows' own that is not worth a copy, as a share of theirs.
+const WASTE: usize = 2;
+
+/// The same batch.
+pub(super) fn compact(batch: &RecordBatch) -> RecordBatch {
+    let columns = batch.columns().iter().map(compact_column).collect();
+    // The same columns fit the same schema.
+    RecordBatch::try_new_with_options(
+        batch.schema(),
+        columns,
+        &arrow::record_batch::RecordBatchOptions::new().with_row_count(Some(batch.num_rows())),
+    )
+    .unwrap_or_else(|_| batch.clone())
+}
+
+fn compact_column(column: &ArrayRef) -> ArrayRef {
+    match column.data_type() {
+        DataType::Utf8View => return Arc::new(column.as_string_view().gc()),
+        DataType::BinaryView => return Arc::new(column.as_binary_view().gc()),
+        _ => {}
+    }
+    let data = column.to_data();
+    let needed = data.get_slice_memory_size().unwrap_or(usize::MAX);
+    if column.get_buffer_memory_size() / WASTE <= needed {
+        return Arc::clone(column);
+    }
+    let mut copy = MutableArrayData::new(vec![&data], false, column.len());
+    copy.extend(0, 0, column.len());
+    make_array(copy.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int64Array, StringViewArray};
+
+    use super::*;
+
+    #[test]
+    fn a_few_rows_do_not_hold_the_memory_of_many() {
+        let long = |number: i64| format!("a text that is too long to stand in its view: {number}");
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..10_000));
+        let texts: ArrayRef = Arc::new(StringViewArray::from_iter_values((0..10_000).map(long)));
+        let batch = RecordBatch::try_from_iter([("number", numbers), ("text", texts)]).unwrap().slice(17, 2);
+        let small = compact(&batch);
+        assert_eq!(small, batch);
+        assert!(small.get_array_memory_size() < 2_000, "{}", small.get_array_memory_size());
+    }
+}
