@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from rail_forge_testbed.postgres import PostgresServer
 
-NEVER_BY_ITSELF = ("--initial-refresh", "never")
+NEVER_BY_ITSELF = ("--initial-refresh", "never", "--result-cache-memory", "0B")
 
 
 @dataclass(frozen=True)

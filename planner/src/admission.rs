@@ -1,12 +1,12 @@
-//! How many queries run at a time. The others wait in the order in which they came, and not for ever. Those that say that they
-//! are a batch job have only some of the places, so that they do not keep out those that somebody waits for.
+//! How many queries run at a time. The others wait in the order in which they came, and not for ever. Those that say
+//! that they are a batch job have only some of the places, so that they do not keep out those that somebody waits for.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 use crate::error::{Error, Result};
 
@@ -59,26 +59,38 @@ impl Admission {
     /// [`Error::Busy`] when none became free in time.
     pub(crate) async fn enter(&self, class: Class) -> Result<Place> {
         let _waiting = Waiting::new(&self.waiting);
-        let deadline = Instant::now() + self.patience;
-        let batch_place = match class {
-            Class::Interactive => None,
-            Class::Batch => Some(self.one_of(&self.batch_places, deadline).await?),
-        };
-        Ok(Place { _place: self.one_of(&self.places, deadline).await?, _batch_place: batch_place })
-    }
-
-    async fn one_of(&self, places: &Arc<Semaphore>, deadline: Instant) -> Result<OwnedSemaphorePermit> {
-        match timeout_at(deadline, Arc::clone(places).acquire_owned()).await {
-            Ok(Ok(place)) => Ok(place),
-            // It is never closed.
-            Ok(Err(closed)) => Err(Error::Internal(Box::new(closed))),
+        match timeout(self.patience, self.place(class)).await {
+            Ok(place) => place,
             Err(_) => Err(Error::Busy {
-                running: self.count,
+                running: self.count - self.places.available_permits().min(self.count),
+                // Those beside this one.
                 waiting: self.waiting.load(Ordering::Relaxed).saturating_sub(1),
-                seconds: self.patience.as_secs(),
+                seconds: self.patience.as_secs_f64(),
             }),
         }
     }
+
+    /// Waits for a place for a query that had one before, and has sent some of its rows. Its own deadline ends it.
+    ///
+    /// # Errors
+    /// None but those of a server that stops.
+    pub(crate) async fn enter_again(&self, class: Class) -> Result<Place> {
+        let _waiting = Waiting::new(&self.waiting);
+        self.place(class).await
+    }
+
+    async fn place(&self, class: Class) -> Result<Place> {
+        let batch_place = match class {
+            Class::Interactive => None,
+            Class::Batch => Some(one_of(&self.batch_places).await?),
+        };
+        Ok(Place { _place: one_of(&self.places).await?, _batch_place: batch_place })
+    }
+}
+
+async fn one_of(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
+    // It is never closed.
+    Arc::clone(places).acquire_owned().await.map_err(|closed| Error::Internal(Box::new(closed)))
 }
 
 /// Counts one who waits.

@@ -1,6 +1,6 @@
 //! From a statement to a plan, as PostgreSQL's parse analysis does it: names are looked up, every expression gets its
-//! PostgreSQL type, operators and functions are chosen by their arguments' types, and casts are written out. What is not
-//! known here is refused by name; nothing is left to chance.
+//! PostgreSQL type, operators and functions are chosen by their arguments' types, and casts are written out. What is
+//! not known here is refused by name; nothing is left to chance.
 
 mod aggregation;
 mod call;
@@ -33,6 +33,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 use datafusion::sql::sqlparser::ast::Query;
 use rail_forge_connectors::TableName;
@@ -47,9 +48,13 @@ use crate::query::Surroundings;
 pub(crate) use self::parameter::{Given, Wanted};
 pub(crate) use self::typed::{OutputColumn, Typed};
 
-/// Nodes of a plan before it is optimized. WITH queries are planned once for every place that names them, so that few words
-/// can make large plans.
+/// Nodes of a plan before it is optimized. WITH queries are planned once for every place that names them, so that few
+/// words can make large plans.
 const MAX_PLAN_NODES: usize = 4_000;
+/// How deep subqueries may nest in expressions. DataFusion's checks of a plan take twice as long for each level.
+const MAX_SUBQUERY_DEPTH: usize = 10;
+/// Parts of expressions that are in a plan more often than in the statement. Planning grows faster than their number.
+const MAX_COPIES: usize = 4_000;
 
 /// The tables that a statement may read, by name.
 pub(crate) type Tables = HashMap<TableName, KnownTable>;
@@ -84,9 +89,31 @@ pub(crate) fn bind(query: &Query, tables: &Tables, surroundings: &Surroundings, 
         ctes: vec![],
         qualifiers: Names::default(),
         nodes: 0,
+        copies: 0,
     };
     let BoundQuery { plan, columns } = binder.settled_query(query)?;
+    if subquery_depth(&plan)? > MAX_SUBQUERY_DEPTH {
+        return Err(Error::TooLarge(format!(
+            "subqueries nest too deep to be planned; at most {MAX_SUBQUERY_DEPTH} levels are. Write them as joins"
+        )));
+    }
     Ok(Bound { plan, columns, wanted: binder.parameters.wanted() })
+}
+
+/// How deep subqueries of expressions nest in a plan.
+fn subquery_depth(plan: &LogicalPlan) -> Result<usize> {
+    let mut deepest = 0;
+    plan.apply(|node| {
+        node.apply_subqueries(|subquery| {
+            let inner = subquery
+                .inputs()
+                .into_iter()
+                .try_fold(0, |deepest: usize, input| Ok::<_, Error>(deepest.max(subquery_depth(input)?)))?;
+            deepest = deepest.max(1 + inner);
+            Ok(TreeNodeRecursion::Jump)
+        })
+    })?;
+    Ok(deepest)
 }
 
 /// What is known while a statement is bound.
@@ -101,9 +128,34 @@ struct Binder<'a> {
     /// The names of relations in the plan. A relation has one of its own, whatever it is called in its query.
     qualifiers: Names,
     nodes: usize,
+    /// Parts of expressions that were written once and are in the plan once more.
+    copies: usize,
 }
 
 impl Binder<'_> {
+    /// An operand that is in the plan once more than it is in the statement: nested, such operands double.
+    fn copied(&mut self, operand: &Typed) -> Result<Typed> {
+        let mut parts = 0;
+        operand.expr.apply(|_| {
+            parts += 1;
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        self.count_compared(parts)?;
+        Ok(operand.clone())
+    }
+
+    /// Counts parts of expressions that no operator of the statement stands for.
+    fn count_compared(&mut self, parts: usize) -> Result<()> {
+        self.copies += parts;
+        if self.copies > MAX_COPIES {
+            return Err(Error::TooLarge(format!(
+                "the statement is too large to plan: what it says once (operands of BETWEEN, CASE and IN, rows) is more than \
+                 {MAX_COPIES} parts in its plan. Name intermediate results in WITH, or join with VALUES"
+            )));
+        }
+        Ok(())
+    }
+
     /// Counts the nodes of a plan that is put in once more.
     fn count_nodes(&mut self, nodes: usize) -> Result<()> {
         self.nodes += nodes;

@@ -1,6 +1,7 @@
-//! Keeps DataFusion from taking columns for constant that are not, and leaving them out of an order or a grouping: where a
-//! join adds NULLs for rows that it has not found, where a grouping set has NULLs for keys that it does not group by, and
-//! where the parts of a union have constants of their own.
+//! Keeps DataFusion from taking columns for constant that are not, and leaving them out of an order or a grouping:
+//! where a join adds NULLs for rows that it has not found, where a grouping set has NULLs for keys that it does not
+//! group by, and where the parts of a union have constants of their own. And keeps it from moving conditions below a
+//! projection with two columns of one name, of which it takes the wrong one.
 //!
 //! ```text
 //! before: SortExec: [b.kind, a.id]             after: SortExec: [b.kind, a.id]
@@ -10,6 +11,7 @@
 //!                                                           FilterExec: b.kind = 1
 //! ```
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -24,11 +26,12 @@ use datafusion::physical_plan::filter_pushdown::{
     ChildPushdownResult, FilterDescription, FilterPushdownPhase, FilterPushdownPropagation,
 };
 use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
 
-/// The rule. It comes first, before orders are relied on.
+/// The rule. It comes when the sides of joins are settled, and before orders are relied on.
 #[derive(Debug)]
 pub(crate) struct ConstantsBarriers;
 
@@ -40,8 +43,9 @@ impl PhysicalOptimizerRule for ConstantsBarriers {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|plan| {
             let has_constants = || !plan.equivalence_properties().constants().is_empty();
-            if makes_constants_vary(plan.as_ref()) && has_constants() {
-                return Ok(Transformed::yes(Arc::new(ConstantsBarrier::new(plan))));
+            let passes_conditions = !has_two_of_one_name(plan.as_ref());
+            if makes_constants_vary(plan.as_ref()) && has_constants() || !passes_conditions {
+                return Ok(Transformed::yes(Arc::new(ConstantsBarrier::new(plan, passes_conditions))));
             }
             Ok(Transformed::no(plan))
         })
@@ -68,19 +72,27 @@ fn makes_constants_vary(plan: &dyn ExecutionPlan) -> bool {
     }
 }
 
-/// The operator. It gives the rows of its input.
+fn has_two_of_one_name(plan: &dyn ExecutionPlan) -> bool {
+    let Some(projection) = plan.downcast_ref::<ProjectionExec>() else { return false };
+    let schema = projection.schema();
+    let mut names = HashSet::with_capacity(schema.fields().len());
+    schema.fields().iter().any(|field| !names.insert(field.name()))
+}
+
+/// The operator. It gives the rows of its input, of which nothing is believed: whoever wants them in an order sorts
+/// them.
 #[derive(Debug)]
 struct ConstantsBarrier {
     input: Arc<dyn ExecutionPlan>,
+    passes_conditions: bool,
     properties: Arc<PlanProperties>,
 }
 
 impl ConstantsBarrier {
-    fn new(input: Arc<dyn ExecutionPlan>) -> Self {
-        let orderings = input.equivalence_properties().oeq_class().iter().cloned();
-        let believed = EquivalenceProperties::new_with_orderings(input.schema(), orderings);
-        let properties = input.properties().as_ref().clone().with_eq_properties(believed);
-        Self { input, properties: Arc::new(properties) }
+    fn new(input: Arc<dyn ExecutionPlan>, passes_conditions: bool) -> Self {
+        let nothing = EquivalenceProperties::new(input.schema());
+        let properties = input.properties().as_ref().clone().with_eq_properties(nothing);
+        Self { input, passes_conditions, properties: Arc::new(properties) }
     }
 }
 
@@ -100,7 +112,7 @@ impl ExecutionPlan for ConstantsBarrier {
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
+        vec![false]
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
@@ -116,7 +128,7 @@ impl ExecutionPlan for ConstantsBarrier {
 
     fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
         match children.pop() {
-            Some(input) => Ok(Arc::new(Self::new(input))),
+            Some(input) => Ok(Arc::new(Self::new(input, self.passes_conditions))),
             None => internal_err!("a barrier has one input"),
         }
     }
@@ -146,7 +158,10 @@ impl ExecutionPlan for ConstantsBarrier {
         parent_filters: Vec<Arc<dyn PhysicalExpr>>,
         _config: &ConfigOptions,
     ) -> Result<FilterDescription> {
-        FilterDescription::from_children(parent_filters, &self.children())
+        match self.passes_conditions {
+            true => FilterDescription::from_children(parent_filters, &self.children()),
+            false => Ok(FilterDescription::all_unsupported(&parent_filters, &self.children())),
+        }
     }
 
     fn handle_child_pushdown_result(

@@ -1,5 +1,5 @@
-//! Keeps conditions above an aggregate that has a row of no rows: one without keys, or with an empty grouping set. DataFusion
-//! moves a condition that uses no column, such as one on a constant of a subquery, below it.
+//! Keeps conditions above an aggregate that has a row of no rows: one without keys, or with an empty grouping set.
+//! DataFusion moves a condition that uses no column, such as one on a constant of a subquery, below it.
 //!
 //! ```text
 //! before: Filter: s.c > 5                                    after: Filter: s.c > 5

@@ -2,30 +2,41 @@
 //! from those that serve connections, with stacks deep enough for nested plans.
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::config::CatalogOptions;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SQLOptions;
-use datafusion::sql::parser::Statement;
 use rail_forge_connectors::{POSTGRES_TYPE, PinnedSnapshot, SnapshotStore, Source};
 use tokio::runtime::Runtime;
+use tokio::task::AbortHandle;
 
+use crate::admission::Admission;
 use crate::bind::{OutputColumn, Wanted, bind};
 use crate::error::{Error, Result};
+use crate::explain;
+use crate::interrupt::{self, Within};
+use crate::interruptible::StopFlag;
 use crate::limits::Limits;
 use crate::names::{self, Resolved};
 use crate::pg_type::PgType;
 use crate::postgres::datetime::zone::Zone;
-use crate::query::{Prepared, Query, SessionOptions, Surroundings};
+use crate::postgres::value::{Timestamp, TimestampTz};
+use crate::query::{Lasting, Prepared, Query, SessionOptions, Surroundings};
+use crate::result_cache::{CacheStatistics, CachedResult, Ended, Key, ResultCache, Turn};
 use crate::session::Sessions;
-use crate::statement;
-use crate::stream::{Analysed, Execution, ResultStream};
+use crate::statement::{self, Asked};
+use crate::stream::{Analysed, Execution, Places, ResultStream, Until};
 
 /// Planning recurses over expressions and subqueries; the limits on text keep it within this.
 const STACK_BYTES: usize = 32 << 20;
+/// A function that computes for long over one batch does not give way: the others need threads beside it.
+const THREADS_OF_CORE: usize = 4;
 /// The time zone of sessions that name none.
 const UTC: &str = "UTC";
 
@@ -40,6 +51,8 @@ struct Shared {
     store: Arc<SnapshotStore>,
     sessions: Sessions,
     timeout: Duration,
+    admission: Arc<Admission>,
+    results: Arc<ResultCache>,
     /// Taken when the engine is dropped, because a runtime must not be dropped where it could block.
     runtime: Option<Runtime>,
 }
@@ -57,13 +70,29 @@ impl Engine {
         default_catalog: &str,
     ) -> Result<Self> {
         let sessions = Sessions::new(limits, &store, sources, default_catalog)?;
+        interrupt::follow_tasks();
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(cores * THREADS_OF_CORE)
             .thread_name("query")
             .thread_stack_size(STACK_BYTES)
             .enable_time()
             .build()
             .map_err(|cause| Error::Internal(cause.into()))?;
-        Ok(Self { shared: Arc::new(Shared { store, sessions, timeout: limits.timeout, runtime: Some(runtime) }) })
+        let shared = Shared {
+            store,
+            sessions,
+            timeout: limits.timeout,
+            admission: Arc::new(Admission::new(limits.max_queries, limits.queue_timeout)),
+            results: Arc::new(ResultCache::new(limits.result_cache_bytes)),
+            runtime: Some(runtime),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// How the results that are kept are used.
+    pub fn cache_statistics(&self) -> CacheStatistics {
+        self.shared.results.statistics()
     }
 
     /// Tells, whenever it is asked, the share of the queries' memory that is taken.
@@ -78,6 +107,10 @@ impl Engine {
     pub async fn prepare(&self, query: Query) -> Result<Prepared> {
         let engine = Arc::clone(&self.shared);
         let snapshot = engine.store.pin();
+        if let Some(found) = engine.found(&query, &snapshot) {
+            let truth = found.truth(&snapshot.manifest);
+            return Ok(Prepared { schema: Arc::clone(&found.schema), parameters: found.wanted.clone(), truth });
+        }
         self.on_query_threads(async move { engine.prepare(&query, snapshot).await }).await
     }
 
@@ -91,19 +124,11 @@ impl Engine {
             Some(version) => engine.store.pin_version(version)?,
             None => engine.store.pin(),
         };
-        let timeout = engine.timeout;
-        let started = tokio::time::Instant::now();
-        let execution = self
-            .on_query_threads(async move {
-                let (analysed, wanted) = engine.analyse(&query, snapshot).await?;
-                if query.parameters.is_none() {
-                    refuse_unbound(&wanted)?;
-                }
-                Execution::new(analysed).await
-            })
-            .await?;
-        let runtime = self.shared.runtime()?;
-        Ok(ResultStream::start(runtime.handle(), execution, started + timeout, timeout))
+        if let Some(kept) = engine.kept(&query, &snapshot) {
+            return Ok(kept);
+        }
+        let until = Until::from_now(engine.timeout);
+        self.on_query_threads(async move { engine.execute(&query, snapshot, until).await }).await
     }
 
     /// Runs planning under the query timeout, where a panic is an error of this query alone.
@@ -112,8 +137,10 @@ impl Engine {
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
         let timeout = self.shared.timeout;
+        let stop = StopFlag::default();
         // Planning does not yield, so the one who waits for it keeps the time.
-        let task = self.shared.runtime()?.spawn(work);
+        let task = self.shared.runtime()?.spawn(Within::new(stop.clone(), Box::pin(work)));
+        let _ended = EndOnDrop { stop, task: task.abort_handle() };
         match tokio::time::timeout(timeout, task).await {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => Err(Error::Internal(Box::new(panic))),
@@ -122,19 +149,77 @@ impl Engine {
     }
 }
 
+/// Ends planning, and waiting for a place, for which nobody waits any more.
+struct EndOnDrop {
+    stop: StopFlag,
+    task: AbortHandle,
+}
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.stop.stop();
+        self.task.abort();
+    }
+}
+
 impl Shared {
     fn runtime(&self) -> Result<&Runtime> {
         self.runtime.as_ref().ok_or_else(|| Error::Internal("the engine has stopped".into()))
     }
 
-    async fn prepare(&self, query: &Query, snapshot: PinnedSnapshot) -> Result<Prepared> {
-        let (analysed, wanted) = self.analyse(query, snapshot).await?;
-        Ok(Prepared { schema: analysed.schema, parameters: wanted, truth: analysed.truth })
+    /// The result of a statement, if it was computed before.
+    fn kept(&self, query: &Query, snapshot: &PinnedSnapshot) -> Option<ResultStream> {
+        let found = self.found(query, snapshot)?;
+        self.results.count_hit();
+        let truth = found.truth(&snapshot.manifest);
+        Some(ResultStream::kept(found, truth))
     }
 
-    /// The analysed plan, whose columns are those of the result, and the parameters that the statement wants.
-    async fn analyse(&self, query: &Query, snapshot: PinnedSnapshot) -> Result<(Analysed, Wanted)> {
-        let statement = statement::parse(&query.sql)?;
+    fn found(&self, query: &Query, snapshot: &PinnedSnapshot) -> Option<Arc<CachedResult>> {
+        if query.anew {
+            return None;
+        }
+        let now = TimestampTz(chrono::Utc::now().timestamp_micros());
+        self.results.find(query, day_of(now, &query.options), &snapshot.manifest)
+    }
+
+    async fn prepare(&self, query: &Query, snapshot: PinnedSnapshot) -> Result<Prepared> {
+        let Analysed { schema, truth, wanted, .. } = self.analyse(query, snapshot).await?;
+        Ok(Prepared { schema, parameters: wanted, truth })
+    }
+
+    async fn execute(&self, query: &Query, snapshot: PinnedSnapshot, until: Until) -> Result<ResultStream> {
+        let analysed = self.analyse(query, snapshot).await?;
+        if query.parameters.is_none() {
+            refuse_unbound(&analysed.wanted)?;
+        }
+        let recording = loop {
+            let Some(key) = analysed.kept_by.clone() else { break None };
+            let manifest = &analysed.snapshot.manifest;
+            match self.results.turn(key, &analysed.schema, &analysed.truth, manifest, query.anew) {
+                Turn::Compute(recording) => break Some(recording),
+                Turn::Alone => break None,
+                Turn::Done(result) => {
+                    let truth = result.truth(&analysed.snapshot.manifest);
+                    return Ok(ResultStream::kept(result, truth));
+                }
+                Turn::Wait(mut ended) => {
+                    // One whose end is not told has made way for another.
+                    if ended.changed().await.is_ok() && *ended.borrow() == Ended::GivenUp {
+                        break None;
+                    }
+                }
+            }
+        };
+        let place = self.admission.enter(query.class).await?;
+        let execution = Execution::new(analysed, recording).await?;
+        let places = Places { admission: Arc::clone(&self.admission), class: query.class, own: Some(place) };
+        Ok(ResultStream::start(self.runtime()?.handle(), execution, places, until))
+    }
+
+    /// The analysed plan, whose columns are those of the result.
+    async fn analyse(&self, query: &Query, snapshot: PinnedSnapshot) -> Result<Analysed> {
+        let Asked { statement, explain } = statement::parse(&query.sql)?;
         let state = self.sessions.open(&snapshot, &query.options);
         let Resolved { tables, truth } = names::resolve(&state, &statement, &snapshot.manifest).await?;
         let surroundings = surroundings(&state, &query.options)?;
@@ -142,15 +227,23 @@ impl Shared {
             Some(inner) => {
                 let bound = bind(inner, &tables, &surroundings, query.parameters.as_deref())?;
                 check_count(&bound.wanted, query)?;
-                let columns = matches!(statement, Statement::Statement(_)).then_some(bound.columns);
-                (statement::explained_if_asked(bound.plan, &statement)?, columns, bound.wanted)
+                (bound.plan, Some(bound.columns), bound.wanted)
             }
             None => (state.statement_to_plan(statement).await?, None, vec![]),
         };
         read_only().verify_plan(&plan)?;
         let plan = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})?;
-        let schema = result_schema(&plan, columns.as_deref());
-        Ok((Analysed { state, plan, schema, truth, snapshot }, wanted))
+        let schema = match explain {
+            Some(options) => explain::schema(options),
+            None => result_schema(&plan, columns.as_deref()),
+        };
+        let is_lasting = columns.is_some()
+            && explain.is_none()
+            && !tables.keys().any(names::is_of_catalogue)
+            && !is_volatile(&plan)?;
+        let lasting = if is_lasting { surroundings.lasting() } else { Lasting::Once };
+        let kept_by = key(query, lasting, surroundings.now());
+        Ok(Analysed { state, plan, schema, wanted, explain, kept_by, truth, snapshot })
     }
 }
 
@@ -161,13 +254,36 @@ fn surroundings(state: &SessionState, options: &SessionOptions) -> Result<Surrou
         return Err(Error::Query(format!("invalid value for parameter \"TimeZone\": \"{zone}\"")));
     }
     let now = state.execution_props().query_execution_start_time;
-    let defaults = &state.config_options().catalog;
-    Ok(Surroundings {
-        now_micros: now.map_or(0, |now| now.timestamp_micros()),
-        zone,
-        catalog: defaults.default_catalog.clone(),
-        schema: defaults.default_schema.clone(),
-    })
+    let CatalogOptions { default_catalog, default_schema, .. } = state.config_options().catalog.clone();
+    Ok(Surroundings::new(now.map_or(0, |now| now.timestamp_micros()), zone, default_catalog, default_schema))
+}
+
+/// What a result is kept under; none where it is another each time.
+fn key(query: &Query, lasting: Lasting, now: TimestampTz) -> Option<Key> {
+    match lasting {
+        Lasting::Always => Some(Key::new(query, None)),
+        Lasting::Today => Some(Key::new(query, Some(day_of(now, &query.options)))),
+        Lasting::Once => None,
+    }
+}
+
+/// The day that a moment is of in the session: days since 1970-01-01. Of a zone that there is not, none is found.
+fn day_of(now: TimestampTz, options: &SessionOptions) -> i32 {
+    let zone = options.timezone.as_deref().map_or_else(|| Some(Zone::utc()), Zone::named);
+    let date = zone.and_then(|zone| zone.to_local(now).and_then(Timestamp::date).ok());
+    date.map_or(i32::MIN, |date| date.0)
+}
+
+/// Whether something is left to chance.
+fn is_volatile(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expression| {
+            found |= expression.is_volatile();
+            Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        })
+    })?;
+    Ok(found)
 }
 
 impl Drop for Shared {
@@ -178,7 +294,8 @@ impl Drop for Shared {
     }
 }
 
-/// The columns of a result as it calls them, with what is told of them. A computed column says its type where Arrow does not.
+/// The columns of a result as it calls them, with what is told of them. A computed column says its type where Arrow
+/// does not.
 fn result_schema(plan: &LogicalPlan, columns: Option<&[OutputColumn]>) -> SchemaRef {
     let describe = |(index, field): (usize, &FieldRef)| {
         let field = field.as_ref().clone().with_metadata(HashMap::new());

@@ -45,6 +45,13 @@ pub enum Error {
     #[error("{0}")]
     TooLarge(String),
 
+    /// As many queries ran as may, for as long as this one could wait.
+    #[error(
+        "the server is busy: {running} queries run, {waiting} more wait, and no place became free for this one within \
+         {seconds} s (settings max_queries, queue_timeout); try again"
+    )]
+    Busy { running: usize, waiting: usize, seconds: f64 },
+
     /// The query ran longer than it may.
     #[error("the query was stopped after {seconds} s (setting query_timeout)")]
     Deadline { seconds: u64 },

@@ -100,6 +100,8 @@ fn explain_shared(error: &DataFusionError) -> Error {
         }
         DataFusionError::External(error) => match error.downcast_ref::<Error>() {
             Some(Error::Value(error)) => Error::Value(error.clone()),
+            Some(Error::TooLarge(message)) => Error::TooLarge(message.clone()),
+            Some(Error::Unsupported(message)) => Error::Unsupported(message.clone()),
             None | Some(Error::Internal(_)) => Error::Internal(error.to_string().into()),
             Some(other) => Error::Query(other.to_string()),
         },

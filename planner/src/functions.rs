@@ -11,6 +11,7 @@ pub(crate) mod conversion;
 mod datetime;
 mod division;
 mod function;
+mod growth;
 mod json;
 mod keys;
 mod mathematics;

@@ -28,9 +28,10 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{
-    CrossJoinExec, HashJoinExec, NestedLoopJoinExec, NestedLoopJoinExecBuilder, SortMergeJoinExec,
+    CrossJoinExec, HashJoinExec, NestedLoopJoinExec, NestedLoopJoinExecBuilder, PartitionMode, SortMergeJoinExec,
 };
 
+use crate::every_partition::EveryPartition;
 use crate::run_once::RunOnce;
 
 /// Whether a query shall go on; shared by the query and by whoever waits for it.
@@ -42,7 +43,7 @@ impl StopFlag {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -53,6 +54,10 @@ pub(crate) fn interruptible(plan: Arc<dyn ExecutionPlan>, stop: &StopFlag) -> Re
         if let Some(join) = plan.downcast_ref::<NestedLoopJoinExec>() {
             let join: Arc<dyn ExecutionPlan> = Arc::new(with_guarded_filter(join, stop)?);
             return Ok(Transformed::yes(cooperative(join)));
+        }
+        if plan.downcast_ref::<HashJoinExec>().is_some_and(|join| *join.partition_mode() == PartitionMode::CollectLeft)
+        {
+            return Ok(Transformed::yes(cooperative(Arc::new(EveryPartition::new(plan, stop.clone())))));
         }
         let multiplies = plan.is::<CrossJoinExec>() || plan.is::<HashJoinExec>() || plan.is::<SortMergeJoinExec>();
         Ok(if multiplies { Transformed::yes(cooperative(plan)) } else { Transformed::no(plan) })

@@ -1,7 +1,7 @@
-//! Keeps DataFusion from taking keys for more than they are. What a subquery groups by is a key of its rows. Below a join
-//! it determines its own side's columns only, but an aggregate over the join that groups by the key and something else claims
-//! that the key alone is unique in its result; and so does what makes several rows of one. A further GROUP BY, DISTINCT or
-//! ORDER BY above then leaves out what else it should look at, without an error.
+//! Keeps DataFusion from taking keys for more than they are. What a subquery groups by is a key of its rows. Below a
+//! join it determines its own side's columns only, but an aggregate over the join that groups by the key and something
+//! else claims that the key alone is unique in its result; and so does what makes several rows of one. A further GROUP
+//! BY, DISTINCT or ORDER BY above then leaves out what else it should look at, without an error.
 //!
 //! ```text
 //! before: Aggregate: groupBy=[[a.id, b.year]], aggr=[[count(1)]]
@@ -40,16 +40,9 @@ impl AnalyzerRule for KeyBarrier {
     }
 }
 
-/// The plan with barriers where a key of a grouping is taken for more than it is, `below` something that relies on keys.
+/// The plan with barriers where a key of a grouping is taken for more than it is, `below` something that relies on
+/// keys.
 fn with_barriers(plan: LogicalPlan, below: bool) -> Result<LogicalPlan> {
-    if let LogicalPlan::Projection(projection) = &plan
-        && projection.expr.iter().any(is_as_is)
-    {
-        // The analyzer runs again when a plan is optimized.
-        return Ok(plan
-            .map_children(|child| child.map_children(|child| with_barriers(child, true).map(Transformed::yes)))?
-            .data);
-    }
     let relies = is_grouping(&plan) || matches!(plan, LogicalPlan::Sort(_) | LogicalPlan::Distinct(_));
     let within = |plan| with_barriers(plan, below || relies).map(Transformed::yes);
     let plan = plan.map_subqueries(within)?.data.map_children(within)?.data;
@@ -82,7 +75,7 @@ fn is_grouping(plan: &LogicalPlan) -> bool {
 }
 
 /// The plan's columns, those that it groups by computed anew.
-fn barrier(plan: LogicalPlan) -> Result<LogicalPlan> {
+pub(crate) fn barrier(plan: LogicalPlan) -> Result<LogicalPlan> {
     let keys = match &plan {
         LogicalPlan::Aggregate(aggregate) => aggregate.schema.fields().len() - aggregate.aggr_expr.len(),
         other => other.schema().fields().len(),
@@ -96,14 +89,6 @@ fn barrier(plan: LogicalPlan) -> Result<LogicalPlan> {
     });
     let columns = columns.collect();
     Projection::try_new(columns, Arc::new(plan)).map(LogicalPlan::Projection)
-}
-
-fn is_as_is(expression: &Expr) -> bool {
-    match expression {
-        Expr::Alias(alias) => is_as_is(&alias.expr),
-        Expr::ScalarFunction(function) => function.func == as_is(),
-        _ => false,
-    }
 }
 
 /// The function that gives what it is given.

@@ -19,6 +19,12 @@ pub struct Limits {
     pub spill_bytes: u64,
     /// How long a query may take, planning and sending its result included.
     pub timeout: Duration,
+    /// How many queries run at a time.
+    pub max_queries: usize,
+    /// How long a query waits until it may run.
+    pub queue_timeout: Duration,
+    /// Memory for results that are kept, in bytes.
+    pub result_cache_bytes: u64,
 }
 
 /// SQL longer than this is data in disguise; a parameter or a table carries it better.
@@ -26,6 +32,9 @@ const MAX_SQL_BYTES: usize = 1 << 20;
 /// Operators in one statement. A chain of them is a tree as deep as it is long, which planning walks many
 /// times: 1,000 plan within a second, 5,000 within half a minute, 10,000 overflowed the stack.
 const MAX_OPERATORS: usize = 1_000;
+
+/// What the parser reads within itself without counting: EXPLAIN of EXPLAIN, and types that are tables of columns.
+const MAX_UNCOUNTED: usize = 64;
 
 /// Refuses statements that would cost much to read.
 pub(crate) fn check_length(sql: &str) -> Result<()> {
@@ -44,6 +53,20 @@ pub(crate) fn check_tokens(tokens: &[TokenWithSpan]) -> Result<()> {
     if operators > MAX_OPERATORS {
         return Err(Error::TooLarge(format!(
             "the statement has {operators} operators; at most {MAX_OPERATORS} are planned. Write a list as IN (...) or = ANY($1)"
+        )));
+    }
+    let words = || tokens.iter().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_)));
+    let uncounted = words().zip(words().skip(1)).filter(|(token, next)| match token {
+        Token::Word(word) => match word.keyword {
+            Keyword::EXPLAIN => true,
+            Keyword::TABLE => **next == Token::LParen,
+            _ => false,
+        },
+        _ => false,
+    });
+    if uncounted.count() > MAX_UNCOUNTED {
+        return Err(Error::TooLarge(format!(
+            "the statement has more EXPLAIN, or types that are a TABLE, than can be read; at most {MAX_UNCOUNTED} are"
         )));
     }
     Ok(())
@@ -118,6 +141,20 @@ mod tests {
         }
         let list = format!("SELECT 1 WHERE 1 IN ({})", vec!["1"; 20_000].join(","));
         check_text(&list).unwrap();
+    }
+
+    #[test]
+    fn what_the_parser_reads_within_itself_without_counting_is_refused() {
+        for (first, repeated, last) in [
+            ("", "EXPLAIN ", "SELECT 1"),
+            ("", "EXPLAIN (ANALYZE) ", "SELECT 1"),
+            ("SELECT NULL::", "TABLE (a ", "int"),
+        ] {
+            let text = |depth| format!("{first}{}{last}", repeated.repeat(depth));
+            let message = check_text(&text(65)).unwrap_err().to_string();
+            assert!(message.contains("at most 64 are"), "{repeated}: {message}");
+            check_text(&text(64)).unwrap();
+        }
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(crate) async fn resolve(state: &SessionState, statement: &Statement, manifes
                 let primary_key = table.primary_key.iter().flat_map(|key| key.columns.clone()).collect();
                 tables.insert(name, KnownTable { source, schema: Arc::clone(&table.schema), primary_key });
             }
-            (None, Some(provider)) if name.schema == INFORMATION_SCHEMA => {
+            (None, Some(provider)) if is_of_catalogue(&name) => {
                 let (schema, source) = (provider.schema(), provider_as_source(provider));
                 tables.insert(name, KnownTable { source, schema, primary_key: vec![] });
             }
@@ -56,6 +56,11 @@ pub(crate) async fn resolve(state: &SessionState, statement: &Statement, manifes
         }
     }
     Ok(Resolved { tables, truth: Truth::new(manifest.version, truths) })
+}
+
+/// Whether a table is a view of the catalogue, which is not among the snapshot's tables.
+pub(crate) fn is_of_catalogue(name: &TableName) -> bool {
+    name.schema == INFORMATION_SCHEMA
 }
 
 fn full_name(reference: ResolvedTableReference) -> TableName {

@@ -1,5 +1,5 @@
-//! Ends planning that takes too long. It does not give way, so nobody else can end it: this rule stands between all the others
-//! and looks at the clock.
+//! Ends planning that takes too long, or for which nobody waits any more. It does not give way, so nobody else can end
+//! it: this rule stands between all the others and looks at the clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
 use crate::error::Error;
+use crate::interrupt;
 
 /// Planning of what people write takes some milliseconds.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -32,11 +33,14 @@ impl OptimizerRule for PlanningDeadline {
     }
 
     fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        interrupt::check().map_err(Error::Value)?;
         let started = config.query_execution_start_time();
         let elapsed = started.and_then(|started| (chrono::Utc::now() - started).to_std().ok());
         if elapsed.is_some_and(|elapsed| elapsed > LONGEST) {
             let seconds = LONGEST.as_secs();
-            return Err(Error::TooLarge(format!("the statement takes more than {seconds} s to plan; make it simpler")).into());
+            return Err(
+                Error::TooLarge(format!("the statement takes more than {seconds} s to plan; make it simpler")).into()
+            );
         }
         Ok(Transformed::no(plan))
     }

@@ -1,11 +1,15 @@
 //! What a client asks for, and what it is told about the answer.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::ScalarValue;
 use rail_forge_connectors::{AsOf, TableName};
 use serde::{Deserialize, Serialize};
+
+use crate::admission::Class;
+use crate::postgres::value::TimestampTz;
 
 /// One statement with its parameters.
 #[derive(Debug, Clone)]
@@ -14,10 +18,13 @@ pub struct Query {
     /// The values of `$1`, `$2`, ...; `None` before they are bound.
     pub parameters: Option<Vec<ScalarValue>>,
     pub options: SessionOptions,
+    /// Whether it is computed anew, whatever has been computed before.
+    pub anew: bool,
+    pub class: Class,
 }
 
 /// What a client says once for its queries.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SessionOptions {
     /// Where unqualified names are looked up. `None` is the server's default: the first source, `public`.
     pub catalog: Option<String>,
@@ -75,11 +82,27 @@ impl Truth {
     }
 }
 
+/// For how long the answer to a statement is the same while its tables are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Lasting {
+    Always,
+    /// It asks which day it is.
+    Today,
+    /// It asks what time it is, or leaves something to chance.
+    Once,
+}
+
+impl Lasting {
+    const ALL: [Self; 3] = [Self::Always, Self::Today, Self::Once];
+}
+
 /// What a query's functions may know of where and when they are called.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Surroundings {
-    /// The moment of `now()`: microseconds since 1970-01-01 00:00 UTC.
-    pub(crate) now_micros: i64,
+    /// The moment of the query: microseconds since 1970-01-01 00:00 UTC.
+    now_micros: i64,
+    /// For how long what was told of it holds, as its place in [`Lasting::ALL`].
+    lasting: AtomicUsize,
     /// The time zone of the session.
     pub(crate) zone: String,
     /// Where unqualified names are looked up.
@@ -87,8 +110,47 @@ pub(crate) struct Surroundings {
     pub(crate) schema: String,
 }
 
+impl Surroundings {
+    pub(crate) fn new(now_micros: i64, zone: String, catalog: String, schema: String) -> Self {
+        Self { now_micros, lasting: AtomicUsize::new(0), zone, catalog, schema }
+    }
+
+    /// The moment of the query, which its answer does not depend on.
+    pub(crate) fn now(&self) -> TimestampTz {
+        TimestampTz(self.now_micros)
+    }
+
+    /// The moment of `now()`: microseconds since 1970-01-01 00:00 UTC.
+    pub(crate) fn now_micros(&self) -> i64 {
+        self.lasts(Lasting::Once);
+        self.now_micros
+    }
+
+    /// The moment of the query, of which only the day matters.
+    pub(crate) fn today_micros(&self) -> i64 {
+        self.lasts(Lasting::Today);
+        self.now_micros
+    }
+
+    /// The moment of the query, for a text that has to be read to know whether it asks for it.
+    pub(crate) fn now_micros_for(&self, text: &str) -> i64 {
+        const ASKING: [&str; 4] = ["now", "today", "tomorrow", "yesterday"];
+        let text = text.to_ascii_lowercase();
+        if ASKING.iter().any(|word| text.contains(word)) { self.now_micros() } else { self.now_micros }
+    }
+
+    fn lasts(&self, lasting: Lasting) {
+        self.lasting.fetch_max(lasting as usize, Ordering::Relaxed);
+    }
+
+    /// For how long an answer holds that was given by what was told so far.
+    pub(crate) fn lasting(&self) -> Lasting {
+        Lasting::ALL.get(self.lasting.load(Ordering::Relaxed)).copied().unwrap_or(Lasting::Once)
+    }
+}
+
 impl Default for Surroundings {
     fn default() -> Self {
-        Self { now_micros: 0, zone: "UTC".to_owned(), catalog: String::new(), schema: String::new() }
+        Self::new(0, "UTC".to_owned(), String::new(), String::new())
     }
 }

@@ -1,30 +1,34 @@
 //! Results that were computed before, for statements that are asked again while the tables that they read are the same.
 //!
-//! A result is found by the statement's text, its parameters and its session, and holds for the versions of the tables that
-//! it was computed on: it is never older than what a new computation would give. Identical statements that come at the same
-//! time are computed once; the others wait for the first. What is not the same every time (`random()`, `now()`) and what is
-//! asked of PostgreSQL itself (live tables) is not kept.
+//! A result is found by the statement's text, its parameters and its session, and holds for the versions of the tables
+//! that it was computed on: it is never older than what a new computation would give. Identical statements that come at
+//! the same time are computed once; the others wait for the first. What is not the same every time (`random()`,
+//! `now()`) and what is asked of PostgreSQL itself (live tables) is not kept.
 
 mod compact;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::ScalarValue;
 use rail_forge_connectors::{Manifest, TableName};
 use tokio::sync::watch;
 
-use self::compact::compact;
+use self::compact::{compact, compact_bytes};
 use crate::bind::Wanted;
 use crate::query::{Query, SessionOptions, TableTruth, Truth};
 
-/// One result may take so much of the budget.
+/// One result may take so much of the budget, and not more than waits for a slow reader in any case: the batches of a
+/// result that is kept do not wait for its reader.
 const LARGEST_SHARE: u64 = 4;
-/// What an entry takes beside its rows and its text: its places in the maps, its schema.
+const LARGEST_BYTES: u64 = 4 << 20;
+/// What an entry takes beside its rows, its text and its columns: its places in the maps.
 const ENTRY_BYTES: u64 = 1_024;
+/// What a column's description takes beside its texts.
+const FIELD_BYTES: usize = 256;
 
 /// What a result is found by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -36,14 +40,16 @@ pub(crate) struct Key {
     day: Option<i32>,
 }
 
+/// The tables of a result, each with the version in which its rows last changed.
+type Versions = Vec<(TableName, u64)>;
+
 /// A result.
 #[derive(Debug)]
 pub(crate) struct CachedResult {
     pub(crate) schema: SchemaRef,
     pub(crate) wanted: Wanted,
     pub(crate) batches: Vec<RecordBatch>,
-    /// The tables that it was computed from, each with the version in which its rows last changed.
-    tables: Vec<(TableName, u64)>,
+    tables: Versions,
     bytes: u64,
 }
 
@@ -71,8 +77,10 @@ pub(crate) struct ResultCache {
 #[derive(Debug, Default)]
 struct State {
     entries: HashMap<Arc<Key>, Entry>,
+    /// The results by their last use.
+    uses: BTreeMap<u64, Arc<Key>>,
     bytes: u64,
-    /// Counts the uses of entries.
+    /// Counts uses and computations.
     clock: u64,
     /// The version of the manifest that entries were last compared with.
     swept: u64,
@@ -80,17 +88,34 @@ struct State {
 
 #[derive(Debug)]
 enum Entry {
-    /// It is being computed; whoever subscribes hears when that has ended.
-    Running { tables: Vec<(TableName, u64)>, ended: watch::Sender<()> },
-    Done { result: Arc<CachedResult>, used: u64 },
+    /// It is being computed, by the computation of that number; whoever subscribes hears how that has ended.
+    Running {
+        tables: Versions,
+        number: u64,
+        ended: watch::Sender<Ended>,
+    },
+    Done {
+        result: Arc<CachedResult>,
+        used: u64,
+    },
+}
+
+/// How a computation has ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Ended {
+    #[default]
+    NotYet,
+    Kept,
+    /// It failed, its client went away, or the result is too large.
+    GivenUp,
 }
 
 /// What a statement that was not found has to do.
 pub(crate) enum Turn {
     /// Compute the result, and keep it.
     Compute(Recording),
-    /// Wait until another has computed it, and look again.
-    Wait(watch::Receiver<()>),
+    /// Wait until another has computed it. If that keeps it, look again, else compute it for itself.
+    Wait(watch::Receiver<Ended>),
     /// Nothing: it is there by now.
     Done(Arc<CachedResult>),
     /// Compute the result for itself.
@@ -99,7 +124,7 @@ pub(crate) enum Turn {
 
 impl Key {
     pub(crate) fn new(query: &Query, day: Option<i32>) -> Self {
-        let Query { sql, parameters, options } = query;
+        let Query { sql, parameters, options, .. } = query;
         Self { sql: sql.clone(), parameters: parameters.clone(), options: options.clone(), day }
     }
 
@@ -119,7 +144,7 @@ impl CachedResult {
 }
 
 /// The versions of the tables that a result reads; none where it cannot be kept.
-fn versions(truth: &Truth, manifest: &Manifest) -> Option<Vec<(TableName, u64)>> {
+fn versions(truth: &Truth, manifest: &Manifest) -> Option<Versions> {
     let version = |table: &TableTruth| {
         let known = manifest.table(&table.name).filter(|_| !table.live)?;
         Some((table.name.clone(), known.version))
@@ -127,8 +152,21 @@ fn versions(truth: &Truth, manifest: &Manifest) -> Option<Vec<(TableName, u64)>>
     truth.tables.iter().map(version).collect()
 }
 
-fn are_current(tables: &[(TableName, u64)], manifest: &Manifest) -> bool {
+fn are_current(tables: &Versions, manifest: &Manifest) -> bool {
     tables.iter().all(|(name, version)| manifest.table(name).is_some_and(|table| table.version == *version))
+}
+
+/// Whether some of the tables have changed since others were read.
+fn are_newer(tables: &Versions, others: &Versions) -> bool {
+    tables.iter().any(|(name, version)| others.iter().any(|(other, than)| name == other && version > than))
+}
+
+fn schema_bytes(schema: &Schema) -> u64 {
+    let field = |field: &FieldRef| {
+        let metadata: usize = field.metadata().iter().map(|(key, value)| key.len() + value.len()).sum();
+        FIELD_BYTES + field.name().len() + metadata
+    };
+    schema.fields().iter().map(field).sum::<usize>() as u64
 }
 
 impl ResultCache {
@@ -142,10 +180,15 @@ impl ResultCache {
         CacheStatistics {
             limit_bytes: self.budget,
             bytes: state.bytes,
-            results: state.entries.values().filter(|entry| matches!(entry, Entry::Done { .. })).count(),
+            results: state.uses.len(),
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
         }
+    }
+
+    /// What one result may take.
+    fn largest(&self) -> u64 {
+        (self.budget / LARGEST_SHARE).min(LARGEST_BYTES)
     }
 
     /// The result of a statement, whether it asks which day it is or not.
@@ -154,43 +197,58 @@ impl ResultCache {
             return None;
         }
         let mut key = Key::new(query, None);
-        let found = self.get(&key, manifest).or_else(|| {
+        let mut state = self.lock();
+        state.get(&key, manifest).or_else(|| {
             key.day = Some(today);
-            self.get(&key, manifest)
-        });
-        if found.is_some() {
-            self.hits.fetch_add(1, Ordering::Relaxed);
-        }
-        found
+            state.get(&key, manifest)
+        })
     }
 
-    fn get(&self, key: &Key, manifest: &Manifest) -> Option<Arc<CachedResult>> {
-        self.lock().get(key, manifest)
+    /// Counts a statement that is answered from the cache.
+    pub(crate) fn count_hit(&self) {
+        self.hits.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Takes part in the computation of a result. `anew` does so whatever there is.
-    pub(crate) fn turn(self: &Arc<Self>, key: Key, truth: &Truth, manifest: &Manifest, anew: bool) -> Turn {
-        let Some(tables) = versions(truth, manifest).filter(|_| self.budget > 0) else { return Turn::Alone };
+    /// Takes part in the computation of a result with such columns. `anew` does so whatever there is.
+    pub(crate) fn turn(
+        self: &Arc<Self>,
+        key: Key,
+        schema: &Schema,
+        truth: &Truth,
+        manifest: &Manifest,
+        anew: bool,
+    ) -> Turn {
+        let bytes = ENTRY_BYTES + key.bytes() + schema_bytes(schema);
+        let Some(tables) = versions(truth, manifest).filter(|_| bytes <= self.largest()) else { return Turn::Alone };
         let mut state = self.lock();
         state.sweep(manifest);
-        if !anew {
-            if let Some(result) = state.get(&key, manifest) {
-                self.hits.fetch_add(1, Ordering::Relaxed);
-                return Turn::Done(result);
-            }
-            if let Some(Entry::Running { tables: others, ended }) = state.entries.get(&key) {
-                // One that reads other versions is no use to wait for, and keeps its place.
+        if !anew && let Some(result) = state.get(&key, manifest) {
+            self.count_hit();
+            return Turn::Done(result);
+        }
+        match state.entries.get(&key) {
+            // A newer one is no use to this statement, and is not given up for it.
+            Some(Entry::Done { result, .. }) if are_newer(&result.tables, &tables) => return Turn::Alone,
+            Some(Entry::Running { tables: others, ended, .. }) if !anew => {
                 return if *others == tables { Turn::Wait(ended.subscribe()) } else { Turn::Alone };
             }
+            _ => {}
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
-        let key = Arc::new(key);
-        let running = Entry::Running { tables: tables.clone(), ended: watch::Sender::new(()) };
-        if let Some(Entry::Done { result, .. }) = state.entries.insert(Arc::clone(&key), running) {
-            state.bytes -= result.bytes;
-        }
-        let bytes = ENTRY_BYTES + key.bytes();
-        Turn::Compute(Recording { cache: Arc::clone(self), key, tables, batches: vec![], bytes, is_over: false })
+        state.clock += 1;
+        let (key, number) = (Arc::new(key), state.clock);
+        state.remove(&key);
+        let running = Entry::Running { tables: tables.clone(), number, ended: watch::Sender::default() };
+        state.entries.insert(Arc::clone(&key), running);
+        Turn::Compute(Recording {
+            cache: Arc::clone(self),
+            key,
+            number,
+            tables,
+            batches: vec![],
+            bytes,
+            is_over: false,
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -204,10 +262,20 @@ impl State {
         self.clock += 1;
         match self.entries.get_mut(key) {
             Some(Entry::Done { result, used }) if are_current(&result.tables, manifest) => {
+                let key = self.uses.remove(used)?;
                 *used = self.clock;
+                self.uses.insert(self.clock, key);
                 Some(Arc::clone(result))
             }
             _ => None,
+        }
+    }
+
+    /// Removes an entry; who waits for it hears that it is gone.
+    fn remove(&mut self, key: &Key) {
+        if let Some(Entry::Done { result, used }) = self.entries.remove(key) {
+            self.uses.remove(&used);
+            self.bytes -= result.bytes;
         }
     }
 
@@ -217,86 +285,99 @@ impl State {
             return;
         }
         self.swept = manifest.version;
-        let mut freed = 0;
-        self.entries.retain(|_, entry| match entry {
-            Entry::Done { result, .. } if !are_current(&result.tables, manifest) => {
-                freed += result.bytes;
-                false
-            }
-            _ => true,
-        });
-        self.bytes -= freed;
+        let is_old = |entry: &Entry| match entry {
+            Entry::Done { result, .. } => !are_current(&result.tables, manifest),
+            Entry::Running { .. } => false,
+        };
+        let old: Vec<Arc<Key>> =
+            self.entries.iter().filter(|(_, entry)| is_old(entry)).map(|(key, _)| Arc::clone(key)).collect();
+        for key in old {
+            self.remove(&key);
+        }
     }
 
     /// Drops the results that were not used for the longest time until so many bytes are free.
     fn make_room(&mut self, wanted: u64, budget: u64) {
-        while self.bytes + wanted > budget {
-            let used = |(key, entry): (&Arc<Key>, &Entry)| match entry {
-                Entry::Done { result, used } => Some((*used, result.bytes, Arc::clone(key))),
-                Entry::Running { .. } => None,
-            };
-            let Some((_, bytes, oldest)) = self.entries.iter().filter_map(used).min_by_key(|(used, ..)| *used) else {
-                return;
-            };
-            self.entries.remove(&oldest);
-            self.bytes -= bytes;
+        while self.bytes + wanted > budget
+            && let Some((_, oldest)) = self.uses.first_key_value()
+        {
+            let oldest = Arc::clone(oldest);
+            self.remove(&oldest);
+        }
+    }
+
+    /// Whether the entry is that of a computation.
+    fn is_of(&self, key: &Key, own: u64) -> bool {
+        matches!(self.entries.get(key), Some(Entry::Running { number, .. }) if *number == own)
+    }
+
+    /// Ends a computation, whose entry it has been.
+    fn end(&mut self, key: &Key, how: Ended) {
+        if let Some(Entry::Running { ended, .. }) = self.entries.remove(key) {
+            ended.send_replace(how);
         }
     }
 }
 
-/// A result that is being computed. Dropped before its end, it leaves nothing, and those that wait take their turn.
+/// A result that is being computed. Dropped before its end, it leaves nothing.
 pub(crate) struct Recording {
     cache: Arc<ResultCache>,
     key: Arc<Key>,
-    tables: Vec<(TableName, u64)>,
+    number: u64,
+    tables: Versions,
     batches: Vec<RecordBatch>,
     bytes: u64,
-    /// Whether the place of the entry was given up.
+    /// Whether the entry was given up.
     is_over: bool,
 }
 
 impl Recording {
-    /// Keeps a batch; false when the result has grown too large for the cache.
-    pub(crate) fn add(&mut self, batch: &RecordBatch) -> bool {
+    /// Keeps a batch, and gives it in the form in which it is kept. None when the result has grown too large.
+    pub(crate) fn add(&mut self, batch: &RecordBatch) -> Option<RecordBatch> {
         if self.is_over {
-            return false;
+            return None;
+        }
+        if self.bytes + compact_bytes(batch) > self.cache.largest() {
+            self.batches.clear();
+            self.give_up();
+            return None;
         }
         let batch = compact(batch);
         self.bytes += batch.get_array_memory_size() as u64;
-        if self.bytes > self.cache.budget / LARGEST_SHARE {
-            self.batches.clear();
-            self.give_up();
-            return false;
-        }
-        self.batches.push(batch);
-        true
+        self.batches.push(batch.clone());
+        Some(batch)
     }
 
     /// The result is whole.
     pub(crate) fn finish(mut self, schema: SchemaRef, wanted: Wanted) {
-        if self.is_over {
+        if self.is_over || self.bytes > self.cache.largest() {
             return;
         }
-        self.is_over = true;
-        let (batches, tables, bytes) = (std::mem::take(&mut self.batches), std::mem::take(&mut self.tables), self.bytes);
-        let result = Arc::new(CachedResult { schema, wanted, batches, tables, bytes });
         let mut state = self.cache.lock();
-        state.make_room(bytes, self.cache.budget);
-        state.clock += 1;
-        let done = Entry::Done { result, used: state.clock };
-        state.bytes += bytes;
-        // Another one may have begun anew in between, and ended.
-        if let Some(Entry::Done { result, .. }) = state.entries.insert(Arc::clone(&self.key), done) {
-            state.bytes -= result.bytes;
+        if !state.is_of(&self.key, self.number) {
+            // Somebody has it computed anew.
+            return;
         }
+        state.end(&self.key, Ended::Kept);
+        state.make_room(self.bytes, self.cache.budget);
+        state.clock += 1;
+        let used = state.clock;
+        let (batches, tables) = (std::mem::take(&mut self.batches), std::mem::take(&mut self.tables));
+        let result = Arc::new(CachedResult { schema, wanted, batches, tables, bytes: self.bytes });
+        state.bytes += self.bytes;
+        state.entries.insert(Arc::clone(&self.key), Entry::Done { result, used });
+        state.uses.insert(used, Arc::clone(&self.key));
+        drop(state);
+        self.is_over = true;
     }
 
     fn give_up(&mut self) {
-        if !std::mem::replace(&mut self.is_over, true) {
-            let mut state = self.cache.lock();
-            if matches!(state.entries.get(&self.key), Some(Entry::Running { .. })) {
-                state.entries.remove(&self.key);
-            }
+        if std::mem::replace(&mut self.is_over, true) {
+            return;
+        }
+        let mut state = self.cache.lock();
+        if state.is_of(&self.key, self.number) {
+            state.end(&self.key, Ended::GivenUp);
         }
     }
 }

@@ -11,7 +11,7 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryLimit, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder};
-use datafusion::optimizer::Analyzer;
+use datafusion::optimizer::{Analyzer, Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
@@ -24,6 +24,7 @@ use crate::key_barrier::KeyBarrier;
 use crate::limits::Limits;
 use crate::live_first_rows::LiveFirstRows;
 use crate::live_grouping::LiveGrouping;
+use crate::planning_deadline::with_deadline;
 use crate::query::SessionOptions;
 use crate::subqueries::Subqueries;
 
@@ -33,6 +34,9 @@ const DEFAULT_SCHEMA: &str = "public";
 const BATCH_ROWS: usize = 8_192;
 /// How many of the largest consumers an out-of-memory error names.
 const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
+
+/// DataFusion's rule that decides which side of a join is which.
+const JOIN_SELECTION: &str = "join_selection";
 
 /// The template that sessions are copied from.
 #[derive(Debug)]
@@ -57,9 +61,7 @@ impl Sessions {
             .with_runtime_env(runtime)
             .with_analyzer_rules(analyzer_rules())
             .with_physical_optimizer_rules(physical_rules())
-            // After DataFusion's, which bring filters and limits to where these look for them.
-            .with_optimizer_rule(Arc::new(LiveGrouping))
-            .with_optimizer_rule(Arc::new(LiveFirstRows))
+            .with_optimizer_rules(with_deadline(optimizer_rules()))
             .build();
         let sources = sources.iter().map(|source| (source.name().to_owned(), Arc::clone(source))).collect();
         Ok(Self { template, sources: Arc::new(sources) })
@@ -107,8 +109,8 @@ fn config(default_catalog: &str) -> SessionConfig {
     config
 }
 
-/// DataFusion's analyzer rules between ours. Subqueries come first, because what is made of them is like what a query says;
-/// the barriers come when all groupings are there.
+/// DataFusion's analyzer rules between ours. Subqueries come first, because what is made of them is like what a query
+/// says; the barriers come when all groupings are there.
 fn analyzer_rules() -> Vec<Arc<dyn datafusion::optimizer::AnalyzerRule + Send + Sync>> {
     let mut rules = Analyzer::new().rules;
     rules.insert(0, Arc::new(Subqueries));
@@ -117,9 +119,18 @@ fn analyzer_rules() -> Vec<Arc<dyn datafusion::optimizer::AnalyzerRule + Send + 
     rules
 }
 
+/// DataFusion's, which bring filters and limits to where ours look for them.
+fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let mut rules = Optimizer::new().rules;
+    rules.push(Arc::new(LiveGrouping));
+    rules.push(Arc::new(LiveFirstRows));
+    rules
+}
+
 fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
-    rules.insert(0, Arc::new(ConstantsBarriers));
+    let settled = rules.iter().position(|rule| rule.name() == JOIN_SELECTION).map_or(0, |place| place + 1);
+    rules.insert(settled, Arc::new(ConstantsBarriers));
     rules
 }
 

@@ -4,12 +4,14 @@
 use std::ops::ControlFlow;
 
 use datafusion::error::DataFusionError;
-use datafusion::logical_expr::{ExplainOption, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
-use datafusion::sql::sqlparser::ast::{self, ObjectName, Query, Select, SetExpr, TableFactor, Visit, Visitor};
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::ast::{
+    self, GroupByExpr, ObjectName, OrderBy, OrderByKind, Query, Select, SetExpr, TableFactor, Visit, Visitor,
+};
 
+use crate::dialect::StatementDialect;
 use crate::error::{Error, Result};
+use crate::explain::{ExplainOptions, take_explain};
 use crate::limits::{check_length, check_tokens};
 use crate::{operators, tokens};
 
@@ -20,17 +22,26 @@ const MAX_COLUMNS: usize = 1_664;
 /// Tables that a statement may name, each time counted. Planning grows faster than their number.
 const MAX_TABLES: usize = 100;
 
+/// A statement, and how it is explained if that is asked for.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) statement: Statement,
+    pub(crate) explain: Option<ExplainOptions>,
+}
+
 /// Parses one statement and refuses those that are no queries, before a plan could touch anything.
-pub(crate) fn parse(sql: &str) -> Result<Statement> {
+pub(crate) fn parse(sql: &str) -> Result<Asked> {
     check_length(sql)?;
-    let tokens = tokens::read(sql)?;
+    let mut tokens = tokens::read(sql)?;
     check_tokens(&tokens)?;
+    let explain = take_explain(&mut tokens)?;
+    let dialect = StatementDialect::new(tokens.len());
     let mut statements = DFParserBuilder::new(tokens)
-        .with_dialect(&PostgreSqlDialect {})
+        .with_dialect(&dialect)
         .with_recursion_limit(NESTING)
         .build()
         .and_then(|mut parser| parser.parse_statements())
-        .map_err(|error| locate_syntax_error(error, sql))?;
+        .map_err(|error| if dialect.is_exhausted() { nests_too_deep() } else { locate_syntax_error(error, sql) })?;
     let Some(mut statement) = statements.pop_front() else {
         return Err(Error::Syntax("the statement is empty".to_owned()));
     };
@@ -38,63 +49,40 @@ pub(crate) fn parse(sql: &str) -> Result<Statement> {
         return Err(Error::Unsupported("not supported: several statements at once; send them one by one".to_owned()));
     }
     // What is twice in the tree after this is counted twice.
-    regroup(&mut statement)?;
-    check(&statement)?;
-    Ok(statement)
-}
-
-/// Groups operators as PostgreSQL does.
-fn regroup(statement: &mut Statement) -> Result<()> {
-    match statement {
-        Statement::Statement(inner) => operators::regroup(inner.as_mut()),
-        Statement::Explain(explain) => regroup(&mut explain.statement),
-        _ => Ok(()),
+    if let Statement::Statement(inner) = &mut statement {
+        operators::regroup(inner.as_mut())?;
     }
+    check(&statement)?;
+    if explain.is_some() && query_of(&statement).is_none() {
+        return Err(Error::Query("EXPLAIN is of a query".to_owned()));
+    }
+    Ok(Asked { statement, explain })
 }
 
-/// The query of a statement, or the one that it explains.
+/// The query of a statement.
 pub(crate) fn query_of(statement: &Statement) -> Option<&Query> {
     match statement {
         Statement::Statement(inner) => match inner.as_ref() {
             ast::Statement::Query(query) => Some(query),
             _ => None,
         },
-        Statement::Explain(explain) => match explain.statement.as_ref() {
-            // EXPLAIN of EXPLAIN is nothing.
-            Statement::Explain(_) => None,
-            inner => query_of(inner),
-        },
         _ => None,
     }
 }
 
-/// The plan that the statement asks for: of its query, or of the explanation of that.
-pub(crate) fn explained_if_asked(plan: LogicalPlan, statement: &Statement) -> Result<LogicalPlan> {
-    let Statement::Explain(explain) = statement else { return Ok(plan) };
-    let options = &explain.options;
-    let mut option = ExplainOption::default().with_verbose(options.verbose).with_analyze(options.analyze);
-    if let Some(format) = &options.format {
-        option = option.with_format(format.clone());
-    }
-    Ok(LogicalPlanBuilder::from(plan).explain_option_format(option)?.build()?)
-}
-
 fn check(statement: &Statement) -> Result<()> {
-    match statement {
-        Statement::Statement(inner) => check_statement(inner),
-        Statement::Explain(explain) => check(&explain.statement),
-        other => Err(Error::ReadOnly(first_word(&other.to_string()))),
-    }
-}
-
-fn check_statement(statement: &ast::Statement) -> Result<()> {
-    match statement {
+    let statement = match statement {
+        Statement::Statement(statement) => statement,
+        Statement::Explain(_) => return Err(Error::Syntax("EXPLAIN is of a query".to_owned())),
+        other => return Err(Error::ReadOnly(first_word(&other.to_string()))),
+    };
+    match statement.as_ref() {
         ast::Statement::Query(_) => {}
-        ast::Statement::Explain { statement, .. } => return check_statement(statement),
         ast::Statement::ShowVariable { .. }
         | ast::Statement::ShowTables { .. }
-        | ast::Statement::ShowColumns { .. }
-        | ast::Statement::ExplainTable { .. } => return Ok(()),
+        | ast::Statement::ShowColumns { .. } => {
+            return Ok(());
+        }
         other => return Err(Error::ReadOnly(first_word(&other.to_string()))),
     }
     match statement.visit(&mut QueryCheck::default()) {
@@ -116,6 +104,11 @@ impl Visitor for QueryCheck {
         if !query.locks.is_empty() {
             return ControlFlow::Break(Error::ReadOnly("SELECT ... FOR UPDATE".to_owned()));
         }
+        if let Some(OrderBy { kind: OrderByKind::Expressions(keys), .. }) = &query.order_by
+            && let Err(error) = check_columns("an ORDER BY", keys.len())
+        {
+            return ControlFlow::Break(error);
+        }
         match query.body.as_ref() {
             SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
                 ControlFlow::Break(Error::ReadOnly(first_word(&query.body.to_string())))
@@ -128,13 +121,11 @@ impl Visitor for QueryCheck {
         if select.into.is_some() {
             return ControlFlow::Break(Error::ReadOnly("SELECT INTO".to_owned()));
         }
-        let columns = select.projection.len();
-        if columns > MAX_COLUMNS {
-            return ControlFlow::Break(Error::TooLarge(format!(
-                "a SELECT has {columns} columns; at most {MAX_COLUMNS} are allowed"
-            )));
-        }
-        ControlFlow::Continue(())
+        let checked = check_columns("a SELECT", select.projection.len()).and_then(|()| match &select.group_by {
+            GroupByExpr::Expressions(keys, _) => check_columns("a GROUP BY", keys.len()),
+            GroupByExpr::All(_) => Ok(()),
+        });
+        checked.map_or_else(ControlFlow::Break, ControlFlow::Continue)
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Error> {
@@ -157,6 +148,15 @@ impl Visitor for QueryCheck {
     }
 }
 
+/// # Errors
+/// [`Error::TooLarge`] when a list has more entries than PostgreSQL allows.
+pub(crate) fn check_columns(what: &str, columns: usize) -> Result<()> {
+    if columns > MAX_COLUMNS {
+        return Err(Error::TooLarge(format!("{what} has {columns} columns; at most {MAX_COLUMNS} are allowed")));
+    }
+    Ok(())
+}
+
 fn first_word(statement: &str) -> String {
     statement.split_whitespace().next().unwrap_or("the statement").to_uppercase()
 }
@@ -164,9 +164,7 @@ fn first_word(statement: &str) -> String {
 /// The parser knows no place for what is missing at the end, and calls too deep a nesting a syntax error.
 fn locate_syntax_error(error: DataFusionError, sql: &str) -> Error {
     match Error::from(error) {
-        Error::Syntax(message) if message.contains("recursion limit") => Error::TooLarge(format!(
-            "the statement nests too deep; at most {NESTING} levels are planned. Write inner queries as WITH"
-        )),
+        Error::Syntax(message) if message.contains("recursion limit") => nests_too_deep(),
         Error::Syntax(message) if !message.contains("Line: ") => {
             let last = sql.lines().last().unwrap_or_default();
             let (line, column) = (sql.lines().count().max(1), last.chars().count() + 1);
@@ -174,6 +172,12 @@ fn locate_syntax_error(error: DataFusionError, sql: &str) -> Error {
         }
         other => other,
     }
+}
+
+fn nests_too_deep() -> Error {
+    Error::TooLarge(format!(
+        "the statement nests too deep; at most {NESTING} levels are planned. Write inner queries as WITH"
+    ))
 }
 
 #[cfg(test)]
@@ -202,6 +206,15 @@ mod tests {
         for sql in ["SELECT 1 < 2 < 3", "EXPLAIN SELECT 1 < 2 < 3", "WITH x AS (SELECT 1 < 2 < 3) SELECT * FROM x"] {
             assert!(parse(sql).unwrap_err().to_string().contains("< cannot follow <"), "{sql}");
         }
+    }
+
+    #[test]
+    fn what_nests_too_deep_to_be_read_is_refused() {
+        for (depth, before, after) in [(100, "(", ")"), (60, "position(", ", 1)"), (60, "cast(", ")")] {
+            let sql = format!("SELECT {}'1'{}", before.repeat(depth), after.repeat(depth));
+            assert!(matches!(parse(&sql), Err(Error::TooLarge(_))), "{before}: {:?}", parse(&sql));
+        }
+        parse(&format!("SELECT {}'x'{}", "upper(".repeat(50), ")".repeat(50))).unwrap();
     }
 
     #[test]

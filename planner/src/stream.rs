@@ -4,7 +4,7 @@
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
@@ -15,13 +15,19 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{FutureExt, Stream, StreamExt};
 use rail_forge_connectors::{LiveQuery, PinnedSnapshot};
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, Sleep};
 
+use crate::admission::{Admission, Class, Place};
+use crate::bind::Wanted;
 use crate::error::{Error, Result};
+use crate::explain::{ExplainOptions, Explanation, Measured};
+use crate::interrupt::Within;
 use crate::interruptible::{StopFlag, interruptible};
 use crate::query::Truth;
+use crate::result_cache::{CachedResult, Key, Recording};
+use crate::window_memory::with_counted_windows;
 
 /// Batches that wait for a reader that is slower than the query: with those in flight on either side, what
 /// a stalled client costs in memory.
@@ -32,14 +38,44 @@ const QUEUED_BATCHES: usize = 2;
 pub struct ResultStream {
     schema: SchemaRef,
     truth: Truth,
-    batches: mpsc::Receiver<Result<RecordBatch>>,
+    rows: Rows,
+}
+
+#[derive(Debug)]
+enum Rows {
+    /// Of a result that was computed before, and how many batches of it have been given.
+    Kept(Arc<CachedResult>, usize),
+    Computed(Computed),
+}
+
+/// Batches as they are computed.
+#[derive(Debug)]
+struct Computed {
+    batches: mpsc::UnboundedReceiver<Message>,
     /// Kept by the reader's side: a query that is busy does not look at clocks.
     deadline: Pin<Box<Sleep>>,
     timeout: Duration,
-    /// Whether the deadline has been told.
-    stopped: bool,
+    /// Whether the end has been told, or the deadline.
+    ended: bool,
     query: AbortHandle,
     stop: StopFlag,
+}
+
+/// A batch on its way, or the end, with the room that it takes until it is read; one that is kept in any case takes
+/// none.
+type Message = (Result<Option<RecordBatch>>, Option<OwnedSemaphorePermit>);
+
+/// The end of a query's time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Until {
+    deadline: Instant,
+    timeout: Duration,
+}
+
+impl Until {
+    pub(crate) fn from_now(timeout: Duration) -> Self {
+        Self { deadline: Instant::now() + timeout, timeout }
+    }
 }
 
 /// A query whose result is known but for its rows.
@@ -47,6 +83,11 @@ pub(crate) struct Analysed {
     pub(crate) state: SessionState,
     pub(crate) plan: LogicalPlan,
     pub(crate) schema: SchemaRef,
+    /// The parameters that the statement wants.
+    pub(crate) wanted: Wanted,
+    pub(crate) explain: Option<ExplainOptions>,
+    /// What the result is kept by, if it can be.
+    pub(crate) kept_by: Option<Key>,
     pub(crate) truth: Truth,
     pub(crate) snapshot: PinnedSnapshot,
 }
@@ -56,29 +97,78 @@ pub(crate) struct Execution {
     state: SessionState,
     plan: Arc<dyn ExecutionPlan>,
     schema: SchemaRef,
+    wanted: Wanted,
+    explain: Option<ExplainOptions>,
     truth: Truth,
     stop: StopFlag,
     snapshot: PinnedSnapshot,
+    recording: Option<Recording>,
+}
+
+/// A query's place among those that run.
+pub(crate) struct Places {
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) class: Class,
+    pub(crate) own: Option<Place>,
+}
+
+/// Where batches go.
+struct Outlet {
+    batches: mpsc::UnboundedSender<Message>,
+    room: Arc<Semaphore>,
+    places: Places,
+}
+
+impl Outlet {
+    /// Sends a batch that nobody keeps when there is room for it. Until then, another query may run in this one's
+    /// place.
+    async fn send(&mut self, batch: RecordBatch) -> Result<()> {
+        let room = match Arc::clone(&self.room).try_acquire_owned() {
+            Ok(room) => room,
+            Err(_) => {
+                self.places.own = None;
+                let room = Arc::clone(&self.room).acquire_owned().await;
+                self.places.own = Some(self.places.admission.enter_again(self.places.class).await?);
+                // It is never closed.
+                room.map_err(|closed| Error::Internal(Box::new(closed)))?
+            }
+        };
+        self.put(Ok(Some(batch)), Some(room));
+        Ok(())
+    }
+
+    /// A reader that has gone away misses nothing: it ends the query.
+    fn put(&self, batch: Result<Option<RecordBatch>>, room: Option<OwnedSemaphorePermit>) {
+        let _ = self.batches.send((batch, room));
+    }
 }
 
 impl ResultStream {
     /// Starts the query on the runtime.
-    pub(crate) fn start(runtime: &Handle, execution: Execution, deadline: Instant, timeout: Duration) -> Self {
-        let (sender, batches) = mpsc::channel(QUEUED_BATCHES);
+    pub(crate) fn start(runtime: &Handle, execution: Execution, places: Places, until: Until) -> Self {
+        let (sender, batches) = mpsc::unbounded_channel();
         let truth = execution.truth.clone();
         let schema = SchemaRef::clone(&execution.schema);
         let stop = execution.stop.clone();
-        let query = runtime.spawn(async move {
-            let error = match AssertUnwindSafe(execution.run(&sender)).catch_unwind().await {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => error,
-                Err(_) => Error::Internal("the query panicked".into()),
+        let mut outlet = Outlet { batches: sender, room: Arc::new(Semaphore::new(QUEUED_BATCHES)), places };
+        let work = async move {
+            let end = match AssertUnwindSafe(execution.run(&mut outlet)).catch_unwind().await {
+                Ok(end) => end.map(|()| None),
+                Err(_) => Err(Error::Internal("the query panicked".into())),
             };
-            // A receiver that has gone away does not miss the error.
-            let _ = sender.send(Err(error)).await;
-        });
+            outlet.put(end, None);
+        };
+        let query = runtime.spawn(Within::new(stop.clone(), Box::pin(work)));
+        let Until { deadline, timeout } = until;
         let deadline = Box::pin(tokio::time::sleep_until(deadline));
-        Self { schema, truth, batches, deadline, timeout, stopped: false, query: query.abort_handle(), stop }
+        let query = query.abort_handle();
+        let rows = Rows::Computed(Computed { batches, deadline, timeout, ended: false, query, stop });
+        Self { schema, truth, rows }
+    }
+
+    /// A result that was computed before.
+    pub(crate) fn kept(result: Arc<CachedResult>, truth: Truth) -> Self {
+        Self { schema: Arc::clone(&result.schema), truth, rows: Rows::Kept(result, 0) }
     }
 
     /// The columns of every batch. Its decimals may have fewer digits than announced here, where a function
@@ -87,15 +177,14 @@ impl ResultStream {
         &self.schema
     }
 
-    /// Ends the query where it gives way next, or where it looks at the flag.
-    fn end(&self) {
-        self.stop.stop();
-        self.query.abort();
-    }
-
     /// What the result is true for.
     pub fn truth(&self) -> &Truth {
         &self.truth
+    }
+
+    /// Whether it was computed before.
+    pub fn is_kept(&self) -> bool {
+        matches!(self.rows, Rows::Kept(..))
     }
 }
 
@@ -103,56 +192,107 @@ impl Stream for ResultStream {
     type Item = Result<RecordBatch>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.stopped {
-            return Poll::Ready(None);
+        match &mut self.rows {
+            Rows::Kept(result, given) => {
+                let next = result.batches.get(*given).cloned();
+                *given += 1;
+                Poll::Ready(next.map(Ok))
+            }
+            Rows::Computed(computed) => computed.poll_next(context),
         }
-        if self.query.is_finished() || self.deadline.as_mut().poll(context).is_pending() {
-            return self.batches.poll_recv(context);
-        }
-        self.end();
-        self.stopped = true;
-        Poll::Ready(Some(Err(Error::Deadline { seconds: self.timeout.as_secs() })))
     }
 }
 
-impl Drop for ResultStream {
+impl Computed {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<RecordBatch>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let next = if self.query.is_finished() || self.deadline.as_mut().poll(context).is_pending() {
+            match ready!(self.batches.poll_recv(context)) {
+                Some((batch, _room)) => batch,
+                // It would look like a result that is whole.
+                None => Err(Error::Internal("the query was ended before its result was whole".into())),
+            }
+        } else {
+            self.end();
+            Err(Error::Deadline { seconds: self.timeout.as_secs() })
+        };
+        self.ended = !matches!(next, Ok(Some(_)));
+        Poll::Ready(next.transpose())
+    }
+
+    /// Ends the query where it gives way next, or where it looks at the flag.
+    fn end(&self) {
+        self.stop.stop();
+        self.query.abort();
+    }
+}
+
+impl Drop for Computed {
     fn drop(&mut self) {
         self.end();
     }
 }
 
-/// The plan that runs. A plan that explains itself shows how it was optimized; others are analysed already.
-async fn physical(state: &SessionState, plan: LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
-    if matches!(plan, LogicalPlan::Explain(_)) {
-        return Ok(state.create_physical_plan(&plan).await?);
-    }
-    let optimized = state.optimizer().optimize(plan, state, |_, _| {})?;
-    Ok(state.query_planner().create_physical_plan(&optimized, state).await?)
+/// The plan that runs. It is analysed already.
+async fn physical(mut state: SessionState, plan: LogicalPlan) -> Result<(SessionState, Arc<dyn ExecutionPlan>)> {
+    // The time that planning may take does not begin before it, and the binder has read the moment of now() by then.
+    state.mark_start_execution();
+    let optimized = state.optimizer().optimize(plan, &state, |_, _| {})?;
+    let plan = state.query_planner().create_physical_plan(&optimized, &state).await?;
+    Ok((state, plan))
 }
 
 impl Execution {
     /// Plans the query, and connects to the sources of the live tables that it reads: the first rows cannot be
     /// sent before it is known what they are true for.
-    pub(crate) async fn new(analysed: Analysed) -> Result<Self> {
-        let Analysed { state, plan, schema, truth, snapshot } = analysed;
+    pub(crate) async fn new(analysed: Analysed, recording: Option<Recording>) -> Result<Self> {
+        let Analysed { state, plan, schema, wanted, explain, truth, snapshot, .. } = analysed;
         let stop = StopFlag::default();
-        let runs = !matches!(plan, LogicalPlan::Explain(_));
-        let plan = interruptible(physical(&state, plan).await?, &stop)?;
+        let runs = explain.is_none_or(|options| options.analyze);
+        let (state, plan) = physical(state, plan).await?;
+        let plan = with_counted_windows(interruptible(plan, &stop)?)?;
         let truth = match state.config().get_extension::<LiveQuery>().filter(|_| runs) {
             Some(live) => truth.read_at(&live.open(&plan).await?),
             None => truth,
         };
-        Ok(Self { state, plan, schema, truth, stop, snapshot })
+        Ok(Self { state, plan, schema, wanted, explain, truth, stop, snapshot, recording })
     }
 
-    async fn run(self, sender: &mpsc::Sender<Result<RecordBatch>>) -> Result<()> {
+    async fn run(mut self, outlet: &mut Outlet) -> Result<()> {
+        if let Some(options) = self.explain {
+            let explained = self.explained(options).await?;
+            return outlet.send(explained).await;
+        }
         let mut stream = execute_stream(self.plan, self.state.task_ctx())?;
         while let Some(batch) = stream.next().await {
-            if sender.send(Ok(batch?)).await.is_err() {
-                break;
+            let batch = batch?;
+            let kept = self.recording.as_mut().and_then(|recording| recording.add(&batch));
+            match kept {
+                Some(kept) => outlet.put(Ok(Some(kept)), None),
+                None => outlet.send(batch).await?,
             }
+        }
+        if let Some(recording) = self.recording {
+            recording.finish(self.schema, self.wanted);
         }
         drop(self.snapshot);
         Ok(())
+    }
+
+    /// The explanation of the query, which is run if that is asked for.
+    async fn explained(&self, options: ExplainOptions) -> Result<RecordBatch> {
+        let mut measured = None;
+        if options.analyze {
+            let (started, mut rows) = (Instant::now(), 0);
+            let mut stream = execute_stream(Arc::clone(&self.plan), self.state.task_ctx())?;
+            while let Some(batch) = stream.next().await {
+                rows += batch?.num_rows();
+            }
+            measured = Some(Measured { rows, elapsed: started.elapsed() });
+        }
+        let (truth, manifest, plan) = (&self.truth, &self.snapshot.manifest, &self.plan);
+        Explanation { options, truth, manifest, plan, measured }.batch()
     }
 }

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 SHOP_SCALE = 0.02
 TPCH_SCALE_FACTOR = 0.1
 NO_REFRESH = ("--initial-refresh", "never")
+# Every query is computed, though the same was asked before.
+NO_RESULTS = ("--result-cache-memory", "0B")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ LIVE = 'mode = "live"'
 
 def explain(client: rail_forge.Client, sql: str) -> str:
     """The plan, with the statements that PostgreSQL gets."""
-    return "\n".join(str(plan) for _, plan in client.sql(f"EXPLAIN {sql}").rows())
+    return "\n".join(line for (line,) in client.sql(f"EXPLAIN {sql}").rows())
 
 
 def statements(client: rail_forge.Client, sql: str) -> list[str]:

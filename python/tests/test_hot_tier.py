@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from comparison import connect_as_reference, multiset, reference_rows
-from conftest import NO_REFRESH, refresh, run
+from conftest import NO_REFRESH, NO_RESULTS, refresh, run
 from object_storage import BUCKET, PREFIX, object_storage
 from test_tpch import ORDER_KEYS, QUERIES
 from waiting import until
@@ -63,7 +63,7 @@ def cache(client: rail_forge.Client) -> rail_forge.CacheStatus:
 
 def from_memory(client: rail_forge.Client, sql: str) -> tuple[int, int]:
     """How many files the query would read from memory, and how many in all; running it is no part of this."""
-    plan = "\n".join(str(row[-1]) for row in client.sql(f"EXPLAIN {sql}").rows())
+    plan = "\n".join(line for (line,) in client.sql(f"EXPLAIN {sql}").rows())
     counts = [(int(some), int(all_of_them)) for some, all_of_them in FROM_MEMORY.findall(plan)]
     return sum(some for some, _ in counts), sum(all_of_them for _, all_of_them in counts)
 
@@ -90,8 +90,8 @@ def answers(client: rail_forge.Client) -> dict[int, object]:
 
 
 def test_answers_are_the_same_without_cold_and_hot(tpch: Served, serve: Serve) -> None:
-    without = serve({"tpch": tpch.url}, "--cache-memory", "0B")
-    server = serve({"tpch": tpch.url}, "--cache-memory", "1GiB")
+    without = serve({"tpch": tpch.url}, *NO_RESULTS, "--cache-memory", "0B")
+    server = serve({"tpch": tpch.url}, *NO_RESULTS, "--cache-memory", "1GiB")
     refresh(without)
     refresh(server)
     with rail_forge.connect(without.flight) as client:
@@ -116,7 +116,7 @@ def test_answers_follow_what_a_diff_deletes(
         f'[server]\ncache_memory = "500MiB"\n[[source]]\nname = "tpch"\nurl = {json.dumps(small_tpch)}\n'
         'refresh = { mode = "diff" }\n'
     )
-    server = serve({}, "--config", str(configuration))
+    server = serve({}, "--config", str(configuration), *NO_RESULTS)
     refresh(server)
     with rail_forge.connect(server.flight) as client:
         warm(client, *SQL.values())
@@ -146,7 +146,7 @@ def test_columns_of_every_kind_can_be_in_memory(new_database: NewDatabase, serve
            FROM generate_series(1, 20000) AS i""",
         "CREATE VIEW v AS SELECT avg(id) AS mean FROM t GROUP BY id % 10",
     )
-    server = serve({"numbers": url}, "--cache-memory", "100MiB")
+    server = serve({"numbers": url}, *NO_RESULTS, "--cache-memory", "100MiB")
     refresh(server)
     questions = [
         "SELECT * FROM t ORDER BY id",
@@ -166,7 +166,7 @@ def test_columns_of_every_kind_can_be_in_memory(new_database: NewDatabase, serve
 
 
 def test_the_budget_holds(tpch: Served, serve: Serve) -> None:
-    server = serve({"tpch": tpch.url}, "--cache-memory", "10MiB")
+    server = serve({"tpch": tpch.url}, *NO_RESULTS, "--cache-memory", "10MiB")
     refresh(server)
     with rail_forge.connect(server.flight) as client:
         assert cache(client).limit_bytes == 10 * MIB
@@ -183,7 +183,7 @@ def test_the_budget_holds(tpch: Served, serve: Serve) -> None:
 def test_what_is_used_most_stays(numbers: str, serve: Serve) -> None:
     run(numbers, TABLE.replace("CREATE TABLE t", "CREATE TABLE large"))
     # There is room for the numbers of one of the tables.
-    server = serve({"shop": numbers}, "--cache-memory", "3MiB")
+    server = serve({"shop": numbers}, *NO_RESULTS, "--cache-memory", "3MiB")
     refresh(server)
     often, once = ("SELECT sum(id), sum(kind) FROM t", "SELECT sum(id), sum(kind) FROM large")
     with rail_forge.connect(server.flight) as client:
@@ -199,7 +199,7 @@ def test_what_is_used_most_stays(numbers: str, serve: Serve) -> None:
 
 def test_a_restart_brings_memory_back(numbers: str, serve: Serve, tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
-    server = serve({"shop": numbers}, data_dir=data_dir)
+    server = serve({"shop": numbers}, *NO_RESULTS, data_dir=data_dir)
     refresh(server)
     with rail_forge.connect(server.flight) as client:
         warm(client, SUM)
@@ -223,7 +223,7 @@ def test_a_restart_brings_memory_back(numbers: str, serve: Serve, tmp_path: Path
 
 
 def test_a_refresh_replaces_what_is_in_memory(numbers: str, serve: Serve) -> None:
-    server = serve({"shop": numbers}, "--keep-versions", "1", "--keep-replaced", "1s")
+    server = serve({"shop": numbers}, *NO_RESULTS, "--keep-versions", "1", "--keep-replaced", "1s")
     refresh(server)
     with rail_forge.connect(server.flight) as client:
         warm(client, SUM)
@@ -250,7 +250,7 @@ def test_columns_in_memory_need_no_bucket(numbers: str, tmp_path: Path) -> None:
         place = f"s3://{BUCKET}/{PREFIX}"
         with (
             RailForgeServer(
-                {"shop": numbers}, data_dir=place, arguments=NO_REFRESH, env=environment
+                {"shop": numbers}, data_dir=place, arguments=[*NO_REFRESH, *NO_RESULTS], env=environment
             ) as server,
             rail_forge.connect(server.flight) as client,
         ):
@@ -265,7 +265,7 @@ def test_columns_in_memory_need_no_bucket(numbers: str, tmp_path: Path) -> None:
 
 
 def test_status_tells_what_is_in_memory(numbers: str, serve: Serve) -> None:
-    server = serve({"shop": numbers}, "--cache-memory", "100MiB")
+    server = serve({"shop": numbers}, *NO_RESULTS, "--cache-memory", "100MiB")
     refresh(server)
     with rail_forge.connect(server.flight) as client:
         warm(client, SUM)

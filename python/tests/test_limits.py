@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from comparison import connect_as_reference, reference_rows
-from conftest import answer, refresh
+from conftest import NO_RESULTS, answer, refresh
 from waiting import until_idle
 
 import rail_forge
@@ -45,12 +45,12 @@ def numbers(new_database: NewDatabase) -> str:
 @pytest.fixture
 def limited(numbers: str, serve: Serve) -> RailForgeServer:
     limits = ("--query-timeout", f"{TIMEOUT_SECONDS}s", "--memory-limit", f"{MEMORY_LIMIT_MIB}MiB")
-    return guarded(serve({"shop": numbers}, *limits))
+    return guarded(serve({"shop": numbers}, *limits, *NO_RESULTS))
 
 
 @pytest.fixture
 def patient(numbers: str, serve: Serve) -> RailForgeServer:
-    return guarded(serve({"shop": numbers}))
+    return guarded(serve({"shop": numbers}, *NO_RESULTS))
 
 
 def guarded(server: RailForgeServer) -> RailForgeServer:
@@ -145,7 +145,7 @@ def test_memory_stays_within_its_limit(kind: str, limited: RailForgeServer) -> N
 
 
 def test_a_query_over_the_memory_limit_says_so(numbers: str, serve: Serve) -> None:
-    server = guarded(serve({"shop": numbers}, "--memory-limit", "2MiB"))
+    server = guarded(serve({"shop": numbers}, *NO_RESULTS, "--memory-limit", "2MiB"))
     with pytest.raises(rail_forge.ServerError, match=r"more memory.*memory_limit") as raised:
         answer(server, "SELECT id, t FROM n ORDER BY t")
     assert not str(raised.value).rstrip().endswith(":")
@@ -174,7 +174,7 @@ def test_an_answer_with_little_memory_is_right_or_none(
     url = new_database(
         f"CREATE TABLE a AS {rows.format('1, 2000')}", f"CREATE TABLE b AS {rows.format('1000, 3000')}"
     )
-    server = guarded(serve({"shop": url}, "--memory-limit", limit))
+    server = guarded(serve({"shop": url}, *NO_RESULTS, "--memory-limit", limit))
     wrong = {}
     with rail_forge.connect(server.flight) as client, connect_as_reference(url) as reference:
         for sql in UNDER_PRESSURE:
@@ -192,14 +192,14 @@ def test_an_answer_with_little_memory_is_right_or_none(
 
 def test_a_query_over_the_spill_limit_says_so(numbers: str, serve: Serve) -> None:
     limits = ("--memory-limit", "32MiB", "--spill-limit", "1MiB")
-    server = guarded(serve({"shop": numbers}, *limits))
+    server = guarded(serve({"shop": numbers}, *limits, *NO_RESULTS))
     with pytest.raises(rail_forge.ServerError, match="spill_limit"):
         answer(server, "SELECT a.t FROM n a, (SELECT id FROM n WHERE id <= 20) b ORDER BY a.t, a.id + b.id")
     is_well(server)
 
 
 def test_a_query_that_spills_answers_and_leaves_nothing(numbers: str, serve: Serve) -> None:
-    server = guarded(serve({"shop": numbers}, "--memory-limit", "32MiB"))
+    server = guarded(serve({"shop": numbers}, *NO_RESULTS, "--memory-limit", "32MiB"))
     got = answer(
         server,
         """SELECT count(*), min(t) FROM (

@@ -3,11 +3,14 @@
 
 mod actions;
 mod catalogue;
+mod demands;
+mod freshness;
 mod gateway;
 mod handle;
 mod keys;
 mod lingering;
 mod parameters;
+mod pieces;
 mod service;
 mod sql_info;
 mod status;

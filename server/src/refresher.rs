@@ -12,6 +12,7 @@ use rail_forge_connectors::{
     HotTierStatus, Observer, PinnedSnapshot, RefreshEvent, RefreshReport, Schedule, Scope, SnapshotStore, Source,
     TableEntry,
 };
+use rail_forge_planner::CacheStatistics;
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
 
@@ -90,6 +91,28 @@ pub struct ServerStatus {
     /// The columns that are kept in memory; `None` when none are.
     #[serde(default)]
     pub cache: Option<CacheStatus>,
+    /// The results that are kept.
+    #[serde(default)]
+    pub results: ResultsStatus,
+}
+
+/// The results that are kept, and how queries have used them since the start.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct ResultsStatus {
+    pub limit_bytes: u64,
+    pub bytes: u64,
+    pub results: usize,
+    /// Queries whose result was there.
+    pub hits: u64,
+    /// Queries whose result was not, and was kept.
+    pub misses: u64,
+}
+
+impl From<CacheStatistics> for ResultsStatus {
+    fn from(statistics: CacheStatistics) -> Self {
+        let CacheStatistics { limit_bytes, bytes, results, hits, misses } = statistics;
+        Self { limit_bytes, bytes, results, hits, misses }
+    }
 }
 
 /// The columns that are kept in memory, and the files that queries have read since the start.
@@ -283,7 +306,7 @@ impl Refresher {
     }
 
     /// Sources and tables as they are now.
-    pub async fn status(&self) -> ServerStatus {
+    pub async fn status(&self, results: CacheStatistics) -> ServerStatus {
         let stored_bytes = self.stored_bytes().await;
         let snapshot = self.pin();
         let states = self.states().clone();
@@ -309,7 +332,8 @@ impl Refresher {
         });
         let tables = snapshot.manifest.tables.iter().map(|table| table_status(table, now)).chain(refused).collect();
         let cache = self.store.hot_tier().map(CacheStatus::from);
-        ServerStatus { version: env!("CARGO_PKG_VERSION").to_owned(), sources, tables, stored_bytes, cache }
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        ServerStatus { version, sources, tables, stored_bytes, cache, results: results.into() }
     }
 
     async fn stored_bytes(&self) -> Option<u64> {

@@ -33,6 +33,10 @@ const DEFAULT_QUERY_TIMEOUT: Duration = Duration::from_secs(300);
 const DEFAULT_MEMORY_SHARE: u64 = 2;
 /// The share that columns of the most used tables may take, beside that of queries.
 const DEFAULT_CACHE_SHARE: u64 = 4;
+/// The share that results may take, beside both.
+const DEFAULT_RESULTS_SHARE: u64 = 32;
+const DEFAULT_QUEUE_TIMEOUT: Duration = Duration::from_secs(30);
+const DEFAULT_QUERIES_OF_CORE: usize = 4;
 /// Where the machine does not say how much memory it has.
 const FALLBACK_MEMORY: u64 = 4 << 30;
 
@@ -98,6 +102,20 @@ pub struct ServerSettings {
     /// How long a query may take, sending its result included, for example 30s. Default: 5m.
     #[arg(long, env = "RAIL_FORGE_QUERY_TIMEOUT", value_name = "TIME")]
     query_timeout: Option<Period>,
+
+    /// How many queries run at a time. The others wait in the order in which they came. Default: four for each core.
+    #[arg(long, env = "RAIL_FORGE_MAX_QUERIES", value_name = "COUNT")]
+    max_queries: Option<NonZeroUsize>,
+
+    /// How long a query waits until it may run; then it is refused. Default: 30s.
+    #[arg(long, env = "RAIL_FORGE_QUEUE_TIMEOUT", value_name = "TIME")]
+    queue_timeout: Option<Period>,
+
+    /// Memory for results, which are given again to whoever asks the same while the tables are the same; 0B computes
+    /// every query anew. It comes on top of memory_limit. Default: a thirty-second of the machine's, or of what its
+    /// container may use.
+    #[arg(long, env = "RAIL_FORGE_RESULT_CACHE_MEMORY", value_name = "SIZE")]
+    result_cache_memory: Option<Bytes>,
 
     /// How log lines look on standard error: human or json. Default: human.
     #[arg(long, env = "RAIL_FORGE_LOG_FORMAT", value_name = "FORMAT")]
@@ -204,6 +222,12 @@ impl SettingsArgs {
             spill_dir: given.spill_dir.or(filed.spill_dir).unwrap_or_else(|| default_spill_dir(&data_dir)),
             spill_bytes: given.spill_limit.or(filed.spill_limit).map_or(DEFAULT_SPILL_LIMIT, |limit| limit.0),
             timeout: given.query_timeout.or(filed.query_timeout).map_or(DEFAULT_QUERY_TIMEOUT, |time| time.0),
+            max_queries: given.max_queries.or(filed.max_queries).map_or_else(default_max_queries, NonZeroUsize::get),
+            queue_timeout: given.queue_timeout.or(filed.queue_timeout).map_or(DEFAULT_QUEUE_TIMEOUT, |time| time.0),
+            result_cache_bytes: given
+                .result_cache_memory
+                .or(filed.result_cache_memory)
+                .map_or_else(|| share_of_memory(DEFAULT_RESULTS_SHARE), |size| size.0),
         };
         let cache_bytes = given.cache_memory.or(filed.cache_memory);
         let cache_bytes = cache_bytes.map_or_else(|| share_of_memory(DEFAULT_CACHE_SHARE), |size| size.0);
@@ -253,6 +277,10 @@ fn address(text: &str) -> Result<SocketAddr, SettingsError> {
 /// Queries spill beside the snapshots, or where the system keeps temporary files.
 fn default_spill_dir(data_dir: &Location) -> PathBuf {
     data_dir.folder().map_or_else(std::env::temp_dir, |folder| folder.join("spill"))
+}
+
+fn default_max_queries() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get) * DEFAULT_QUERIES_OF_CORE
 }
 
 fn share_of_memory(share: u64) -> u64 {

@@ -207,8 +207,8 @@ pub(super) fn has_aggregate(expression: &Expr) -> bool {
     expression.exists(|part| Ok(matches!(part, Expr::AggregateFunction(_)))).unwrap_or(false)
 }
 
-/// Groups the rows of a plan. The expressions are changed to speak of the groups; `of_subqueries` are aggregates that subqueries
-/// in them know by their names.
+/// Groups the rows of a plan. The expressions are changed to speak of the groups; `of_subqueries` are aggregates that
+/// subqueries in them know by their names.
 pub(super) fn grouped(
     input: LogicalPlan,
     scope: &Scope,
@@ -219,7 +219,8 @@ pub(super) fn grouped(
     let all: Vec<Expr> = expressions.iter().map(|expression| (**expression).clone()).collect();
     let mut aggregates = find_aggregate_exprs(all.iter());
     aggregates.extend(of_subqueries);
-    // A key whose equality is not that of its values in Arrow is grouped by a form of it, and shown by one of its values.
+    // A key whose equality is not that of its values in Arrow is grouped by a form of it, and shown by one of its
+    // values.
     let mut keys: Vec<Expr> = Vec::with_capacity(groups.keys.len());
     let mut replaced: Vec<(Expr, Expr)> = vec![];
     for key in &groups.keys {

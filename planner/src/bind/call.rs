@@ -18,6 +18,8 @@ use crate::error::{Error, Result};
 use crate::functions::{AggregateCall, Call, Catalogue, Chosen, Kind, NotChosen};
 use crate::pg_type::PgType;
 
+/// PostgreSQL's limit.
+const MAX_ARGUMENTS: usize = 100;
 /// Aggregates and window functions whose result is one of the values that they are given.
 const CHOOSING: [&str; 8] = ["min", "max", "any_value", "mode", "first_value", "last_value", "lag", "lead"];
 
@@ -146,6 +148,9 @@ impl Binder<'_> {
                 other => return Err(Error::Unsupported(format!("not supported: {other} in a call of {name}"))),
             }
         }
+        if list.args.len() > MAX_ARGUMENTS {
+            return Err(Error::Query(format!("cannot pass more than {MAX_ARGUMENTS} arguments to a function")));
+        }
         for argument in &list.args {
             match argument {
                 FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => {
@@ -155,7 +160,10 @@ impl Binder<'_> {
                     let parts = parts(relation);
                     bound.positional.push(self.expression(&ast::Expr::CompoundIdentifier(parts))?);
                 }
-                FunctionArg::Named { name, arg: FunctionArgExpr::Expr(expression), .. } => {
+                // The parser takes a text for a name too.
+                FunctionArg::Named { name, arg: FunctionArgExpr::Expr(expression), .. }
+                    if name.quote_style != Some('\'') =>
+                {
                     bound.named.push((folded(name), self.expression(expression)?));
                 }
                 FunctionArg::ExprNamed {

@@ -15,6 +15,8 @@ use crate::functions;
 use crate::pg_type::PgType;
 use crate::type_conversion::common_type;
 
+/// Elements of an array that are planned one by one; of more, a function looks through the array.
+const MAX_ELEMENTS: usize = 1_000;
 /// The operators that compare.
 const COMPARISONS: [&str; 9] = ["=", "<>", "!=", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"];
 
@@ -57,12 +59,20 @@ impl Binder<'_> {
         if left.len() != right.len() {
             return Err(Error::Query("unequal number of entries in row expressions".to_owned()));
         }
+        self.count_compared(left.len())?;
         let pairs: Vec<(Typed, Typed)> = left.into_iter().zip(right).collect();
+        if symbol.starts_with(['<', '>']) && !matches!(symbol, "<>") {
+            // All pairs but the last are compared twice.
+            for (left, right) in &pairs {
+                self.copied(left)?;
+                self.copied(right)?;
+            }
+        }
         let mut each = |symbol: &str, (left, right): &(Typed, Typed)| -> Result<Expr> {
             Ok(self.operator(symbol, vec![left.clone(), right.clone()])?.expr)
         };
-        let all = |expressions: Vec<Expr>| expressions.into_iter().reduce(Expr::and).unwrap_or(lit(true));
-        let any = |expressions: Vec<Expr>| expressions.into_iter().reduce(Expr::or).unwrap_or(lit(false));
+        let all = |expressions: Vec<Expr>| balanced(expressions, Expr::and).unwrap_or(lit(true));
+        let any = |expressions: Vec<Expr>| balanced(expressions, Expr::or).unwrap_or(lit(false));
         let compared = match symbol {
             "=" | "IS NOT DISTINCT FROM" => all(pairs.iter().map(|pair| each(symbol, pair)).collect::<Result<_>>()?),
             "<>" | "!=" | "IS DISTINCT FROM" => {
@@ -90,20 +100,26 @@ impl Binder<'_> {
         own.insert(0, operand.pg_type.clone());
         let common = common_type(&own).filter(|_| parts_of(&operand).is_none());
         let is_plain = |pg_type: &PgType| !functions::has_key(pg_type) && !matches!(pg_type, PgType::Printed(_));
-        if let Some(common) = common.filter(is_plain) {
-            let expr = Box::new(self.coerce(operand, &common)?.expr);
-            let mut list = Vec::with_capacity(elements.len());
-            for element in elements {
-                list.push(self.coerce(element, &common)?.expr);
-            }
-            return Ok(Typed::boolean(Expr::InList(InList { expr, list, negated })));
+        // DataFusion takes what it could fold for constant.
+        let are_constant =
+            elements.iter().all(|element| matches!(element.expr, Expr::Literal(..) | Expr::Placeholder(_)));
+        if let Some(common) = common.filter(|common| are_constant && is_plain(common)) {
+            return self.among(operand, elements, &common, negated);
         }
         let mut compared = Vec::with_capacity(elements.len());
         for element in elements {
-            compared.push(self.operator("=", vec![operand.clone(), element])?.expr);
+            let operand = self.copied(&operand)?;
+            compared.push(self.operator("=", vec![operand, element])?.expr);
         }
-        let any = compared.into_iter().reduce(Expr::or).unwrap_or(lit(false));
+        let any = balanced(compared, Expr::or).unwrap_or(lit(false));
         Ok(Typed::boolean(if negated { Expr::Not(Box::new(any)) } else { any }))
+    }
+
+    /// Whether a value is, or is not, among others.
+    fn among(&mut self, operand: Typed, elements: Vec<Typed>, common: &PgType, negated: bool) -> Result<Typed> {
+        let expr = Box::new(self.coerce(operand, common)?.expr);
+        let list = elements.into_iter().map(|element| Ok(self.coerce(element, common)?.expr)).collect::<Result<_>>()?;
+        Ok(Typed::boolean(Expr::InList(InList { expr, list, negated })))
     }
 
     /// `x = ANY (...)` and `x < ALL (...)`, of an array or a subquery.
@@ -163,33 +179,42 @@ impl Binder<'_> {
         if let (Some(common), "=" | "<>", false) = (common, symbol, elements.is_empty())
             && (symbol == "<>") == all
         {
-            let expr = Box::new(self.coerce(operand.clone(), &common)?.expr);
-            let mut list = Vec::with_capacity(elements.len());
-            for element in elements {
-                list.push(self.coerce(element, &common)?.expr);
-            }
-            return Ok(Typed::boolean(Expr::InList(InList { expr, list, negated: all })));
+            return self.among(operand.clone(), elements, &common, all);
         }
         let mut compared = Vec::with_capacity(elements.len());
         for element in elements {
-            compared.push(match symbol {
-                "~~" | "~~*" | "!~~" | "!~~*" => self.operator(symbol, vec![operand.clone(), element])?.expr,
-                symbol => {
-                    let typed = self.operator(symbol, vec![operand.clone(), element])?;
-                    self.boolean(typed, "ANY")?
-                }
-            });
+            let operand = self.copied(operand)?;
+            let typed = self.operator(symbol, vec![operand, element])?;
+            compared.push(self.boolean(typed, "ANY")?);
         }
-        let combined = compared.into_iter().reduce(if all { Expr::and } else { Expr::or });
+        let combined = balanced(compared, if all { Expr::and } else { Expr::or });
         Ok(Typed::boolean(combined.unwrap_or(lit(all))))
     }
 }
 
-/// The elements of an array that the statement writes out.
+/// Conditions combined to a tree that is not deep.
+fn balanced(mut conditions: Vec<Expr>, combine: fn(Expr, Expr) -> Expr) -> Option<Expr> {
+    while conditions.len() > 1 {
+        let mut rest = conditions.into_iter();
+        let mut pairs = vec![];
+        while let Some(first) = rest.next() {
+            pairs.push(match rest.next() {
+                Some(second) => combine(first, second),
+                None => first,
+            });
+        }
+        conditions = pairs;
+    }
+    conditions.pop()
+}
+
+/// The elements of an array that the statement writes out, if they are not too many to be planned one by one.
 fn constant_elements(array: &Typed) -> Option<Vec<Typed>> {
     let element = array.pg_type.element()?;
     match &array.expr {
-        Expr::Literal(ScalarValue::List(list), None) if list.len() == 1 && list.is_valid(0) => {
+        Expr::Literal(ScalarValue::List(list), None)
+            if list.len() == 1 && list.is_valid(0) && list.values().len() <= MAX_ELEMENTS =>
+        {
             let values = list.value(0);
             let constant = |row| {
                 let value = ScalarValue::try_from_array(&values, row).ok()?;

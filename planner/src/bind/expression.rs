@@ -1,16 +1,18 @@
 //! Expressions: one arm for each form that SQL has.
 
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::{BinaryExpr, Expr, Like, Operator, lit};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Like, Operator, lit};
 use datafusion::sql::sqlparser::ast::{self, BinaryOperator, UnaryOperator, ValueWithSpan};
 
 use super::Binder;
 use super::character::{chosen_from, padded, shows_padding, unpadded};
+use super::clause::Clause;
 use super::parameter::named;
 use super::scope::Found;
 use super::typed::{Typed, types};
 use crate::error::{Error, Result};
 use crate::functions::{Call, Catalogue, Chosen, Kind, NotChosen, with_default_escape};
+use crate::null_safe::null_safe_equal;
 use crate::pg_type::{Category, PgType};
 
 /// What LIKE escapes with unless it is told otherwise.
@@ -179,9 +181,30 @@ impl Binder<'_> {
         let operands = self.with_digits_of_the_other(symbol, operands)?;
         let own = types(&operands);
         match Catalogue::get().operator(symbol, &own) {
-            Ok(chosen) => self.apply(&chosen, operands),
+            Ok(chosen) => {
+                let typed = self.apply(&chosen, operands)?;
+                self.as_join_key(typed)
+            }
             Err(why) => Err(named(no_operator(symbol, &own, why), operands.iter())),
         }
+    }
+
+    /// A comparison by which rows are joined, without an operator for which NULL is a value: that would become one for
+    /// which it is a value to all comparisons of the join.
+    fn as_join_key(&mut self, typed: Typed) -> Result<Typed> {
+        let Expr::BinaryExpr(BinaryExpr { left, op: Operator::IsNotDistinctFrom, right }) = &typed.expr else {
+            return Ok(typed);
+        };
+        let is_varied = |side: &Expr| !side.column_refs().is_empty();
+        let joins = matches!(self.level()?.clause, Clause::Where | Clause::JoinCondition);
+        if !joins || !is_varied(left) || !is_varied(right) {
+            return Ok(typed);
+        }
+        let data_type = left.get_type(&self.level()?.scope.schema)?;
+        let expr = null_safe_equal(left, right, &data_type);
+        // Both sides are in it twice.
+        self.copied(&typed)?;
+        Ok(Typed { expr, ..typed })
     }
 
     /// A function by name, of arguments that are bound.
@@ -214,7 +237,8 @@ impl Binder<'_> {
         Ok(Typed::new(body(call)?, chosen.returns.clone()))
     }
 
-    /// IS [NOT] TRUE and its like, as comparisons: DataFusion's own tests are never NULL in a plan, and may be when it runs.
+    /// IS [NOT] TRUE and its like, as comparisons: DataFusion's own tests are never NULL in a plan, and may be when it
+    /// runs.
     fn truth(&mut self, inner: &ast::Expr, wanted: Option<bool>, is: bool) -> Result<Typed> {
         let operator = if is { Operator::IsNotDistinctFrom } else { Operator::IsDistinctFrom };
         let (inner, wanted) = (self.condition(inner, "IS")?, lit(ScalarValue::Boolean(wanted)));
@@ -240,7 +264,8 @@ impl Binder<'_> {
             false => (">=", "<=", datafusion::logical_expr::and as fn(Expr, Expr) -> Expr),
             true => ("<", ">", datafusion::logical_expr::or as fn(Expr, Expr) -> Expr),
         };
-        let first = self.operator(above, vec![operand.clone(), low])?;
+        let copy = self.copied(&operand)?;
+        let first = self.operator(above, vec![copy, low])?;
         let second = self.operator(below, vec![operand, high])?;
         Ok(Typed::boolean(combine(first.expr, second.expr)))
     }
@@ -312,7 +337,10 @@ impl Binder<'_> {
         for case in conditions {
             let when = self.expression(&case.condition)?;
             whens.push(match &operand {
-                Some(operand) => self.operator("=", vec![operand.clone(), when])?.expr,
+                Some(operand) => {
+                    let operand = self.copied(operand)?;
+                    self.operator("=", vec![operand, when])?.expr
+                }
                 None => self.boolean(when, "CASE/WHEN")?,
             });
             results.push(self.expression(&case.result)?);

@@ -20,6 +20,9 @@ pub(crate) type Given<'a> = Option<&'a [ScalarValue]>;
 /// For `$1` to the highest number in the statement the type that it wants; `None` where any will do.
 pub(crate) type Wanted = Vec<Option<DataType>>;
 
+/// As many as the protocol of PostgreSQL has numbers for.
+const MAX_PARAMETERS: usize = 65_535;
+
 #[derive(Debug)]
 pub(super) struct Parameters<'a> {
     given: Given<'a>,
@@ -37,6 +40,9 @@ impl<'a> Parameters<'a> {
         let Some(number) = number else {
             return Err(Error::Parameter(format!("parameter {name}: parameters are written $1, $2, ...")));
         };
+        if number > MAX_PARAMETERS {
+            return Err(Error::Parameter(format!("there is no parameter {name}: there are at most {MAX_PARAMETERS}")));
+        }
         let known = self.wanted.entry(number).or_default();
         match self.given {
             Some(values) => match values.get(number - 1) {

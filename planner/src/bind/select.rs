@@ -20,6 +20,7 @@ use super::typed::{Names, OutputColumn, Typed};
 use crate::error::{Error, Result};
 use crate::functions::{grouping_key, has_key, key};
 use crate::pg_type::PgType;
+use crate::statement::check_columns;
 
 /// A column of the result.
 struct Item {
@@ -34,8 +35,8 @@ enum Key {
 }
 
 impl Binder<'_> {
-    /// A SELECT with the ORDER BY of its query. The plan has the columns of the result, and behind them those that it is
-    /// sorted by.
+    /// A SELECT with the ORDER BY of its query. The plan has the columns of the result, and behind them those that it
+    /// is sorted by.
     pub(super) fn select(&mut self, select: &Select, order_by: &[OrderByExpr]) -> Result<Ordered> {
         refuse_other_dialects(select)?;
         let (mut plan, scope) = self.from(&select.from)?;
@@ -114,7 +115,8 @@ impl Binder<'_> {
         let mut projected = Vec::with_capacity(items.len());
         let mut columns = Vec::with_capacity(items.len());
         for item in items {
-            // A column that keeps its name keeps its table's before it, so that subqueries can be told what they use of it.
+            // A column that keeps its name keeps its table's before it, so that subqueries can be told what they use of
+            // it.
             let name = internal.unique(&item.name);
             let (value, column) = match &item.typed.expr {
                 Expr::Column(column) if column.name == name => (item.typed.expr.clone(), column.clone()),
@@ -221,6 +223,7 @@ impl Binder<'_> {
                 }
             }
         }
+        check_columns("a SELECT", items.len())?;
         for item in &mut items {
             if item.typed.open_parameter().is_some() {
                 item.typed = self.coerce(item.typed.clone(), &PgType::Text)?;
@@ -333,8 +336,8 @@ fn first_rows(plan: LogicalPlan, on: Vec<Expr>, order: &[SortExpr]) -> Result<Lo
     Ok(LogicalPlanBuilder::from(plan).aggregate(on, first)?.project(columns)?.build()?)
 }
 
-/// Rows without repetition. Those of types whose equality is not that of their values in Arrow are told apart by a form of
-/// them.
+/// Rows without repetition. Those of types whose equality is not that of their values in Arrow are told apart by a form
+/// of them.
 pub(super) fn distinct(plan: LogicalPlan, columns: &[OutputColumn]) -> Result<LogicalPlan> {
     for column in columns {
         if matches!(column.pg_type, PgType::Json | PgType::Jsonpath) {

@@ -1,4 +1,5 @@
-//! Functions that have a syntax of their own: EXTRACT, SUBSTRING, TRIM, and those that evaluate their arguments one by one.
+//! Functions that have a syntax of their own: EXTRACT, SUBSTRING, TRIM, and those that evaluate their arguments one by
+//! one.
 
 use datafusion::logical_expr::{Case, Expr};
 use datafusion::sql::sqlparser::ast::{self, CeilFloorKind, NormalizationForm, TrimWhereField};
@@ -112,7 +113,8 @@ impl Binder<'_> {
             PgType::Unknown => first.pg_type.clone(),
             _ => common_type(&[first.pg_type.clone(), second.pg_type.clone()]).unwrap_or(first.pg_type.clone()),
         };
-        let equal = self.operator("=", vec![first.clone(), second])?.expr;
+        let copy = self.copied(&first)?;
+        let equal = self.operator("=", vec![copy, second])?.expr;
         let first = match compared {
             PgType::Unknown => self.coerce(first, &PgType::Text)?,
             PgType::Numeric | PgType::Float8 => self.coerce(first, &compared)?,
@@ -141,7 +143,8 @@ impl Binder<'_> {
             return Err(Error::Query(format!("{} takes an argument at least", name.to_uppercase())));
         };
         for other in arguments {
-            let stays = self.operator(symbol, vec![best.clone(), other.clone()])?.expr.or(other.expr.clone().is_null());
+            let compared = vec![self.copied(&best)?, self.copied(&other)?];
+            let stays = self.operator(symbol, compared)?.expr.or(other.expr.clone().is_null());
             let case = Case::new(None, vec![(Box::new(stays), Box::new(best.expr))], Some(Box::new(other.expr)));
             best = Typed::new(Expr::Case(case), pg_type.clone());
         }

@@ -1,7 +1,7 @@
 //! VALUES.
 
 use datafusion::common::Column;
-use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::Values;
 use std::sync::Arc;
 
@@ -47,15 +47,31 @@ impl Binder<'_> {
             let name = format!("column{}", number + 1);
             output.push(OutputColumn { internal: Column::new_unqualified(&name), name, pg_type, metadata });
         }
+        let scale_differs = self.have_different_types(&rows)?;
         let uses_queries = rows.iter().flatten().any(|value| value.contains_outer() || has_subquery(value));
-        if uses_queries || rows.first().is_some_and(Vec::is_empty) {
+        if uses_queries || scale_differs || rows.first().is_some_and(Vec::is_empty) {
             return Self::rows_as_union(rows, output);
         }
         let plan = LogicalPlanBuilder::values(rows)?.build()?;
         Ok(BoundQuery { plan, columns: output })
     }
 
-    /// Rows that use other queries are SELECTs without FROM.
+    /// Whether values of one column have different Arrow types: numerics of more and of fewer decimals.
+    fn have_different_types(&mut self, rows: &[Vec<Expr>]) -> Result<bool> {
+        let schema = Arc::clone(&self.level()?.scope.schema);
+        let Some((first, others)) = rows.split_first() else { return Ok(false) };
+        for (place, value) in first.iter().enumerate() {
+            let data_type = value.get_type(&schema)?;
+            for other in others.iter().filter_map(|row| row.get(place)) {
+                if other.get_type(&schema)? != data_type && !matches!(other, Expr::Literal(..)) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Rows that use other queries, or whose values have to be brought to one scale, are SELECTs without FROM.
     fn rows_as_union(rows: Vec<Vec<Expr>>, columns: Vec<OutputColumn>) -> Result<BoundQuery> {
         let mut all: Option<LogicalPlanBuilder> = None;
         for row in rows {

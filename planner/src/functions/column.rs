@@ -57,6 +57,11 @@ pub(crate) trait Output: 'static + Sized {
     fn append(builder: &mut Self::Builder, value: Option<Self>) -> ValueResult<()>;
 
     fn finish(builder: Self::Builder) -> Result<ArrayRef>;
+
+    /// Bytes of memory beyond those that every value of the type takes.
+    fn bytes(&self) -> usize {
+        0
+    }
 }
 
 /// Defines results that are copied.
@@ -245,6 +250,11 @@ macro_rules! textual_output {
                 Ok(())
             }
 
+            fn bytes(&self) -> usize {
+                let $own = self;
+                $to.len()
+            }
+
             fn finish(mut builder: Self::Builder) -> Result<ArrayRef> {
                 Ok(Arc::new(builder.finish()))
             }
@@ -316,6 +326,10 @@ impl Output for Vec<u8> {
 
     fn finish(mut builder: Self::Builder) -> Result<ArrayRef> {
         Ok(Arc::new(builder.finish()))
+    }
+
+    fn bytes(&self) -> usize {
+        self.len()
     }
 }
 
@@ -414,6 +428,10 @@ impl<T: Output> Output for Vec<Option<T>> {
         let elements = value.unwrap_or_default();
         builder.lengths.push(elements.len());
         elements.into_iter().try_for_each(|element| T::append(&mut builder.elements, element))
+    }
+
+    fn bytes(&self) -> usize {
+        size_of::<Option<T>>() * self.len() + self.iter().flatten().map(T::bytes).sum::<usize>()
     }
 
     fn finish(builder: Self::Builder) -> Result<ArrayRef> {

@@ -102,24 +102,28 @@ fn now() -> Vec<Function> {
         ["now", "current_timestamp", "transaction_timestamp", "statement_timestamp", "clock_timestamp"]
             .into_iter()
             .map(|name| {
-                Function::made(name, vec![], PgType::Timestamptz, move |call| Ok(moment(call.surroundings.now_micros)))
+                Function::made(name, vec![], PgType::Timestamptz, move |call| {
+                    Ok(moment(call.surroundings.now_micros()))
+                })
             })
             .collect();
-    let local = |call: &Call<'_>| -> ValueResult<Timestamp> {
+    let local = |call: &Call<'_>, micros: i64| -> ValueResult<Timestamp> {
         let zone = Zone::parse(&call.surroundings.zone, &Zone::utc())?;
-        zone.to_local(TimestampTz(call.surroundings.now_micros))
+        zone.to_local(TimestampTz(micros))
     };
     functions.extend([
         Function::made("current_date", vec![], PgType::Date, move |call| {
-            let date = local(&call).and_then(Timestamp::date).map_err(crate::error::Error::Value)?;
+            let date = local(&call, call.surroundings.today_micros())
+                .and_then(Timestamp::date)
+                .map_err(crate::error::Error::Value)?;
             Ok(lit(ScalarValue::Date32(Some(date.0))))
         }),
         Function::made("localtimestamp", vec![], PgType::Timestamp, move |call| {
-            let now = local(&call).map_err(crate::error::Error::Value)?;
+            let now = local(&call, call.surroundings.now_micros()).map_err(crate::error::Error::Value)?;
             Ok(lit(ScalarValue::TimestampMicrosecond(Some(now.0), None)))
         }),
         Function::made("localtime", vec![], PgType::Time, move |call| {
-            let now = local(&call).map_err(crate::error::Error::Value)?;
+            let now = local(&call, call.surroundings.now_micros()).map_err(crate::error::Error::Value)?;
             Ok(lit(ScalarValue::Time64Microsecond(Some(now.time().0))))
         }),
     ]);

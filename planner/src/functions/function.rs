@@ -1,5 +1,5 @@
-//! What is known of a function or an operator: its name, the types it takes, the type it returns, and the expression that it
-//! is in a plan.
+//! What is known of a function or an operator: its name, the types it takes, the type it returns, and the expression
+//! that it is in a plan.
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,8 +33,8 @@ pub(crate) struct Function {
 #[derive(Clone)]
 pub(crate) enum Kind {
     Scalar(ScalarBody),
-    /// Returns rows: the expression is an array of them. The names are those of the columns; a single column has the name of
-    /// the function.
+    /// Returns rows: the expression is an array of them. The names are those of the columns; a single column has the
+    /// name of the function.
     Set(ScalarBody, &'static [&'static str]),
     Aggregate(AggregateBody),
     /// The arguments behind WITHIN GROUP come first.

@@ -3,21 +3,26 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Datum, Scalar, UInt32Array};
 use arrow::compute::kernels::cmp;
-use arrow::compute::{cast, take};
-use arrow::datatypes::DataType;
+use arrow::compute::{and_kleene, cast, or_kleene, take};
+use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
-use datafusion::common::Result;
+use arrow::record_batch::RecordBatch;
+use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::{Column, InListExpr};
 
 use super::column::as_list;
 use super::keys::has_key;
 use super::strict::{argument, result_of, rows_of};
 use super::udf::{Evaluate, Udf};
+use crate::error::Error;
+use crate::interrupt;
 use crate::pg_type::PgType;
 
-type Compare = fn(&ArrayRef, &ArrayRef) -> std::result::Result<BooleanArray, ArrowError>;
+type Compare = fn(&dyn Datum, &dyn Datum) -> std::result::Result<BooleanArray, ArrowError>;
 
 /// The function of a value and an array of values of the type; none where the operator is no comparison.
 pub(crate) fn quantified(symbol: &str, element: &PgType, all: bool) -> Option<ScalarUDF> {
@@ -47,19 +52,30 @@ pub(crate) fn quantified(symbol: &str, element: &PgType, all: bool) -> Option<Sc
         ("!~~*", true) => (|left, right| arrow::compute::nilike(left, right), "not_ilike_all"),
         _ => return None,
     };
-    Some(ScalarUDF::from(Udf::new(name, PgType::Bool, Arc::new(Quantified { compare, all }))))
+    let membership = match (symbol, all) {
+        ("=", false) => Some(false),
+        ("<>" | "!=", true) => Some(true),
+        _ => None,
+    };
+    Some(ScalarUDF::from(Udf::new(name, PgType::Bool, Arc::new(Quantified { compare, all, membership }))))
 }
 
 struct Quantified {
     compare: Compare,
     all: bool,
+    /// Where the question is whether a value is among the elements: whether it must not be.
+    membership: Option<bool>,
 }
 
 impl Evaluate for Quantified {
     fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, _returns: &DataType) -> Result<ColumnarValue> {
         let rows = rows_of(arguments, rows);
         let values = argument(arguments, 0)?.to_array(rows)?;
-        let lists = as_list(&argument(arguments, 1)?.to_array(rows)?)?;
+        let list = argument(arguments, 1)?;
+        if let (ColumnarValue::Scalar(list), true) = (list, rows > 1) {
+            return Ok(ColumnarValue::Array(Arc::new(self.with_constant(&values, list)?)));
+        }
+        let lists = as_list(&list.to_array(rows)?)?;
         // Every value beside each of the elements that it is compared with.
         let mut places = Vec::with_capacity(lists.values().len());
         let mut elements = Vec::with_capacity(lists.values().len());
@@ -87,6 +103,26 @@ impl Evaluate for Quantified {
 }
 
 impl Quantified {
+    /// The answers for values that all are compared with the elements of one list.
+    fn with_constant(&self, values: &ArrayRef, list: &ScalarValue) -> Result<BooleanArray> {
+        let list = as_list(&list.to_array()?)?;
+        if list.is_null(0) {
+            return Ok(BooleanArray::new_null(values.len()));
+        }
+        let (values, elements) = alike(Arc::clone(values), list.value(0))?;
+        if let Some(negated) = self.membership {
+            return is_in(values, elements, negated);
+        }
+        let mut answers = BooleanArray::from(vec![self.all; values.len()]);
+        let combine = if self.all { and_kleene } else { or_kleene };
+        for place in 0..elements.len() {
+            interrupt::check().map_err(Error::Value)?;
+            let element = Scalar::new(elements.slice(place, 1));
+            answers = combine(&answers, &(self.compare)(&values, &element)?)?;
+        }
+        Ok(answers)
+    }
+
     fn answer(&self, compared: &BooleanArray, mut own: std::ops::Range<usize>) -> Option<bool> {
         let decides = |place: usize| compared.is_valid(place) && compared.value(place) != self.all;
         if own.clone().any(decides) {
@@ -94,6 +130,17 @@ impl Quantified {
         }
         (!own.any(|place| compared.is_null(place))).then_some(self.all)
     }
+}
+
+/// Whether values are, or are not, among the elements of a list.
+fn is_in(values: ArrayRef, elements: ArrayRef, negated: bool) -> Result<BooleanArray> {
+    const NAME: &str = "value";
+    let schema = Schema::new(vec![Field::new(NAME, values.data_type().clone(), true)]);
+    let value = Arc::new(Column::new(NAME, 0));
+    let is_in = InListExpr::try_new_from_array(value, elements, negated, &schema)?;
+    let rows = values.len();
+    let batch = RecordBatch::try_new(Arc::new(schema), vec![values])?;
+    Ok(is_in.evaluate(&batch)?.into_array(rows)?.as_boolean().clone())
 }
 
 /// Values of one type in one Arrow type.
@@ -119,7 +166,7 @@ mod tests {
 
     #[test]
     fn unknown_is_what_hangs_on_null() {
-        let any = Quantified { compare: |left, right| cmp::eq(left, right), all: false };
+        let any = Quantified { compare: |left, right| cmp::eq(left, right), all: false, membership: None };
         let compared = BooleanArray::from(vec![Some(false), None, Some(true)]);
         assert_eq!(any.answer(&compared, 0..3), Some(true));
         assert_eq!(any.answer(&compared, 0..2), None);

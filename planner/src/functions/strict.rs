@@ -10,6 +10,7 @@ use datafusion::logical_expr::ColumnarValue;
 
 use super::column::{Argument, Output};
 use super::function::Function;
+use super::growth::Growth;
 use super::udf::{Evaluate, Udf};
 use crate::error::Error;
 use crate::postgres::error::ValueResult;
@@ -89,8 +90,8 @@ pub(super) fn result_of(array: ArrayRef, arguments: &[ColumnarValue]) -> Result<
     })
 }
 
-/// Defines functions of a number of arguments, without and with something that is kept from row to row of a batch, such as a
-/// compiled pattern.
+/// Defines functions of a number of arguments, without and with something that is kept from row to row of a batch, such
+/// as a compiled pattern.
 macro_rules! arity {
     ($cached:ident, $udf:ident, $kernel:ident, $($argument:ident $value:ident $index:literal),+) => {
         /// The loop over the rows, which functions of the same types have in common.
@@ -103,19 +104,22 @@ macro_rules! arity {
                 $(let $value = Operand::<$argument>::read(argument(arguments, $index)?)?;)+
                 let rows = rows_of(arguments, rows);
                 let mut state = S::default();
+                let mut growth = Growth::of(arguments);
                 let mut builder = V::builder(rows, returns);
                 for row in 0..rows {
                     let value = match ($($value.value(row),)+) {
                         ($(Some($value),)+) => self.0(&mut state, $($value),+).map_err(Error::Value)?,
                         _ => None,
                     };
+                    growth.add(value.as_ref().map_or(0, V::bytes)).map_err(Error::Value)?;
                     V::append(&mut builder, value).map_err(Error::Value)?;
                 }
                 result_of(V::finish(builder)?, arguments)
             }
         }
 
-        /// A function of this many arguments that is NULL where one of them is, with a state that rows of one batch share.
+        /// A function of this many arguments that is NULL where one of them is, with a state that rows of one batch
+        /// share.
         pub(crate) fn $cached<S: Default + 'static, $($argument: Argument,)+ R: Outcome + 'static, F>(
             name: &'static str,
             function: F,

@@ -7,16 +7,18 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, ExprSchema, Result, not_impl_err};
+use datafusion::common::{Column, DFSchema, ExprSchema, Result, not_impl_err};
 use datafusion::functions_window::row_number::row_number_udwf;
 use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    Aggregate, BinaryExpr, Distinct, Expr, ExprFunctionExt, FetchType, Filter, Join, JoinType, Limit, LogicalPlan,
-    LogicalPlanBuilder, Operator, Projection, SkipType, Sort, SortExpr, SubqueryAlias, Union, Window, lit, when,
+    Aggregate, Distinct, Expr, ExprFunctionExt, FetchType, Filter, Join, JoinType, Limit, LogicalPlan,
+    LogicalPlanBuilder, Projection, SkipType, Sort, SortExpr, SubqueryAlias, Union, Window, lit, when,
 };
 
 use super::{Names, columns_of};
+use crate::key_barrier::barrier;
+use crate::null_safe::null_safe_equal;
 
 /// A subquery's dependence on the rows of a plan.
 pub(super) struct Dependent<'n> {
@@ -76,10 +78,7 @@ impl<'n> Dependent<'n> {
 
     /// That the values at these places are those of the outer row. NULL is a value like others.
     pub(super) fn same_values(&self, places: &[Column]) -> Vec<Expr> {
-        let is_nullable = |column: &Column| self.rows.schema().field_from_column(column).is_ok_and(|f| f.is_nullable());
-        // All of one kind, so that a hash join can look them up.
-        let operator = if self.columns.iter().any(is_nullable) { Operator::IsNotDistinctFrom } else { Operator::Eq };
-        self.columns.iter().zip(places).map(|(column, place)| same(operator, column, place)).collect()
+        self.columns.iter().zip(places).map(|(column, place)| same(self.rows.schema(), column, place)).collect()
     }
 
     /// The outer values of a plan under names of their own, as expressions and as columns.
@@ -160,7 +159,8 @@ impl<'n> Dependent<'n> {
         let columns = Pushed { plan: self.rows.clone(), outer: self.columns.clone() };
         let (expressions, outer) = self.renamed(&columns);
         let plan = LogicalPlanBuilder::from(columns.plan).project(expressions)?.distinct()?.build()?;
-        Ok(Pushed { plan, outer })
+        // They are a key here, and not of what they are joined with.
+        Ok(Pushed { plan: barrier(plan)?, outer })
     }
 
     fn is_used_by(&self, plan: &LogicalPlan) -> bool {
@@ -214,8 +214,7 @@ impl<'n> Dependent<'n> {
         }
         let values = self.values()?;
         let pairs = values.outer.iter().zip(&grouped.outer);
-        let conditions: Vec<Expr> =
-            pairs.map(|(value, place)| same(Operator::IsNotDistinctFrom, value, place)).collect();
+        let conditions: Vec<Expr> = pairs.map(|(value, place)| same(values.plan.schema(), value, place)).collect();
         let joined =
             LogicalPlanBuilder::from(values.plan).join_on(grouped.plan, JoinType::Left, conditions)?.build()?;
         let mut columns: Vec<Expr> = values.outer.iter().cloned().map(Expr::Column).collect();
@@ -284,8 +283,7 @@ impl<'n> Dependent<'n> {
             false => Pushed { plan: join.right.as_ref().clone(), outer: vec![] },
         };
         let pairs = left.outer.iter().zip(&right.outer);
-        let mut conditions: Vec<Expr> =
-            pairs.map(|(one, other)| same(Operator::IsNotDistinctFrom, one, other)).collect();
+        let mut conditions: Vec<Expr> = pairs.map(|(one, other)| same(left.plan.schema(), one, other)).collect();
         let own = join.on.iter().map(|(one, other)| one.clone().eq(other.clone())).chain(join.filter.clone());
         for condition in own {
             conditions.push(self.resolve(condition, &left.outer)?);
@@ -312,9 +310,13 @@ impl<'n> Dependent<'n> {
     }
 }
 
-fn same(operator: Operator, one: &Column, other: &Column) -> Expr {
-    let side = |column: &Column| Box::new(Expr::Column(column.clone()));
-    Expr::BinaryExpr(BinaryExpr::new(side(one), operator, side(other)))
+/// That two columns, the first of which is of the schema, have the same value. NULL is a value like others.
+fn same(schema: &DFSchema, one: &Column, other: &Column) -> Expr {
+    let sides = (Expr::Column(one.clone()), Expr::Column(other.clone()));
+    match schema.field_from_column(one) {
+        Ok(field) if field.is_nullable() => null_safe_equal(&sides.0, &sides.1, field.data_type()),
+        _ => sides.0.eq(sides.1),
+    }
 }
 
 /// A window function among the rows of the same outer values.

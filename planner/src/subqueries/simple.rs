@@ -61,11 +61,12 @@ fn is_simple_aggregate(subquery: &Subquery, outer: &DFSchema) -> bool {
     match subquery.subquery.as_ref() {
         LogicalPlan::Projection(projection) => match projection.input.as_ref() {
             LogicalPlan::Aggregate(Aggregate { input, group_expr, schema, .. }) => {
+                // One that need not look at the aggregate could be computed without it.
+                let is_case = |part: &Expr| Ok(matches!(part, Expr::Case(_)));
                 let is_allowed = |value: &Expr| match value {
-                    Expr::Alias(alias) => {
-                        matches!(*alias.expr, Expr::Column(_)) || value.nullable(schema).unwrap_or(false)
-                    }
-                    other => matches!(other, Expr::Column(_)),
+                    Expr::Alias(alias) if matches!(*alias.expr, Expr::Column(_)) => true,
+                    Expr::Column(_) => true,
+                    other => other.nullable(schema).unwrap_or(false) && !other.exists(is_case).unwrap_or(true),
                 };
                 group_expr.is_empty() && projection.expr.iter().all(is_allowed) && is_simple(input, outer, is_equality)
             }

@@ -1,6 +1,13 @@
 """RailForge's Python client: SQL in, Arrow frames out, over Arrow Flight SQL."""
 
-from ._actions import CacheStatus, RefreshedTable, ServerStatus, SourceStatus, TableStatus
+from ._actions import (
+    CacheStatus,
+    RefreshedTable,
+    ResultsStatus,
+    ServerStatus,
+    SourceStatus,
+    TableStatus,
+)
 from ._as_of import AsOf
 from ._client import Client, connect
 from ._errors import (
@@ -30,6 +37,7 @@ __all__ = [
     "RefreshError",
     "RefreshedTable",
     "Result",
+    "ResultsStatus",
     "ServerError",
     "ServerStatus",
     "ServerUnavailable",

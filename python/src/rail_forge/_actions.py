@@ -89,11 +89,26 @@ class CacheStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ResultsStatus:
+    """The results that a server keeps for those who ask the same again.
+
+    `bytes` are taken of `limit_bytes`, by so many `results`. Since the server started, `hits` queries found
+    their result, and `misses` were computed whose result can be kept.
+    """
+
+    limit_bytes: int
+    bytes: int
+    results: int
+    hits: int
+    misses: int
+
+
+@dataclass(frozen=True, slots=True)
 class ServerStatus:
     """A server's version, its sources and their tables.
 
     `stored_bytes` is the size of all files of the snapshots, those of replaced versions included; None when
-    the server cannot tell. `cache` is None when the server keeps nothing in memory.
+    the server cannot tell. `cache` is None when the server keeps no columns in memory.
     """
 
     version: str
@@ -101,6 +116,7 @@ class ServerStatus:
     tables: list[TableStatus]
     stored_bytes: int | None = None
     cache: CacheStatus | None = None
+    results: ResultsStatus | None = None
 
 
 def refresh_request(tables: Sequence[str]) -> bytes:
@@ -133,6 +149,7 @@ def read_status(answers: Sequence[bytes]) -> ServerStatus:
             tables=[_table_status(table) for table in status["tables"]],
             stored_bytes=status.get("stored_bytes"),
             cache=_cache_status(status.get("cache")),
+            results=_results_status(status.get("results")),
         )
 
 
@@ -162,6 +179,18 @@ def _cache_status(cache: Mapping[str, Any] | None) -> CacheStatus | None:
         columns=cache["columns"],
         hits=cache["hits"],
         misses=cache["misses"],
+    )
+
+
+def _results_status(results: Mapping[str, Any] | None) -> ResultsStatus | None:
+    if results is None:
+        return None
+    return ResultsStatus(
+        limit_bytes=results["limit_bytes"],
+        bytes=results["bytes"],
+        results=results["results"],
+        hits=results["hits"],
+        misses=results["misses"],
     )
 
 

@@ -5,7 +5,9 @@ It puts the pieces of the other modules in order; it knows neither bytes nor pya
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from datetime import timedelta
+from math import isfinite
+from typing import TYPE_CHECKING, Literal, Self, get_args
 from urllib.parse import quote, urlsplit
 
 from . import _flight_sql
@@ -18,7 +20,7 @@ from ._actions import (
     read_status,
     refresh_request,
 )
-from ._connection import Connection
+from ._connection import Channel, Connection
 from ._errors import expected
 from ._parameters import parameter_batch
 from ._result import Result
@@ -30,15 +32,17 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _SCHEMES = ("grpc", "grpc+tcp")
+Priority = Literal["interactive", "batch"]
 
 
-def connect(
+def connect(  # noqa: PLR0913 - each is a setting by its name
     url: str,
     *,
     catalog: str | None = None,
     schema: str | None = None,
     timezone: str | None = None,
     timeout: float | None = None,
+    priority: Priority = "interactive",
 ) -> Client:
     """Return a client of the server at `url`, such as `grpc://127.0.0.1:32010`.
 
@@ -49,12 +53,17 @@ def connect(
     and days begin in it. It is UTC when None.
     `timeout`, in seconds, bounds every call to the server; reading a result is one call, from its first batch
     to its last. Without it a call takes as long as the server does.
+    `priority` says who waits for the answers: somebody at a screen, or a `batch` job, whose queries leave
+    some of the places in which queries run to others.
 
     Raises ValueError when `url` or `timeout` cannot be used.
     """
     if timeout is not None and timeout <= 0:
         raise ValueError(f"timeout must be more than 0 seconds, not {timeout}")
-    return Client(_checked(url), _headers(catalog, schema, timezone), timeout)
+    if priority not in get_args(Priority):
+        raise ValueError(f"priority must be one of {', '.join(get_args(Priority))}, not {priority!r}")
+    headers = _headers(catalog, schema, timezone) | {"x-rail-forge-priority": priority}
+    return Client(_checked(url), headers, timeout)
 
 
 class Client:
@@ -62,20 +71,30 @@ class Client:
 
     def __init__(self, url: str, headers: dict[str, str], timeout: float | None) -> None:
         self._url = url
-        self._connection = Connection(url, headers, timeout)
+        self._connection = Connection(Channel(url), headers, timeout)
 
-    def sql(self, sql: str, params: Sequence[object] | None = None) -> Result:
+    def sql(
+        self,
+        sql: str,
+        params: Sequence[object] | None = None,
+        *,
+        max_staleness: float | timedelta | None = None,
+        cache: bool = True,
+    ) -> Result:
         """Have the server plan a query and return its result, which is read when it is first asked for.
 
         `params` are the values of `$1`, `$2`, ... in the query, sent beside it and never as part of its text.
+        Tables that are older than `max_staleness`, in seconds, are refreshed before the query is planned.
+        Without `cache` the result is computed anew, though the server has it and its tables have not changed.
 
         Raises QueryError when the query cannot be answered as it is written, TypeError when `params` is not a
-        sequence and ValueError when one of its values cannot be sent.
+        sequence and ValueError when one of its values cannot be sent or `max_staleness` is less than 0.
         """
+        connection = self._connection.with_headers(_demands(max_staleness, cache=cache))
         parameters = parameter_batch(() if params is None else params)
         if parameters.num_columns == 0:
-            return Result(self._connection, self._connection.flight_info(sql.encode()))
-        return self._prepared(sql, parameters)
+            return Result(connection, connection.flight_info(sql.encode()))
+        return _prepared(connection, sql, parameters)
 
     def refresh(self, *tables: str) -> list[RefreshedTable]:
         """Bring tables up to date with PostgreSQL, all of them when none is named, and wait until it is done.
@@ -94,21 +113,6 @@ class Client:
         """Refuse further calls. May be called again; a result that is being read cannot be read on."""
         self._connection.close()
 
-    def _prepared(self, sql: str, parameters: pa.RecordBatch) -> Result:
-        """Plan a query with parameters.
-
-        The server keeps no state: the handle carries the query, and binding answers another that carries the
-        parameters too. So a failure halfway leaves nothing behind, and closing does not end the result.
-        """
-        answers = self._connection.act("CreatePreparedStatement", _flight_sql.create_prepared_statement(sql))
-        with expected("answer to CreatePreparedStatement"):
-            [answer] = answers
-        command = _flight_sql.prepared_statement_query(_flight_sql.created_handle(answer))
-        bound = _flight_sql.bound_handle(self._connection.put(command, parameters))
-        info = self._connection.flight_info(_flight_sql.prepared_statement_query(bound))
-        self._connection.act("ClosePreparedStatement", _flight_sql.close_prepared_statement(bound))
-        return Result(self._connection, info)
-
     def __enter__(self) -> Self:
         return self
 
@@ -119,6 +123,33 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<rail_forge.Client of {self._url}>"
+
+
+def _prepared(connection: Connection, sql: str, parameters: pa.RecordBatch) -> Result:
+    """Plan a query with parameters.
+
+    The server keeps no state: the handle carries the query, and binding answers another that carries the
+    parameters too. So a failure halfway leaves nothing behind, and closing does not end the result.
+    """
+    answers = connection.act("CreatePreparedStatement", _flight_sql.create_prepared_statement(sql))
+    with expected("answer to CreatePreparedStatement"):
+        [answer] = answers
+    command = _flight_sql.prepared_statement_query(_flight_sql.created_handle(answer))
+    bound = _flight_sql.bound_handle(connection.put(command, parameters))
+    info = connection.flight_info(_flight_sql.prepared_statement_query(bound))
+    connection.act("ClosePreparedStatement", _flight_sql.close_prepared_statement(bound))
+    return Result(connection, info)
+
+
+def _demands(max_staleness: float | timedelta | None, *, cache: bool) -> dict[str, str]:
+    """Return the header that says what is demanded of a query's result."""
+    directives = [] if cache else ["no-cache"]
+    if max_staleness is not None:
+        whole = max_staleness.total_seconds() if isinstance(max_staleness, timedelta) else max_staleness
+        if not (whole >= 0 and isfinite(whole)):
+            raise ValueError(f"max_staleness must be 0 seconds or more, not {max_staleness}")
+        directives.append(f"max-staleness={whole:.6f}")
+    return {"x-rail-forge-cache-control": ", ".join(directives)} if directives else {}
 
 
 def _checked(url: str) -> str:

@@ -5,6 +5,7 @@ Everything that touches pyarrow's FlightClient is here; what the bytes mean is n
 
 from __future__ import annotations
 
+from threading import Event
 from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
@@ -19,18 +20,32 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class Channel:
+    """What goes to one server; gRPC opens it with the first call and reopens it when it breaks."""
+
+    def __init__(self, url: str) -> None:
+        self.client = flight.FlightClient(url)
+        self.closed = Event()
+
+
 class Connection:
-    """A channel to one server; gRPC opens it with the first call and reopens it when it breaks.
+    """Calls over a channel.
 
     `headers` go with every call; `timeout` bounds each call, in seconds. May be shared between threads.
     """
 
-    def __init__(self, url: str, headers: Mapping[str, str], timeout: float | None) -> None:
-        self._client = flight.FlightClient(url)
+    def __init__(self, channel: Channel, headers: Mapping[str, str], timeout: float | None) -> None:
+        self._channel = channel
+        self._client = channel.client
+        self._headers = headers
+        self._timeout = timeout
         # As bytes, since pyarrow encodes text by the platform's rules.
         encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
         self._options = flight.FlightCallOptions(timeout=timeout, headers=encoded)
-        self._closed = False
+
+    def with_headers(self, headers: Mapping[str, str]) -> Connection:
+        """Return the same connection, whose calls have more headers."""
+        return Connection(self._channel, {**self._headers, **headers}, self._timeout) if headers else self
 
     def flight_info(self, command: bytes) -> flight.FlightInfo:
         """Ask the server to plan a command: the schema of its result and where to read it."""
@@ -71,14 +86,14 @@ class Connection:
 
     def call(self, call: Callable[[], T], abandon: Callable[[], None] | None = None) -> T:
         """Run `call`; see `interruptible` for `abandon`."""
-        if self._closed:
+        if self._channel.closed.is_set():
             raise Error("this client is closed")
         with server_errors():
             return interruptible(call, abandon)
 
     def close(self) -> None:
         """Refuse further calls. May be called again."""
-        self._closed = True
+        self._channel.closed.set()
         self._client.close()
 
 

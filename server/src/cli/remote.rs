@@ -63,6 +63,10 @@ pub(super) async fn status(server: ServerArgs) -> Result<(), Failure> {
         let (columns, hits, read) = (cache.columns, cache.hits, cache.hits + cache.misses);
         println!("{bytes} of {limit} in memory, {columns} columns; {hits} of {read} files were read from there");
     }
+    let results = status.results;
+    let [bytes, limit] = [results.bytes, results.limit_bytes].map(|bytes| ByteSize(bytes).display().iec());
+    let asked = results.hits + results.misses;
+    println!("{bytes} of {limit} of results; {} of {asked} queries found theirs", results.hits);
     Ok(())
 }
 

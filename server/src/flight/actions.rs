@@ -83,7 +83,7 @@ pub(super) async fn answer(service: &Service, action: Action) -> Result<Response
     match action.r#type.as_str() {
         REFRESH_ACTION => refresh(service, &action.body),
         STATUS_ACTION => {
-            let status = json(&service.refresher.status().await)?;
+            let status = json(&service.refresher.status(service.engine.cache_statistics()).await)?;
             Ok(Response::new(futures::stream::iter([Ok(status)]).boxed()))
         }
         other => Err(Status::unimplemented(format!("no action \"{other}\"; ListActions names those there are"))),

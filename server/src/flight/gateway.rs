@@ -17,7 +17,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::lingering::LingeringStream;
-use super::service::{Service, session_options};
+use super::service::Service;
 
 /// Clients send their session in headers; hyper's default of 16 KiB breaks those with long cookies or tokens.
 const MAX_HEADER_BYTES: u32 = 64 << 10;
@@ -71,10 +71,7 @@ impl FlightService for Gateway {
     async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
         match asked(request.get_ref())? {
             Asked::FlightSql => self.service.get_flight_info(request).await,
-            Asked::Statement(sql) => {
-                let options = session_options(request.metadata())?;
-                self.service.statement_info(sql, options, request.into_inner()).await.map(Response::new)
-            }
+            Asked::Statement(sql) => self.service.statement_info(sql, request).await.map(Response::new),
         }
     }
 

@@ -8,6 +8,7 @@ use prost::bytes::Bytes;
 use rail_forge_planner::{Query, SessionOptions};
 use tonic::Status;
 
+use super::demands::Demands;
 use super::parameters;
 
 /// What a handle says.
@@ -44,13 +45,14 @@ impl StatementHandle {
     }
 
     /// The statement with its parameters.
-    pub(super) async fn query(&self) -> Result<Query, Status> {
+    pub(super) async fn query(&self, demands: Demands) -> Result<Query, Status> {
         let parameters = match self.parameters.as_slice() {
             [] => None,
             messages => Some(parameters::decode(messages.to_vec()).await?),
         };
         let (catalog, schema, timezone) = (self.catalog.clone(), self.schema.clone(), self.timezone.clone());
         let options = SessionOptions { catalog, schema, timezone };
-        Ok(Query { sql: self.sql.clone(), parameters, options })
+        let Demands { anew, class, .. } = demands;
+        Ok(Query { sql: self.sql.clone(), parameters, options, anew, class })
     }
 }

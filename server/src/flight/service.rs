@@ -20,12 +20,15 @@ use arrow_flight::sql::{
 use arrow_flight::{Action, FlightDescriptor, FlightEndpoint, FlightInfo, IpcMessage, SchemaAsIpc, Ticket};
 use futures::{StreamExt, TryStreamExt};
 use prost::Message;
-use rail_forge_planner::{Engine, Error, SessionOptions, TableTruth, Truth};
+use rail_forge_planner::{Engine, Error, Prepared, Query, ResultStream, SessionOptions, TableTruth, Truth};
 use serde_json::json;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
+use super::demands::Demands;
+use super::freshness::Freshness;
 use super::handle::StatementHandle;
+use super::pieces::pieces;
 use super::wire::{Wire, wire_schema};
 use super::{actions, catalogue, keys, parameters, sql_info, status};
 use crate::refresher::Refresher;
@@ -42,26 +45,33 @@ type DataStream = <Service as FlightService>::DoGetStream;
 pub struct Service {
     pub(super) engine: Engine,
     pub(super) refresher: Arc<Refresher>,
+    freshness: Arc<Freshness>,
 }
 
 impl Service {
     pub fn new(engine: Engine, refresher: Arc<Refresher>) -> Self {
-        Self { engine, refresher }
+        Self { engine, refresher, freshness: Arc::default() }
     }
 
     /// Plans a statement and describes its result, with a ticket for it.
     pub(super) async fn statement_info(
         &self,
         sql: String,
-        options: SessionOptions,
-        descriptor: FlightDescriptor,
+        request: Request<FlightDescriptor>,
     ) -> Result<FlightInfo, Status> {
-        self.info(StatementHandle::new(sql, options), descriptor).await
+        self.info(StatementHandle::new(sql, session_options(request.metadata())?), request).await
     }
 
-    async fn info(&self, mut handle: StatementHandle, descriptor: FlightDescriptor) -> Result<FlightInfo, Status> {
-        let query = handle.query().await?;
-        let prepared = self.engine.prepare(query).await.map_err(status::of_query)?;
+    async fn info(
+        &self,
+        mut handle: StatementHandle,
+        request: Request<FlightDescriptor>,
+    ) -> Result<FlightInfo, Status> {
+        let demands = Demands::of(request.metadata())?;
+        let descriptor = request.into_inner();
+        let query = handle.query(demands).await?;
+        self.make_fresh(&query, demands).await?;
+        let prepared = self.prepared(&query).await?;
         handle.version = Some(prepared.truth.version);
         let ticket = TicketStatementQuery { statement_handle: handle.to_bytes() };
         let endpoint = FlightEndpoint::new().with_ticket(Ticket::new(ticket.as_any().encode_to_vec()));
@@ -73,20 +83,41 @@ impl Service {
             .with_total_records(-1)
             .with_total_bytes(-1)
             .with_ordered(true)
-            .with_app_metadata(describe_truth(&prepared.truth)))
+            .with_app_metadata(truth_as_json(&prepared.truth).to_string()))
+    }
+
+    async fn prepared(&self, query: &Query) -> Result<Prepared, Status> {
+        self.engine.prepare(query.clone()).await.map_err(status::of_query)
+    }
+
+    /// Sees to it that the tables of a query are as fresh as it demands.
+    async fn make_fresh(&self, query: &Query, demands: Demands) -> Result<(), Status> {
+        match demands.max_staleness {
+            Some(max) => self.freshness.ensure(&self.refresher, max, || self.prepared(query)).await,
+            None => Ok(()),
+        }
     }
 
     /// Runs a statement; its first batch is sent as soon as it is there.
-    async fn run(&self, handle: StatementHandle) -> Result<Response<DataStream>, Status> {
-        let query = handle.query().await?;
+    async fn run(&self, handle: StatementHandle, headers: &MetadataMap) -> Result<Response<DataStream>, Status> {
+        let demands = Demands::of(headers)?;
+        let query = handle.query(demands).await?;
+        if handle.version.is_none() {
+            self.make_fresh(&query, demands).await?;
+        }
         let stream = self.engine.execute(query, handle.version).await.map_err(status::of_query)?;
         let wire = Wire::new(stream.schema());
-        let metadata = describe_truth(stream.truth());
+        let metadata = describe_result(&stream);
         let schema = Arc::clone(wire.schema());
-        let batches = stream.map(move |batch| {
-            let batch = batch.map_err(status::of_query)?;
-            wire.convert(&batch).map_err(|error| Status::invalid_argument(error.to_string()))
+        let cut = stream.flat_map(|batch| {
+            let pieces = match batch {
+                Ok(batch) => pieces(batch).into_iter().map(Ok).collect(),
+                Err(error) => vec![Err(status::of_query(error))],
+            };
+            futures::stream::iter(pieces)
         });
+        let batches =
+            cut.map(move |piece| wire.convert(&piece?).map_err(|error| Status::invalid_argument(error.to_string())));
         Ok(Response::new(encode(schema, metadata, batches.map_err(tonic_error))))
     }
 
@@ -119,9 +150,16 @@ pub(super) fn session_options(headers: &MetadataMap) -> Result<SessionOptions, S
     Ok(SessionOptions { catalog, schema, timezone: read(TIMEZONE_HEADER)? })
 }
 
-/// What FlightInfo and the first message of a result say about its truth. In FlightInfo a live table has the time of
+/// What the first message of a result says about it.
+fn describe_result(stream: &ResultStream) -> String {
+    let mut description = truth_as_json(stream.truth());
+    description["cached"] = stream.is_kept().into();
+    description.to_string()
+}
+
+/// What FlightInfo says about a result's truth. In FlightInfo a live table has the time of
 /// planning and the position 0/0, because it will be read later than that; in the result it has its moment.
-fn describe_truth(truth: &Truth) -> String {
+fn truth_as_json(truth: &Truth) -> serde_json::Value {
     let describe = |TableTruth { name, as_of, live }: &TableTruth| {
         let mut table = json!({"as_of": as_of.time, "lsn": as_of.lsn});
         if *live {
@@ -137,7 +175,6 @@ fn describe_truth(truth: &Truth) -> String {
         "version": truth.version,
         "tables": tables,
     })
-    .to_string()
 }
 
 fn encode(
@@ -183,16 +220,15 @@ impl FlightSqlService for Service {
         query: CommandStatementQuery,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<FlightInfo>, Status> {
-        let options = session_options(request.metadata())?;
-        self.statement_info(query.query, options, request.into_inner()).await.map(Response::new)
+        self.statement_info(query.query, request).await.map(Response::new)
     }
 
     async fn do_get_statement(
         &self,
         ticket: TicketStatementQuery,
-        _request: Request<Ticket>,
+        request: Request<Ticket>,
     ) -> Result<Response<DataStream>, Status> {
-        self.run(StatementHandle::from_bytes(&ticket.statement_handle)?).await
+        self.run(StatementHandle::from_bytes(&ticket.statement_handle)?, request.metadata()).await
     }
 
     async fn do_action_create_prepared_statement(
@@ -201,7 +237,7 @@ impl FlightSqlService for Service {
         request: Request<Action>,
     ) -> Result<ActionCreatePreparedStatementResult, Status> {
         let handle = StatementHandle::new(query.query, session_options(request.metadata())?);
-        let prepared = self.engine.prepare(handle.query().await?).await.map_err(status::of_query)?;
+        let prepared = self.prepared(&handle.query(Demands::default()).await?).await?;
         let parameters: Vec<Field> = prepared
             .parameters
             .into_iter()
@@ -226,7 +262,7 @@ impl FlightSqlService for Service {
         let mut handle = StatementHandle::from_bytes(&query.prepared_statement_handle)?;
         handle.parameters = parameters::receive(request.into_inner()).await?;
         // Decoded now, so that the client hears here of what is wrong with them.
-        handle.query().await?;
+        handle.query(Demands::default()).await?;
         Ok(DoPutPreparedStatementResult { prepared_statement_handle: Some(handle.to_bytes()) })
     }
 
@@ -236,15 +272,15 @@ impl FlightSqlService for Service {
         request: Request<FlightDescriptor>,
     ) -> Result<Response<FlightInfo>, Status> {
         let handle = StatementHandle::from_bytes(&query.prepared_statement_handle)?;
-        self.info(handle, request.into_inner()).await.map(Response::new)
+        self.info(handle, request).await.map(Response::new)
     }
 
     async fn do_get_prepared_statement(
         &self,
         query: CommandPreparedStatementQuery,
-        _request: Request<Ticket>,
+        request: Request<Ticket>,
     ) -> Result<Response<DataStream>, Status> {
-        self.run(StatementHandle::from_bytes(&query.prepared_statement_handle)?).await
+        self.run(StatementHandle::from_bytes(&query.prepared_statement_handle)?, request.metadata()).await
     }
 
     async fn do_put_statement_update(

@@ -19,6 +19,7 @@ pub(super) fn of_query(error: planner::Error) -> Status {
         Error::Unsupported(_) => Status::unimplemented(message),
         Error::TooLarge(_) => Status::resource_exhausted(message),
         Error::Deadline { .. } => Status::deadline_exceeded(message),
+        Error::Busy { .. } => Status::unavailable(message),
         Error::Snapshot(error) => {
             if let Some(cause) = error.source() {
                 tracing::warn!(error = cause, "{error}");
@@ -67,6 +68,7 @@ mod tests {
             (planner::Error::Unsupported("x".into()), Code::Unimplemented),
             (planner::Error::TooLarge("x".into()), Code::ResourceExhausted),
             (planner::Error::Deadline { seconds: 1 }, Code::DeadlineExceeded),
+            (planner::Error::Busy { running: 1, waiting: 1, seconds: 1.0 }, Code::Unavailable),
             (connectors::Error::SnapshotGone { version: 1 }.into(), Code::FailedPrecondition),
             (connectors::Error::AnotherServer { location: "s3://lake".into() }.into(), Code::Aborted),
         ] {

@@ -9,6 +9,9 @@ use serde::{Deserialize, Deserializer, de};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bytes(pub u64);
 
+/// What may be added to any moment.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
 /// A length of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Period(pub Duration);
@@ -28,6 +31,7 @@ impl FromStr for Period {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match humantime::parse_duration(text) {
+            Ok(period) if period > LONGEST => Err(format!("{text} is too long; a time has at most ten years")),
             Ok(period) if !period.is_zero() => Ok(Self(period)),
             _ => Err(format!("{text} is not a time; times are written 30s, 5m or 1h")),
         }
@@ -56,6 +60,7 @@ mod tests {
         assert_eq!("5m".parse::<Period>(), Ok(Period(Duration::from_secs(300))));
         assert!("soon".parse::<Period>().is_err());
         assert!("0s".parse::<Period>().is_err());
+        assert!("1000years".parse::<Period>().is_err());
         assert!("large".parse::<Bytes>().is_err());
     }
 }

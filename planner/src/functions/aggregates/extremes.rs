@@ -9,7 +9,8 @@ use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
 
-/// The aggregate of a value and its key that gives the value with the smallest or the largest key; of several, the last.
+/// The aggregate of a value and its key that gives the value with the smallest or the largest key; of several, the
+/// last.
 pub(super) fn extreme_by_key(least: bool) -> Arc<AggregateUDF> {
     static LEAST: LazyLock<Arc<AggregateUDF>> = LazyLock::new(|| aggregate("min_by_key", Ordering::Less));
     static LARGEST: LazyLock<Arc<AggregateUDF>> = LazyLock::new(|| aggregate("max_by_key", Ordering::Greater));

@@ -1,16 +1,22 @@
-//! Aggregates over windows. DataFusion takes a running maximum for sorted, whose first values may be NULL; and over a frame
-//! whose beginning moves it wants aggregates from which rows can be taken away again, which of floating-point numbers leaves
-//! the traces of those rows.
+//! Aggregates over windows. DataFusion takes a running maximum for sorted, whose first values may be NULL; and over a
+//! frame whose beginning moves it wants aggregates from which rows can be taken away again, which of floating-point
+//! numbers leaves the traces of those rows.
 
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, new_empty_array};
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::{Result, ScalarValue, resources_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature};
 use datafusion::physical_expr::{PhysicalExpr, PhysicalSortExpr};
+
+use crate::error::Error;
+use crate::interrupt;
+
+/// What the values of all rows of a window may take together.
+const LARGEST_BYTES: usize = 256 << 20;
 
 /// The same aggregate, for windows.
 pub(crate) fn windowed(inner: Arc<AggregateUDF>) -> Arc<AggregateUDF> {
@@ -56,7 +62,10 @@ impl AggregateUDFImpl for Windowed {
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        self.inner.accumulator(args)
+        let returns = args.return_field.data_type();
+        let grows = returns.is_nested() || returns.is_string() || returns.is_binary();
+        let inner = self.inner.accumulator(args)?;
+        Ok(if grows { Box::new(Growing { inner, rows: 0 }) } else { inner })
     }
 
     fn create_sliding_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
@@ -70,6 +79,40 @@ impl AggregateUDFImpl for Windowed {
         }
         let columns = call.expr_fields.iter().map(|field| new_empty_array(field.data_type())).collect();
         Ok(Box::new(OverFrame { aggregate: Arc::clone(&self.inner), call, columns }))
+    }
+}
+
+/// An aggregate whose value grows with its rows, and which each of them may have.
+#[derive(Debug)]
+struct Growing {
+    inner: Box<dyn Accumulator>,
+    rows: usize,
+}
+
+impl Accumulator for Growing {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.rows += values.first().map_or(0, Array::len);
+        self.inner.update_batch(values)
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let value = self.inner.evaluate()?;
+        if value.size().saturating_mul(self.rows) > LARGEST_BYTES {
+            return resources_err!("the values of a window are too large together");
+        }
+        Ok(value)
+    }
+
+    fn size(&self) -> usize {
+        self.inner.size()
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        self.inner.state()
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        self.inner.merge_batch(states)
     }
 }
 
@@ -146,6 +189,7 @@ impl Accumulator for OverFrame {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
+        interrupt::check().map_err(Error::Value)?;
         let mut accumulator = self.aggregate.accumulator(self.call.args())?;
         accumulator.update_batch(&self.columns)?;
         accumulator.evaluate()

@@ -17,6 +17,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Sca
 use crate::error::Error;
 use crate::functions::column::as_list;
 use crate::functions::function::Function;
+use crate::functions::growth::Growth;
 use crate::functions::strict::{result_of, rows_of};
 use crate::pg_type::{PgType, list_of};
 use crate::postgres::error::ValueResult;
@@ -146,6 +147,16 @@ impl Picks {
 
     pub(super) fn equal(&self, one: (usize, usize), other: (usize, usize)) -> bool {
         self.compare(one, other) == Ordering::Equal
+    }
+
+    /// The memory that picked elements take.
+    fn bytes(&self, picked: &[Pick]) -> usize {
+        let of_value = |&Pick::Element(argument, place): &Pick| {
+            let values = self.arguments.get(argument).map(|argument| &argument.values)?;
+            let text = values.as_string_view_opt().map(|texts| texts.value(place).len());
+            text.or_else(|| values.as_binary_view_opt().map(|values| values.value(place).len()))
+        };
+        size_of_val(picked) + picked.iter().filter_map(of_value).sum::<usize>()
     }
 
     /// The picked elements as one array.
@@ -306,6 +317,7 @@ impl ScalarUDFImpl for PickUdf {
             Make::List(make) | Make::ListOfFirst(make) => make,
         };
         let DataType::List(field) = returns else { return internal_err!("{} returns a list", self.name) };
+        let mut growth = Growth::of(&args.args);
         let mut picked = Vec::new();
         let mut lengths = Vec::with_capacity(rows);
         let mut valid = Vec::with_capacity(rows);
@@ -313,6 +325,7 @@ impl ScalarUDFImpl for PickUdf {
             let made = make(&picks, row).map_err(Error::Value)?;
             valid.push(made.is_some());
             let made = made.unwrap_or_default();
+            growth.add(picks.bytes(&made)).map_err(Error::Value)?;
             lengths.push(made.len());
             picked.extend(made.into_iter().map(Some));
         }

@@ -1,6 +1,6 @@
 //! Functions that depend on a time zone: the session's, or one that they are given.
 
-use datafusion::logical_expr::lit;
+use datafusion::logical_expr::{Expr, lit};
 
 use crate::functions::column::{Float8, Int4, Text, TimestampArg};
 use crate::functions::function::{Call, Function};
@@ -53,7 +53,13 @@ pub(in crate::functions) fn at_now(function: Function) -> Function {
     arguments.truncate(arguments.len() - 2);
     let (name, returns) = (function.name, function.returns.clone());
     Function::made(name, arguments, returns, move |mut call: Call<'_>| {
-        call.arguments.push(lit(call.surroundings.now_micros));
+        let now = match call.arguments.first() {
+            Some(Expr::Literal(value, _)) if value.data_type().is_string() => {
+                call.surroundings.now_micros_for(value.try_as_str().flatten().unwrap_or_default())
+            }
+            _ => call.surroundings.now_micros(),
+        };
+        call.arguments.push(lit(now));
         call.arguments.push(lit(call.surroundings.zone.as_str()));
         function.expression(call)
     })

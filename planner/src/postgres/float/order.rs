@@ -1,4 +1,5 @@
-//! The order of floating-point numbers: NaN is equal to itself and larger than all others (`float8_cmp_internal` of PostgreSQL).
+//! The order of floating-point numbers: NaN is equal to itself and larger than all others (`float8_cmp_internal` of
+//! PostgreSQL).
 
 /// A number's place among all: the larger one is that of the larger number.
 pub(crate) fn place(number: f64) -> i64 {

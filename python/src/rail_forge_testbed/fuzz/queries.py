@@ -63,15 +63,9 @@ class Queries:
         inner = Scope(source.columns, outer=scope.columns + scope.outer)
         where = self._correlated(inner, depth)
         if self._chance.random() < 0.6 and self._expressions.has_aggregate(type_name):
-            if is_open("constant of a correlated subquery"):
-                value = self._expressions.aggregate(type_name, inner)
-                return node("(SELECT {} FROM {}{})", value, source.sql, where, kind=type_name)
-            grouped = Scope((), grouped=inner)
-            value = self._expressions.make(
-                type_name, grouped, 0 if is_open("computed aggregate within") else 1
-            )
-            text = "(SELECT {} FROM {}{})"
-            return node(text, value, source.sql, where, kind=type_name)
+            value_depth = 0 if is_open("folded aggregate within") else 1
+            value = self._expressions.make(type_name, Scope((), grouped=inner), value_depth)
+            return node("(SELECT {} FROM {}{})", value, source.sql, where, kind=type_name)
         value = self._expressions.make(type_name, inner, depth)
         key = source.keys[0].sql
         if is_open("correlated LIMIT"):
@@ -93,11 +87,13 @@ class Queries:
         left = self._expressions.make(column.type, scope, depth - 1)
         right = self._expressions.make(column.type, inner, depth - 1)
         word = self._chance.choice(("IN", "NOT IN", "= ANY", "<> ALL", "> ALL", "< ANY", "<= ALL"))
-        if word == "NOT IN" and is_open("NULL NOT IN"):
-            word = "IN"
+        if word in ("NOT IN", "<> ALL") and is_open("constant NOT IN"):
+            stored = [each for each in scope.columns if each.stored and each.type == column.type]
+            if stored:
+                left = node(self._chance.choice(stored).sql, kind=column.type)
+            else:
+                word = "IN"
         is_correlated = any(f"{each.sql}" in f"{right}{where}" for each in inner.outer)
-        if is_correlated and is_open("NOT IN correlated" if word == "NOT IN" else "quantified correlated"):
-            word = "IN"
         if is_correlated and word == "IN" and is_open("IN correlated"):
             return node("(EXISTS (SELECT 1 FROM {}{}))", source.sql, where, kind="bool")
         return node(f"({{}} {word} (SELECT {{}} FROM {{}}{{}}))", left, right, source.sql, where, kind="bool")
@@ -105,14 +101,14 @@ class Queries:
     def _correlated(self, inner: Scope, depth: int) -> Node | str:
         luck = self._chance.random()
         outer = {column.type for column in inner.outer}
+        if is_open("correlated by an array"):
+            outer -= {"int4[]", "text[]"}
         if luck < 0.55 and (pairs := [column for column in inner.columns if column.type in outer]):
             column = self._chance.choice(pairs)
             other = self._chance.choice([each for each in inner.outer if each.type == column.type])
             word = self._chance.choice(("=", "=", "=", "<", ">=", "<>", "IS NOT DISTINCT FROM"))
             return clause(" WHERE {}", node(f"({column.sql} {word} {other.sql})", kind="bool"))
         if luck < 0.8:
-            if is_open("outer columns in any condition"):
-                inner = replace(inner, outer=())
             return clause(" WHERE {}", self._expressions.condition(inner, depth))
         return ""
 
@@ -145,18 +141,14 @@ class Queries:
         query, columns = self._body(types, Scope(()), DEPTH)
         can_sort = all(column.type in DETERMINED for column in columns)
         order: Node | str = ""
-        if str(query).startswith("SELECT DISTINCT ") and is_open("DISTINCT with ORDER BY"):
-            can_sort = False
-        sets = ("ROLLUP", "CUBE", "GROUPING SETS")
-        if any(word in str(query) for word in sets) and is_open("ORDER BY a grouping set"):
-            can_sort = False
-        if " OVER (" in str(query) and is_open("ORDER BY a window"):
+        varied = (" UNION ", " JOIN ", "VALUES", "(SELECT ")
+        if any(word in str(query) for word in varied) and is_open("order of varied constants"):
             can_sort = False
         if can_sort and self._chance.random() < 0.6:
             by = [node(f"{number}{self._expressions.direction()}") for number in range(1, len(columns) + 1)]
             self._chance.shuffle(by)
             limit: Node | str = ""
-            if self._chance.random() < 0.5 and not is_open("LIMIT"):
+            if self._chance.random() < 0.5:
                 limit = clause(f" LIMIT {self._chance.randint(0, 5)}")
             offset = (
                 clause(f" OFFSET {self._chance.randint(0, 3)}")
@@ -193,21 +185,28 @@ class Queries:
         """A query with columns of these types; `scope` is what is around it."""
         columns = tuple(Column(self._name("c"), each, stored=False) for each in types)
         if depth > 1 and self._chance.random() < 0.2 and all(each in DETERMINED for each in types):
-            left, _ = self._body(types, scope, depth - 1)
+            left, left_columns = self._body(types, scope, depth - 1)
             right, _ = self._body(types, scope, depth - 1)
+            if "CASE " in f"{left}{right}" and is_open("CASE below DISTINCT"):
+                return left, left_columns
             names = ", ".join(column.sql for column in columns)
             word = self._chance.choice(
                 ("UNION", "UNION ALL", "INTERSECT", "EXCEPT", "INTERSECT ALL", "EXCEPT ALL")
             )
             inner = node(f"({{}}) {word} ({{}})", left, right, kind=QUERY)
             return node(f"SELECT * FROM ({{}}) AS {self._name('u')}({names})", inner, kind=QUERY), columns
-        if self._chance.random() < 0.05 and not ("bpchar" in types and is_open("bpchar in VALUES")):
-            value_depth = 0 if is_open("computed in VALUES") else 1
+        if self._chance.random() < 0.05:
+            is_plain = is_open("computed numerics in VALUES")
+            depths = [0 if each == "numeric" and is_plain else 1 for each in types]
             rows = [
                 node(
                     "({})",
                     listed(
-                        [self._expressions.make(each, Scope(()), value_depth) for each in types], least=99
+                        [
+                            self._expressions.make(each, Scope(()), value_depth)
+                            for each, value_depth in zip(types, depths, strict=True)
+                        ],
+                        least=99,
                     ),
                 )
                 for _ in range(self._chance.randint(1, 3))
@@ -224,15 +223,18 @@ class Queries:
         where: Node | str = ""
         if self._chance.random() < 0.5:
             where = clause(" WHERE {}", self._expressions.condition(scope, depth))
-        groups = depth == DEPTH or not is_open("empty group within") or self._groupable(scope)
+        groups = not (scope.outer and is_open("groups within LATERAL"))
         if self._chance.random() < 0.3 and groups:
             return self._grouped(columns, scope, source, where, depth)
         items = [node("{} AS {}", self._item(column.type, scope, depth), column.sql) for column in columns]
         distinct: Node | str = ""
         order = ""
-        if all(column.type in DETERMINED for column in columns) and self._chance.random() < 0.15:
+        can_group = groups and all(column.type in DETERMINED for column in columns)
+        if "CASE " in f"{listed(items)}" and is_open("CASE below DISTINCT"):
+            can_group = False
+        if can_group and self._chance.random() < 0.15:
             distinct = clause("DISTINCT ")
-            if self._chance.random() < 0.4 and not is_open("DISTINCT ON"):
+            if self._chance.random() < 0.4:
                 # All columns are sorted by: which row stands for those that are alike in the first is told.
                 distinct = f"DISTINCT ON ({columns[0].sql}) "
                 inner = node("SELECT {} FROM {}{}", listed(items, least=99), source.sql, where, kind=QUERY)
@@ -262,30 +264,26 @@ class Queries:
         groupable = self._groupable(scope)
         keys = self._chance.sample(groupable, k=min(len(groupable), self._chance.randint(0, 3)))
         inner = replace(scope, keys=())
-        is_within = depth < DEPTH and is_open("empty group within")
-        if is_within and not keys:
-            keys = [self._chance.choice(groupable)] if groupable else []
         was, self._expressions.ordered_aggregates = self._expressions.ordered_aggregates, 0
         grouped = Scope(tuple(keys), outer=scope.outer, grouped=inner)
         items = [
             node("{} AS {}", self._expressions.make(column.type, grouped, depth - 1), column.sql)
             for column in columns
         ]
-        by = ""
         words: Node | str = ""
         if keys:
             names = [key.sql for key in keys]
             luck = self._chance.random()
-            if luck < 0.7 or is_within:
+            if any(key.type == "interval" for key in keys) and is_open("interval in GROUPING SETS"):
+                luck = 0
+            # Outer columns below GROUPING SETS are refused (docs/compatibility.md).
+            if luck < 0.7 or scope.outer:
                 words = node(" GROUP BY {}", listed([node(name) for name in names]))
             else:
-                by = self._grouping(names, luck)
-                words = f" GROUP BY {by}"
+                words = f" GROUP BY {self._grouping(names, luck)}"
         having: Node | str = ""
-        constant = by != "" and is_open("empty group within")
-        if self._chance.random() < 0.25 and not constant:
-            text = " HAVING {}" if keys or not is_open("HAVING alone") else " HAVING count(*) > 0 AND {}"
-            having = clause(text, self._expressions.make("bool", grouped, 2))
+        if self._chance.random() < 0.25:
+            having = clause(" HAVING {}", self._expressions.make("bool", grouped, 2))
         self._expressions.ordered_aggregates = was
         return node("SELECT {} FROM {}{}{}{}", listed(items), source.sql, where, words, having, kind=QUERY)
 
@@ -305,8 +303,10 @@ class Queries:
         return source
 
     def _joined(self, left: _Source, around: Scope, depth: int) -> _Source:
-        is_inner = bool(around.columns) and is_open("correlated within LATERAL")
-        if self._chance.random() < 0.2 and not is_inner:
+        alone = is_open("JOIN beside LATERAL")
+        if alone and " LATERAL " in str(left.sql):
+            return left
+        if self._chance.random() < 0.2 and not (alone and " JOIN " in str(left.sql)):
             return self._lateral(left, around, depth)
         right = self._source(depth - 1)
         columns = left.columns + right.columns
@@ -314,13 +314,17 @@ class Queries:
         word = self._chance.choice(
             ("JOIN", "JOIN", "LEFT JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN")
         )
+        if word == "RIGHT JOIN" and is_open(word):
+            word = "LEFT JOIN"
         if word == "CROSS JOIN":
             return _Source(node("{}{}", left.sql, clause(f" {word} {{}}", right.sql)), columns, keys)
         pairs = [
             (one, other)
             for one in left.columns
             for other in right.columns
-            if one.type == other.type and one.type in VALUES
+            if one.type == other.type
+            and one.type in VALUES
+            and not (one.type in ("float4", "float8") and is_open("outer join by floats"))
         ]
         # A subquery in the condition of an outer join is refused (docs/compatibility.md).
         scope = Scope(columns, subqueries=False)
@@ -336,7 +340,7 @@ class Queries:
         return _Source(node("{}{}", left.sql, joined), columns, keys)
 
     def _lateral(self, left: _Source, around: Scope, depth: int) -> _Source:
-        inside = Scope(left.columns, outer=() if is_open("correlated within LATERAL") else around.columns)
+        inside = Scope(left.columns, outer=around.columns)
         types = [self._expressions.any_type() for _ in range(self._chance.randint(1, 2))]
         query, columns = self._body(types, inside, min(depth - 1, 1))
         name = self._name("l")

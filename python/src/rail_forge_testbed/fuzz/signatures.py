@@ -5,9 +5,9 @@ What is not here, and why (each a known difference, or an answer that PostgreSQL
 - quotients and averages of numerics, whose number of decimals PostgreSQL chooses for each value
   (docs/compatibility.md; slt/arithmetic.slt), and texts of numerics, which show it
 - `cbrt`, whose last digit differs (slt/arithmetic.slt); likewise other functions that C libraries compute
-- `EXCLUDE` in frames, `BETWEEN SYMMETRIC`, arrays of arrays, TABLESAMPLE (slt/select.slt, slt/arithmetic.slt)
-- casts from floating-point numbers to numeric, and intervals multiplied by them: neither has an infinity here
-  (docs/compatibility.md)
+- `EXCLUDE` in frames, arrays of arrays, TABLESAMPLE (docs/compatibility.md)
+- casts from floating-point numbers and texts to numeric and dates, and intervals multiplied by them: neither
+  has an infinity here (docs/compatibility.md)
 - unary minus of floating-point numbers, and rounding them: negative zero groups with zero
 """
 
@@ -340,8 +340,6 @@ int8 | ({} / {}) | int8 int8
 float8 | ({} / {}) | float8 float8
 int4 | ({})::int4 | text
 int8 | ({})::int8 | varchar
-numeric | ({})::numeric | text
-date | ({})::date | text
 bool | ({})::bool | text
 int2 | ({} / {}) | int2 int2
 float8 | ({})::float8 | numeric

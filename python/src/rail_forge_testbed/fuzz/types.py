@@ -7,6 +7,7 @@ kinds of number.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,6 +25,8 @@ COMPARED = tuple(VALUES)
 DETERMINED = tuple(name for name in VALUES if name not in ("float4", "float8", "interval", "bpchar"))
 COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
 MOST_CASES = 2
+# A subquery or a column of one.
+JOINED = re.compile(r"\(SELECT |\bl\d+\.")
 # Functions of constants of these types are often NULL, which `_leaf` says why to avoid.
 OFTEN_NULL = {
     "text": "({})::text",
@@ -31,8 +34,6 @@ OFTEN_NULL = {
     "int4[]": "ARRAY[{}]",
     "text[]": "ARRAY[({})::text]",
 }
-# Left out as the only order of a window for now (`open_differences.py`).
-UNSORTED = ("bytea", "bpchar", "interval", "time")
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class Scope:
     grouped: Scope | None = None
     # Whether a subquery may stand here.
     subqueries: bool = True
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether its columns are of several items of FROM."""
+        return len({column.sql.split(".")[0] for column in self.columns}) > 1
 
 
 class Subqueries(Protocol):
@@ -128,22 +134,14 @@ class Expressions:
         signatures = self._windows.get(type_name, []) + [
             each for each in self._aggregates.get(type_name, []) if _is_for_windows(each)
         ]
-        if not scope.keys or not signatures:
+        if not scope.keys or not signatures or (scope.is_joined and is_open("order of varied constants")):
             return None
         signature = self._chance.choice(signatures)
         call = self._argument(signature, scope)
         partition = [self._chance.choice(scope.columns)] if self._chance.random() < 0.6 else []
         by = [node(column.sql) for column in partition if column.type in DETERMINED or column.stored]
         words = clause("PARTITION BY {}", listed(by)) if by else ""
-        sortable = [
-            column
-            for column in scope.columns
-            if not (
-                (column.type.endswith("[]") or column.type in UNSORTED)
-                and is_open("window ordered by an array")
-            )
-        ]
-        order = self._chance.sample(sortable, k=min(len(sortable), self._chance.randint(0, 1)))
+        order = self._chance.sample(scope.columns, k=min(len(scope.columns), self._chance.randint(0, 1)))
         keys = [node(f"{column.sql}{self.direction()}") for column in (*order, *scope.keys)]
         return node("{} OVER ({} ORDER BY {} {})", call, words, listed(keys), self._frame(), kind=type_name)
 
@@ -205,12 +203,17 @@ class Expressions:
             scope = replace(scope, outer=())
         signature = self._chance.choice(self._aggregates[type_name])
         if "ORDER BY" in signature.template or "DISTINCT" in signature.template:
+            varies = scope.is_joined or not all(column.stored for column in scope.columns)
+            if varies and is_open("order of varied constants"):
+                return node(f"NULL::{type_name}", kind=type_name)
             if self.ordered_aggregates and is_open("several ordered aggregates"):
                 return node(f"NULL::{type_name}", kind=type_name)
             self.ordered_aggregates += 1
         call = self._argument(signature, scope)
         if self._chance.random() < 0.25:
-            condition = clause(" FILTER (WHERE {})", self._compared(replace(scope, subqueries=False), 1))
+            outer = () if is_open("outer columns in FILTER") else scope.outer
+            inside = replace(scope, outer=outer, subqueries=False)
+            condition = clause(" FILTER (WHERE {})", self._compared(inside, 1))
             return node("{}{}", call, condition, kind=type_name)
         return call
 
@@ -249,11 +252,14 @@ class Expressions:
         type_name = self._chance.choice(columns).type if columns else self._chance.choice(COMPARED)
         left = self.make(type_name, scope, depth - 1)
         form = self._chance.randrange(8)
+        if form == 1 and type_name == "bpchar" and is_open("bpchar in IN"):
+            form = 0
         if form == 0:
             return node(f"({{}} IS {self._chance.choice(('', 'NOT '))}NULL)", left, kind="bool")
         if form == 1:
             inside = replace(scope, subqueries=False) if is_open("subquery within IN") else scope
-            items = [self.make(type_name, inside, depth - 2) for _ in range(self._chance.randint(1, 3))]
+            below = 0 if is_open("CASE within IN") else depth - 2
+            items = [self.make(type_name, inside, below) for _ in range(self._chance.randint(1, 3))]
             word = self._chance.choice(("IN", "NOT IN"))
             return node(f"({{}} {word} ({{}}))", left, listed(items), kind="bool")
         other = type_name
@@ -266,19 +272,22 @@ class Expressions:
         right = self.make(other, scope, depth - 1)
         if form == 2:
             high = self.make(type_name, scope, depth - 2)
-            word = self._chance.choice(("BETWEEN", "NOT BETWEEN"))
+            word = self._chance.choice(("BETWEEN", "NOT BETWEEN", "BETWEEN SYMMETRIC"))
             return node(f"({{}} {word} {{}} AND {{}})", left, right, high, kind="bool")
         if form == 3:
             word = self._chance.choice(("IS DISTINCT FROM", "IS NOT DISTINCT FROM"))
             return node(f"({{}} {word} {{}})", left, right, kind="bool")
-        return node(f"({{}} {self._chance.choice(COMPARISONS)} {{}})", left, right, kind="bool")
+        word = self._chance.choice(COMPARISONS)
+        if word == "=" and JOINED.search(f"{left}{right}") and is_open("equal to a correlated subquery"):
+            word = "<>"
+        return node(f"({{}} {word} {{}})", left, right, kind="bool")
 
     def _chosen(self, type_name: str, scope: Scope, depth: int) -> Node:
         def value() -> Node:
             return self.make(type_name, scope, depth - 1)
 
         form = self._chance.randrange(6)
-        if form == 0 and not (type_name == "bytea" and is_open("coalesce of bytea")):
+        if form == 0 and not (type_name == "bool" and is_open("coalesce of bool")):
             return node("coalesce({})", listed([value(), value()]), kind=type_name)
         if form == 1:
             return node("nullif({}, {})", value(), value(), kind=type_name)

@@ -28,21 +28,20 @@ impl Parser<'_> {
         mut operand: impl FnMut(&mut Self) -> ValueResult<Parsed>,
         operator: impl Fn(char) -> Option<Operator>,
     ) -> ValueResult<Parsed> {
-        let outer_depth = self.depth;
         let mut left = operand(self)?;
         while let Some(Token::Symbol(symbol)) = self.peek() {
             let Some(operator) = operator(*symbol) else { break };
             let Parsed::Expression(first) = left else { return Err(self.error()) };
             self.at += 1;
-            self.enter(OPERATOR_DEPTH)?;
+            let height = self.height;
             match operand(self)? {
                 Parsed::Expression(second) => {
                     left = Parsed::Expression(start(Start::Binary(operator, Box::new(first), Box::new(second))));
                 }
                 Parsed::Predicate(_) => return Err(self.error()),
             }
+            self.grow(height.max(self.height) + OPERATOR_DEPTH)?;
         }
-        self.depth = outer_depth;
         Ok(left)
     }
 

@@ -2,8 +2,8 @@
 
 use super::super::ast::{Level, Method, Step};
 use super::super::lexer::Token;
-use super::Parser;
 use super::arithmetic::negated;
+use super::{Parser, STEP_DEPTH};
 use crate::postgres::error::{ValueError, ValueResult};
 
 /// The longest list of numbers that a method takes.
@@ -15,7 +15,9 @@ impl Parser<'_> {
     }
 
     pub(super) fn steps(&mut self, steps: &mut Vec<Step>) -> ValueResult<()> {
+        let mut height = self.height;
         while self.is_before_step() {
+            self.height = 0;
             let step = if self.takes_symbol('.') {
                 self.member()?
             } else if self.takes_symbol('[') {
@@ -28,6 +30,9 @@ impl Parser<'_> {
                 Step::Filter(filter)
             };
             steps.push(step);
+            // What is in a step is applied within all steps before it.
+            self.grow(height.max(self.height + STEP_DEPTH * steps.len()))?;
+            height = self.height;
         }
         Ok(())
     }
@@ -38,16 +43,20 @@ impl Parser<'_> {
             return Ok(Step::AnyElement);
         }
         let mut ranges = Vec::new();
+        let mut height = 0;
         self.subscripts += 1;
         loop {
             let from = self.deeper(Self::expression)?;
+            height = height.max(self.height);
             let to = if self.takes_keyword("to") { Some(self.deeper(Self::expression)?) } else { None };
+            height = height.max(self.height);
             ranges.push((from, to));
             if !self.takes_symbol(',') {
                 break;
             }
         }
         self.subscripts -= 1;
+        self.height = height;
         self.expect_symbol(']')?;
         Ok(Step::Elements(ranges))
     }

@@ -1,0 +1,47 @@
+//! What the results of a function may take in memory for one batch of rows: a few rows can ask for more than there is.
+
+use datafusion::logical_expr::ColumnarValue;
+
+use crate::interrupt;
+use crate::postgres::error::{ValueError, ValueResult};
+
+/// Bytes that any batch may grow to.
+const LARGEST_BYTES: usize = 128 << 20;
+/// What is made of large values may be so many times as large.
+const GROWTH: usize = 4;
+
+/// PostgreSQL's code for what exceeds a limit of the program.
+const LIMIT_EXCEEDED: &str = "54000";
+
+/// The bytes that are left.
+#[derive(Debug)]
+pub(super) struct Growth {
+    left: usize,
+}
+
+impl Growth {
+    /// For results that are made of these arguments.
+    pub(super) fn of(arguments: &[ColumnarValue]) -> Self {
+        let bytes = |argument: &ColumnarValue| match argument {
+            ColumnarValue::Array(array) => array.get_array_memory_size(),
+            ColumnarValue::Scalar(_) => 0,
+        };
+        let given: usize = arguments.iter().map(bytes).sum();
+        Self { left: given.saturating_mul(GROWTH).max(LARGEST_BYTES) }
+    }
+
+    /// Counts the result of a row.
+    ///
+    /// # Errors
+    /// When there is no room for it, or its query has been stopped.
+    pub(super) fn add(&mut self, bytes: usize) -> ValueResult<()> {
+        interrupt::check()?;
+        match self.left.checked_sub(bytes) {
+            Some(left) => {
+                self.left = left;
+                Ok(())
+            }
+            None => Err(ValueError::new(LIMIT_EXCEEDED, "the values that a function makes are too large together")),
+        }
+    }
+}

@@ -1,0 +1,413 @@
+"""Statements made to do harm, sent by several clients at once while another one asks for a small table.
+
+Each ends in words that say why, or is answered; the other client never waits long, the server keeps to its
+memory, and computes nothing any more when the answer is there. More that is endless is in test_limits.py.
+"""
+
+from __future__ import annotations
+
+import re
+import resource
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+from conftest import NO_REFRESH, NO_RESULTS, refresh
+from flight_sql_messages import descriptor, packed, prepare, put
+from google.protobuf import any_pb2
+from pyarrow import flight
+from waiting import until_idle
+
+import rail_forge
+from rail_forge_testbed.server import RailForgeServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from conftest import NewDatabase
+
+TIMEOUT_SECONDS = 1
+# From the deadline to the error at the client.
+GRACE_SECONDS = 1.5
+CLIENT_SECONDS = 20.0
+IDLE_SECONDS = 15.0
+# How long anybody else waits.
+WAIT_SECONDS = 1.0
+ATTACKERS = 2
+MIB = 1 << 20
+MEMORY_LIMIT_MIB = 64
+# What a server may take beside its queries: code, batches on their way, what its allocator keeps.
+OWN_MIB = 400
+# A server that has more before an attack is started anew: what earlier ones have left is not counted.
+FRESH_MIB = 250
+# Of address space: a server that forgets its limits dies, instead of the machine.
+RESERVE_BYTES = 8 << 30
+LIMITS = (
+    *("--query-timeout", f"{TIMEOUT_SECONDS}s", "--memory-limit", f"{MEMORY_LIMIT_MIB}MiB"),
+    *("--cache-memory", "16MiB", "--spill-limit", "64MiB"),
+    *NO_RESULTS,
+)
+
+
+@pytest.fixture(scope="module")
+def shared_victim(new_database: NewDatabase) -> Iterator[RailForgeServer]:
+    url = new_database(
+        """CREATE TABLE n AS SELECT i AS id, md5(i::text) || repeat('x', 200) AS t
+           FROM generate_series(1, 60000) AS i""",
+        "CREATE TABLE s AS SELECT i AS id, md5(i::text) AS t FROM generate_series(1, 10) AS i",
+    )
+    with RailForgeServer({"shop": url}, arguments=[*NO_REFRESH, *LIMITS]) as server:
+        refresh(server)
+        yield server
+
+
+@pytest.fixture
+def victim(shared_victim: RailForgeServer) -> RailForgeServer:
+    """A server with little of everything, as good as new."""
+    server = shared_victim
+    if server.exit_code() is None:
+        forget_peak(server)
+        if server.peak_memory_bytes // MIB > FRESH_MIB:
+            server.kill()
+            server.start()
+    else:
+        server.start()
+    resource.prlimit(server.pid, resource.RLIMIT_AS, (RESERVE_BYTES, RESERVE_BYTES))
+    forget_peak(server)
+    return server
+
+
+def forget_peak(server: RailForgeServer) -> None:
+    """The most memory is from now on what the server has now (Linux)."""
+    Path(f"/proc/{server.pid}/clear_refs").write_text("5")
+
+
+@dataclass(frozen=True)
+class Attack:
+    """A statement, and the words of the error that ends it; without words it is answered."""
+
+    sql: str
+    words: str = ""
+    params: Sequence[object] | None = None
+    answer: object = None
+
+
+def longest_wait(server: RailForgeServer, done: threading.Event, ready: threading.Event) -> float:
+    """Ask for a small table until the attack is over, and at least once."""
+    longest = 0.0
+    with rail_forge.connect(server.flight, timeout=CLIENT_SECONDS) as client:
+        client.sql("SELECT count(*) FROM s").rows()
+        ready.set()
+        while True:
+            started = time.monotonic()
+            assert client.sql("SELECT count(*) FROM s").rows() == [(10,)]
+            longest = max(longest, time.monotonic() - started)
+            if done.is_set():
+                return longest
+
+
+def outcome(server: RailForgeServer, attack: Attack) -> list[tuple[object, ...]] | str:
+    """The rows, or the words of the error."""
+    with rail_forge.connect(server.flight, timeout=CLIENT_SECONDS) as client:
+        try:
+            return client.sql(attack.sql, attack.params).rows()
+        except (rail_forge.QueryError, rail_forge.QueryTimeout, rail_forge.ServerError) as error:
+            assert not isinstance(error, rail_forge.ServerUnavailable), error  # noqa: PT017
+            return str(error)
+
+
+def withstands(server: RailForgeServer, attack: Attack) -> None:
+    try:
+        is_withstood(server, attack)
+    except BaseException:
+        # One that computes on would be blamed on the next attack.
+        server.kill()
+        raise
+
+
+def is_withstood(server: RailForgeServer, attack: Attack) -> None:
+    ready, done = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(ATTACKERS + 1) as threads:
+        waited = threads.submit(longest_wait, server, done, ready)
+        try:
+            assert ready.wait(CLIENT_SECONDS)
+            started = time.monotonic()
+            attacks = [threads.submit(outcome, server, attack) for _ in range(ATTACKERS)]
+            outcomes = [attack.result() for attack in attacks]
+            took = time.monotonic() - started
+        finally:
+            done.set()
+    assert server.exit_code() is None, server.log[-2000:]
+    for got in outcomes:
+        if attack.words:
+            assert isinstance(got, str), f"it was answered: {got[:1]}"
+            assert re.search(attack.words, got), got
+        else:
+            assert got == [(attack.answer,)]
+    assert took < TIMEOUT_SECONDS + GRACE_SECONDS
+    assert waited.result() < WAIT_SECONDS
+    assert server.peak_memory_bytes // MIB < MEMORY_LIMIT_MIB + OWN_MIB
+    if took > TIMEOUT_SECONDS / 2:
+        until_idle(server.pid, IDLE_SECONDS)
+
+
+COMPLEX = "regular expression is too complex"
+DEPTH = "stack depth limit exceeded"
+LARGE_TEXT = "requested length too large"
+OVERFLOW = "overflows numeric format"
+PLAN_STEPS = "at most 4000 steps are planned"
+GROUPING_SETS = "at most 4096 are allowed"
+NESTING = "at most 64 levels are planned"
+OPERATORS = "at most 1000 are planned"
+MEMORY = "memory_limit"
+TIME = "stopped after 1 s .setting query_timeout"
+EITHER = f"{MEMORY}|{TIME}"
+
+
+def doubled(first: str, step: str, levels: int = 16) -> str:
+    """WITH queries each of which names the one before it twice."""
+    names = [f"c{level + 1} AS ({step.format(f'c{level}')})" for level in range(levels)]
+    return f"WITH RECURSIVE c0 AS ({first}), {', '.join(names)} SELECT count(*) FROM c{levels}"
+
+
+def recursive(first: str, step: str, last: str) -> str:
+    return f"WITH RECURSIVE r(x) AS ({first} UNION ALL {step}) {last}"
+
+
+def listed(text: str, count: int, separator: str = ", ") -> str:
+    return separator.join(text.format(number) for number in range(1, count + 1))
+
+
+PATTERNS = {
+    "counted repetitions": Attack("SELECT 'x' ~ '((((x{255}){255}){255}){255})'", COMPLEX),
+    "counted repetitions of each row": Attack(
+        "SELECT count(*) FROM n WHERE t ~ ('((x{200}){100}){5}' || id)", COMPLEX
+    ),
+    "repetitions of nothing": Attack(f"SELECT 'x' ~ '{'(' * 7}x?{'){0,255}' * 7}'", COMPLEX),
+    "parentheses": Attack("SELECT 'x' ~ (repeat('(', 100000) || 'x' || repeat(')', 100000))", COMPLEX),
+    "repetitions of repetitions": Attack("SELECT count(*) FROM n WHERE t ~ '(x+x+)+y'", answer=0),
+    "back references": Attack(r"SELECT repeat('a', 5000) ~ '^(a*)*(a*)\1\2b$'", answer=False),
+    "a start at every letter": Attack("SELECT regexp_count(repeat('a', 1000000), 'a*b')", answer=0),
+    "lookbehind": Attack("SELECT regexp_count(repeat('a', 1000000), '(?<=b.*)a')", answer=0),
+}
+
+VALUES = {
+    "repeat": Attack("SELECT length(repeat('x', 1000000000))", LARGE_TEXT),
+    "lpad": Attack("SELECT length(lpad('x', 2000000000))", LARGE_TEXT),
+    "format": Attack("SELECT length(format('%1000000000s', 'x'))", LARGE_TEXT),
+    "format with a star": Attack("SELECT length(format('%*s', 2000000000, 'x'))", LARGE_TEXT),
+    "array_fill": Attack(
+        "SELECT array_length(array_fill(0, ARRAY[100000000]), 1)", "array size exceeds the maximum allowed"
+    ),
+    "array_fill in two dimensions": Attack(
+        "SELECT array_fill(0, ARRAY[100000, 100000])", "more than one dimension"
+    ),
+    "a number in digits": Attack("SELECT 1e1000000", OVERFLOW),
+    "a number in quotes": Attack("SELECT '1e1000000'::numeric", OVERFLOW),
+    "a number in json": Attack("SELECT '1e1000000'::jsonb", OVERFLOW),
+    "a number in a path": Attack("SELECT jsonb_path_query('1', '1e1000000')", OVERFLOW),
+    "a power": Attack("SELECT 10::numeric ^ 1000000", OVERFLOW),
+    "factorials": Attack("SELECT count(factorial(32177 - id % 100)) FROM n", "out of range"),
+    "sums of long numbers": Attack(
+        "SELECT sum(repeat('9', 100000)::numeric + id) FROM n", "numeric value out of range"
+    ),
+    "seconds": Attack("SELECT make_interval(secs => '1e300'::float8)", "out of range"),
+    "years": Attack("SELECT '99999999999999999999999999 years'::interval", "out of range"),
+    "date_bin": Attack(
+        "SELECT date_bin('1 microsecond', TIMESTAMP '294000-01-01', TIMESTAMP '4000-01-01 BC')",
+        "interval out of range",
+    ),
+    "json in json": Attack("SELECT (repeat('[', 1000000) || repeat(']', 1000000))::json", DEPTH),
+    "jsonb in jsonb": Attack("SELECT (repeat('[', 1000000) || repeat(']', 1000000))::jsonb", DEPTH),
+    "objects in objects": Attack(
+        """SELECT (repeat('{"a":', 100000) || '1' || repeat('}', 100000))::jsonb""", DEPTH
+    ),
+    "signs in a path": Attack("SELECT jsonb_path_exists('1', (repeat('-', 10000) || '1')::jsonpath)", DEPTH),
+    "a range in a path": Attack("SELECT jsonb_path_query_array('[1]', '$[0 to 2000000000]')", answer="[1]"),
+    "a parameter's number": Attack("SELECT $99999999999999999999", "parameters are written"),
+    "a parameter's bytes": Attack(
+        "SELECT length($1::text)", "parameters have more than 4194304 bytes", params=["x" * 10_000_000]
+    ),
+}
+
+STATEMENTS = {
+    "joins that double": Attack(doubled("SELECT 1 AS x", "SELECT a.x FROM {0} a, {0} b"), PLAN_STEPS),
+    "unions that double": Attack(
+        doubled("SELECT id FROM s", "SELECT * FROM {0} UNION ALL SELECT * FROM {0}"), PLAN_STEPS
+    ),
+    "cubes of cubes": Attack(
+        f"SELECT count(*) FROM s GROUP BY CUBE ({listed('mod(id, {})', 12)}), CUBE ({listed('id % {}', 12)})",
+        GROUPING_SETS,
+    ),
+    "grouping sets that multiply": Attack(
+        f"SELECT count(*) FROM s GROUP BY {listed('GROUPING SETS ((mod(id, {})), ())', 40)}", GROUPING_SETS
+    ),
+    "subqueries in subqueries": Attack(f"SELECT {'(SELECT max(id) + ' * 40}1{' FROM s)' * 40}", NESTING),
+    "IN in IN": Attack(
+        f"SELECT count(*) FROM s WHERE {'id IN (SELECT id FROM s WHERE ' * 40}true{')' * 40}", NESTING
+    ),
+    "stars": Attack(f"SELECT {listed('*', 1_600)} FROM n LIMIT 1", OPERATORS),
+    "types of types": Attack(f"SELECT 1::numeric(1,1){'[]' * 100_000}", OPERATORS),
+    "comments": Attack(f"SELECT 1 {'/* ' * 300_000}", "comment"),
+    "comments in comments": Attack(f"SELECT 1 {'/*' * 200_000}{'*/' * 200_000}", answer=1),
+    "alternatives": Attack(
+        f"SELECT count(*) FROM s WHERE {listed('(id = {0} AND length(t) = {0})', 120, ' OR ')}", answer=0
+    ),
+    "outer joins": Attack(
+        f"SELECT count(*) FROM s {listed('LEFT JOIN s AS s{0} ON s{0}.id = s.id', 60, ' ')}", answer=10
+    ),
+    "conditions in conditions": Attack(
+        f"SELECT {'CASE WHEN ' * 60}true{' THEN true ELSE false END' * 60}", answer=True
+    ),
+    "cross joins": Attack(f"SELECT count(*) FROM {listed('s AS s{}', 90)}", TIME),
+}
+
+ROWS = {
+    "recursive rows that double": Attack(
+        recursive("SELECT 1", "SELECT r.x FROM r, (VALUES (1), (2)) AS v", "SELECT count(*) FROM r"), EITHER
+    ),
+    "recursive rows of a table": Attack(
+        recursive("SELECT 1", "SELECT n.id FROM r, n", "SELECT count(*) FROM r"), EITHER
+    ),
+    "recursive rows, skipped": Attack(
+        recursive("SELECT 1", "SELECT x FROM r", "SELECT x FROM r OFFSET 100000000000"), TIME
+    ),
+    "recursive rows, each once": Attack(
+        """WITH RECURSIVE r(x) AS (SELECT 1 UNION SELECT (x + 1) % 100000000 FROM r)
+           SELECT count(*) FROM r""",
+        TIME,
+    ),
+    "array_agg": Attack("SELECT array_length(array_agg(a.t), 1) FROM n a, n b", EITHER),
+    "array_agg, each once": Attack(
+        "SELECT array_length(array_agg(DISTINCT a.t || b.t), 1) FROM n a, n b", EITHER
+    ),
+    "array_agg, sorted": Attack("SELECT array_length(array_agg(a.t ORDER BY b.t), 1) FROM n a, n b", EITHER),
+    "string_agg": Attack("SELECT length(string_agg(a.t, ',')) FROM n a, n b", EITHER),
+    "percentile": Attack("SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY a.t) FROM n a, n b", EITHER),
+    "count of texts": Attack("SELECT count(DISTINCT a.t || b.t) FROM n a, n b", EITHER),
+    "count of numbers": Attack("SELECT count(DISTINCT a.id * 60000::bigint + b.id) FROM n a, n b", EITHER),
+    "distinct": Attack("SELECT count(*) FROM (SELECT DISTINCT a.t || b.t FROM n a, n b) AS x", EITHER),
+    "union": Attack(
+        """SELECT count(*) FROM (
+               SELECT a.t || b.t FROM n a, n b UNION SELECT b.t || a.t FROM n a, n b) AS x""",
+        EITHER,
+    ),
+    "intersect": Attack(
+        """SELECT count(*) FROM (
+               SELECT a.t || b.t FROM n a, n b INTERSECT SELECT b.t || a.t FROM n a, n b) AS x""",
+        EITHER,
+    ),
+    "a join's table": Attack(
+        """SELECT count(*) FROM (SELECT a.t || b.t AS k FROM n a, n b) AS x
+           JOIN (SELECT a.t || b.t AS k FROM n a, n b) AS y USING (k)""",
+        EITHER,
+    ),
+    "a cross join's table": Attack(
+        """SELECT count(*) FROM (SELECT a.t || b.t AS k FROM n a, n b) AS x,
+           (SELECT a.t || b.t AS k FROM n a, n b) AS y WHERE x.k > y.k""",
+        EITHER,
+    ),
+    "a sort": Attack(
+        "SELECT max(t) FROM (SELECT a.t, row_number() OVER (ORDER BY a.t, b.t) FROM n a, n b) AS x", EITHER
+    ),
+    "the first of too many": Attack("SELECT a.t FROM n a, n b ORDER BY b.t, a.t LIMIT 2000000000", EITHER),
+    "skipped rows": Attack("SELECT 1 FROM n a, n b, n c OFFSET 9000000000000000000", TIME),
+    "a running maximum": Attack(
+        """SELECT sum(x) FROM (SELECT max(id) OVER (
+               ORDER BY id ROWS BETWEEN 30000 PRECEDING AND 30000 FOLLOWING) AS x FROM n) AS y""",
+        answer=3_150_015_000,
+    ),
+    "explained rows": Attack("EXPLAIN ANALYZE SELECT sum(a.id * b.id + c.id) FROM n a, n b, n c", TIME),
+    "explained recursion": Attack(
+        f"EXPLAIN ANALYZE {recursive('SELECT 1', 'SELECT x FROM r', 'SELECT count(*) FROM r')}", TIME
+    ),
+    "the catalogue": Attack(f"SELECT count(*) FROM {listed('information_schema.columns AS c{}', 14)}", TIME),
+}
+
+ATTACKS = {
+    f"{what}: {kind}": attack
+    for what, attacks in {
+        "patterns": PATTERNS,
+        "values": VALUES,
+        "statements": STATEMENTS,
+        "rows": ROWS,
+    }.items()
+    for kind, attack in attacks.items()
+}
+
+
+@pytest.mark.parametrize("kind", ATTACKS)
+def test_an_attack_ends_and_others_are_answered(kind: str, victim: RailForgeServer) -> None:
+    withstands(victim, ATTACKS[kind])
+
+
+CHANGES = [
+    "CREATE EXTERNAL TABLE x STORED AS CSV LOCATION '/etc/passwd'",
+    "COPY orders TO '{target}' STORED AS CSV",
+    "EXPLAIN COPY orders TO '{target}' STORED AS CSV",
+    "EXPLAIN ANALYZE COPY orders TO '{target}' STORED AS CSV",
+    "EXPLAIN ANALYZE VERBOSE COPY orders TO '{target}' STORED AS CSV",
+    "SET datafusion.runtime.memory_limit = '1K'",
+]
+ROW = pa.RecordBatch.from_pylist([{"a": 1}])
+
+
+def as_text(sql: str) -> flight.FlightDescriptor:
+    return flight.FlightDescriptor.for_command(sql.encode())
+
+
+def as_statement(sql: str) -> flight.FlightDescriptor:
+    return descriptor("CommandStatementQuery", query=sql)
+
+
+PATHS: dict[str, Callable[[flight.FlightClient, str], object]] = {
+    "info of text": lambda client, sql: client.get_flight_info(as_text(sql)),
+    "info of a statement": lambda client, sql: client.get_flight_info(as_statement(sql)),
+    "schema of text": lambda client, sql: client.get_schema(as_text(sql)),
+    "schema of a statement": lambda client, sql: client.get_schema(as_statement(sql)),
+    "prepared statement": prepare,
+    "update": lambda client, sql: put(client, descriptor("CommandStatementUpdate", query=sql), ROW),
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("sql", CHANGES)
+def test_no_path_takes_a_change(sql: str, path: str, stock: flight.FlightClient, tmp_path: Path) -> None:
+    target = tmp_path / "written"
+    with pytest.raises((pa.ArrowInvalid, NotImplementedError), match="changes nothing"):
+        PATHS[path](stock, sql.replace("{target}", str(target)))
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("sql", CHANGES)
+def test_no_ticket_is_a_change(sql: str, stock: flight.FlightClient, tmp_path: Path) -> None:
+    target = tmp_path / "written"
+    for name in ("CommandStatementQuery", "CommandStatementUpdate"):
+        ticket = flight.Ticket(packed(name, query=sql.replace("{target}", str(target))))
+        with pytest.raises((pa.ArrowException, KeyError, NotImplementedError, flight.FlightError)):
+            stock.do_get(ticket).read_all()
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["CommandStatementSubstraitPlan", "ActionCreatePreparedSubstraitPlanRequest"]
+)
+def test_plans_of_others_are_refused(name: str, stock: flight.FlightClient) -> None:
+    type_url = f"type.googleapis.com/arrow.flight.protocol.sql.{name}"
+    plan = any_pb2.Any(type_url=type_url, value=b"\x0a\x00").SerializeToString()
+    asked = flight.FlightDescriptor.for_command(plan)
+    calls: list[Callable[[], object]] = [
+        lambda: stock.get_flight_info(asked),
+        lambda: stock.get_schema(asked),
+        lambda: stock.do_get(flight.Ticket(plan)).read_all(),
+        lambda: put(stock, asked, ROW),
+        lambda: list(stock.do_action(("CreatePreparedSubstraitPlan", plan))),
+    ]
+    for call in calls:
+        with pytest.raises((pa.ArrowException, KeyError, NotImplementedError, flight.FlightError)):
+            call()

@@ -1,0 +1,69 @@
+//! Batches cut into pieces that can be sent: the engine's rows share the memory of their texts, and on the wire each
+//! has its own.
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::DataType;
+use arrow::record_batch::RecordBatch;
+
+/// What a piece may take on the wire, unless a single row takes more.
+const PIECE_BYTES: usize = 16 << 20;
+
+/// The batch, in pieces.
+pub(super) fn pieces(batch: RecordBatch) -> Vec<RecordBatch> {
+    let bytes: usize = batch.columns().iter().map(|column| wire_bytes(column)).sum();
+    let count = bytes.div_ceil(PIECE_BYTES).min(batch.num_rows());
+    if count <= 1 {
+        return vec![batch];
+    }
+    let rows = batch.num_rows().div_ceil(count);
+    let piece = |start: usize| batch.slice(start, rows.min(batch.num_rows() - start));
+    let halves = (0..batch.num_rows()).step_by(rows).map(piece);
+    // Rows are not all of one size.
+    halves.flat_map(|piece| if piece.num_rows() > 1 { pieces(piece) } else { vec![piece] }).collect()
+}
+
+/// The memory of a column's values, each counted by itself.
+fn wire_bytes(column: &dyn Array) -> usize {
+    match column.data_type() {
+        DataType::Utf8View => column.as_string_view().lengths().map(|length| length as usize).sum(),
+        DataType::BinaryView => column.as_binary_view().lengths().map(|length| length as usize).sum(),
+        DataType::List(_) => {
+            let lists = column.as_list::<i32>();
+            let (start, end) = (lists.value_offsets()[0], lists.value_offsets()[lists.len()]);
+            let (start, length) = (start.unsigned_abs() as usize, (end - start).unsigned_abs() as usize);
+            wire_bytes(&lists.values().slice(start, length))
+        }
+        _ => column.to_data().get_slice_memory_size().unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array, StringViewArray, UInt32Array};
+    use arrow::compute::{concat_batches, take};
+
+    use super::*;
+
+    #[test]
+    fn texts_that_share_memory_are_sent_in_pieces() {
+        let long: ArrayRef = Arc::new(StringViewArray::from(vec!["x".repeat(1 << 20)]));
+        let texts = take(&long, &UInt32Array::from(vec![0; 100]), None).unwrap();
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..100));
+        let batch = RecordBatch::try_from_iter([("text", texts), ("number", numbers)]).unwrap();
+        let cut = pieces(batch.clone());
+        assert!(cut.len() >= 7, "{}", cut.len());
+        assert_eq!(concat_batches(&batch.schema(), &cut).unwrap(), batch);
+    }
+
+    #[test]
+    fn small_batches_stay_whole() {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..8_192));
+        let batch = RecordBatch::try_from_iter([("number", numbers)]).unwrap();
+        assert_eq!(pieces(batch.clone()), [batch]);
+        let empty =
+            RecordBatch::try_from_iter([("text", Arc::new(StringViewArray::from(Vec::<&str>::new())) as ArrayRef)]);
+        assert_eq!(pieces(empty.unwrap()).len(), 1);
+    }
+}
