@@ -1,7 +1,7 @@
 //! VALUES.
 
 use datafusion::common::Column;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::Values;
 use std::sync::Arc;
 
@@ -47,28 +47,16 @@ impl Binder<'_> {
             let name = format!("column{}", number + 1);
             output.push(OutputColumn { internal: Column::new_unqualified(&name), name, pg_type, metadata });
         }
-        let scale_differs = self.have_different_types(&rows)?;
+        // What is computed has its decimals when it is planned, and rows of VALUES have those that they seem to have.
+        let is_computed = |place: usize| rows.iter().any(|row| !matches!(row.get(place), Some(Expr::Literal(..))));
+        let scale_is_open =
+            output.iter().enumerate().any(|(place, column)| column.pg_type.has_decimals() && is_computed(place));
         let uses_queries = rows.iter().flatten().any(|value| value.contains_outer() || has_subquery(value));
-        if uses_queries || scale_differs || rows.first().is_some_and(Vec::is_empty) {
+        if uses_queries || scale_is_open || rows.first().is_some_and(Vec::is_empty) {
             return Self::rows_as_union(rows, output);
         }
         let plan = LogicalPlanBuilder::values(rows)?.build()?;
         Ok(BoundQuery { plan, columns: output })
-    }
-
-    /// Whether values of one column have different Arrow types: numerics of more and of fewer decimals.
-    fn have_different_types(&mut self, rows: &[Vec<Expr>]) -> Result<bool> {
-        let schema = Arc::clone(&self.level()?.scope.schema);
-        let Some((first, others)) = rows.split_first() else { return Ok(false) };
-        for (place, value) in first.iter().enumerate() {
-            let data_type = value.get_type(&schema)?;
-            for other in others.iter().filter_map(|row| row.get(place)) {
-                if other.get_type(&schema)? != data_type && !matches!(other, Expr::Literal(..)) {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
     }
 
     /// Rows that use other queries, or whose values have to be brought to one scale, are SELECTs without FROM.
@@ -96,6 +84,15 @@ impl OutputColumn {
 }
 
 impl PgType {
+    /// Whether its values have decimals of their own, which a column has for all.
+    fn has_decimals(&self) -> bool {
+        match self {
+            Self::Numeric => true,
+            Self::Array(element) => element.has_decimals(),
+            _ => false,
+        }
+    }
+
     /// Whether it is not known yet.
     pub(super) fn is_open(&self) -> bool {
         *self == Self::Unknown

@@ -49,6 +49,10 @@ impl ScalarUDFImpl for Checked {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let [left, right] = args.args.as_slice() else { return internal_err!("{} takes two numbers", self.name()) };
+        // The optimizer asks what becomes of NULL, which has no type there.
+        if left.data_type().is_null() || right.data_type().is_null() {
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from(args.return_field.data_type())?));
+        }
         match left.data_type() {
             DataType::Float32 => self.floats::<Float32Type>(left, right, args.number_rows),
             DataType::Float64 => self.floats::<Float64Type>(left, right, args.number_rows),
@@ -86,7 +90,7 @@ impl Checked {
             Operator::Plus => try_binary(left, right, |a, b| a.plus(b).finite_as([a, b])),
             Operator::Minus => try_binary(left, right, |a, b| a.minus(b).finite_as([a, b])),
             Operator::Multiply => try_binary(left, right, |a, b| a.times(b).finite_as([a, b])?.not_lost([a, b])),
-            _ => try_binary(left, right, |a, b| match b.is_zero() {
+            _ => try_binary(left, right, |a, b| match b.is_zero() && !a.is_nan() {
                 true => Err(ArrowError::DivideByZero),
                 false => a.over(b).finite_as([a, T::Native::ONE])?.not_lost([a, b.finite_part()]),
             }),
@@ -109,6 +113,7 @@ trait Float: Copy {
     fn over(self, other: Self) -> Self;
     fn is_zero(self) -> bool;
     fn is_infinite(self) -> bool;
+    fn is_nan(self) -> bool;
 
     /// Itself; of all that are not numbers, the one that is the largest in Arrow's order, as in PostgreSQL's.
     fn ordered(self) -> Self;
@@ -160,6 +165,10 @@ macro_rules! float {
 
             fn is_infinite(self) -> bool {
                 self.is_infinite()
+            }
+
+            fn is_nan(self) -> bool {
+                self.is_nan()
             }
 
             fn ordered(self) -> Self {

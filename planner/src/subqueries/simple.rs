@@ -20,10 +20,12 @@ pub(super) fn in_filter(condition: &Expr, outer: &DFSchema) -> bool {
     }
 }
 
-/// DataFusion's anti joins do not know that NULL is not in no rows at all, and that it may be in others.
+/// DataFusion's anti joins do not know that NULL is not in no rows at all, and that it may be in others; and they ask
+/// only the rows that are equal to a constant.
 fn is_simple_in(InSubquery { expr, subquery, .. }: &InSubquery, negated: bool, outer: &DFSchema) -> bool {
     let plan = &subquery.subquery;
-    let has_null = || expr.nullable(outer).unwrap_or(true) || !plan.all_out_ref_exprs().is_empty();
+    let is_constant = || expr.column_refs().is_empty();
+    let has_null = || is_constant() || expr.nullable(outer).unwrap_or(true) || !plan.all_out_ref_exprs().is_empty();
     plan.schema().fields().len() == 1
         && is_simple(plan, outer, is_of_both)
         && !has_subquery(expr)

@@ -7,10 +7,13 @@ use rail_forge_connectors as connectors;
 use rail_forge_planner as planner;
 use tonic::Status;
 
+/// Bytes of a message. In a header each may become three.
+const LONGEST_MESSAGE: usize = 4_000;
+
 /// A query's error, as the client sees it.
 pub(super) fn of_query(error: planner::Error) -> Status {
     use planner::Error;
-    let message = error.to_string();
+    let message = shortened(error.to_string());
     match error {
         Error::Syntax(_) | Error::Query(_) | Error::Value(_) | Error::Parameter(_) | Error::ReadOnly(_) => {
             Status::invalid_argument(message)
@@ -31,6 +34,15 @@ pub(super) fn of_query(error: planner::Error) -> Status {
             Status::internal(message)
         }
     }
+}
+
+/// A message that fits into the headers that a client reads (16 KiB in gRPC's C++ library), beside others.
+fn shortened(mut message: String) -> String {
+    if message.len() > LONGEST_MESSAGE {
+        message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
+        message.push_str(" ...");
+    }
+    message
 }
 
 /// An error of the source or of the data folder, as the client sees it. Of a refresh, the log has it already.
@@ -74,6 +86,12 @@ mod tests {
         ] {
             assert_eq!(of_query(error).code(), code);
         }
+    }
+
+    #[test]
+    fn messages_fit_into_headers() {
+        let status = of_query(planner::Error::Query("ä".repeat(10_000)));
+        assert_eq!(status.message().chars().count(), LONGEST_MESSAGE / 2 + 4);
     }
 
     #[test]
