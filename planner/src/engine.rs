@@ -36,7 +36,7 @@ use crate::stream::{Analysed, Execution, Places, ResultStream, Until};
 /// Planning recurses over expressions and subqueries; the limits on text keep it within this.
 const STACK_BYTES: usize = 32 << 20;
 /// A function that computes for long over one batch does not give way: the others need threads beside it.
-const THREADS_OF_CORE: usize = 4;
+const THREADS_OF_CORE: usize = 2;
 /// The time zone of sessions that name none.
 const UTC: &str = "UTC";
 
