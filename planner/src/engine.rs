@@ -2,7 +2,6 @@
 //! from those that serve connections, with stacks deep enough for nested plans.
 
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,8 +34,6 @@ use crate::stream::{Analysed, Execution, Places, ResultStream, Until};
 
 /// Planning recurses over expressions and subqueries; the limits on text keep it within this.
 const STACK_BYTES: usize = 32 << 20;
-/// A function that computes for long over one batch does not give way: the others need threads beside it.
-const THREADS_OF_CORE: usize = 2;
 /// The time zone of sessions that name none.
 const UTC: &str = "UTC";
 
@@ -71,9 +68,7 @@ impl Engine {
     ) -> Result<Self> {
         let sessions = Sessions::new(limits, &store, sources, default_catalog)?;
         interrupt::follow_tasks();
-        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(cores * THREADS_OF_CORE)
             .thread_name("query")
             .thread_stack_size(STACK_BYTES)
             .enable_time()

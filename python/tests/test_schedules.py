@@ -114,7 +114,8 @@ def one_connection(new_database: NewDatabase, serve: Serve, tmp_path: Path) -> t
     """Tables of a source whose refreshes have one connection for rows together."""
     rows = "SELECT i AS id FROM generate_series(1, {}) AS i"
     url = new_database(
-        *(f"CREATE TABLE {name} {BY_ITSELF} AS {rows.format(size)}" for name, size in SIZES.items()), "ANALYZE"
+        *(f"CREATE TABLE {name} {BY_ITSELF} AS {rows.format(size)}" for name, size in SIZES.items()),
+        "ANALYZE",
     )
     settings = source(url, 'mode = "full"', "connections = 1", 'lock_timeout = "1m"')
     server = serve({}, *configuration(tmp_path, settings), "--initial-refresh", "never")
