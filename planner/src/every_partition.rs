@@ -2,76 +2,48 @@
 //! until all have said that they have it (DataFusion 55), before it tells the right side which keys there are. One that
 //! is dropped before, because the operator above had nothing to join its rows with, would let the others wait for ever.
 
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, internal_err};
+use datafusion::common::Result;
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use datafusion::physical_plan::ExecutionPlan;
 use futures::{Stream, StreamExt};
 use tokio::runtime::Handle;
 
 use crate::interrupt::Within;
 use crate::interruptible::StopFlag;
+use crate::pass_through::Passing;
 
-/// The operator. It gives the rows of its input.
+/// The operator.
 #[derive(Debug)]
 pub(crate) struct EveryPartition {
-    input: Arc<dyn ExecutionPlan>,
     stop: StopFlag,
 }
 
 impl EveryPartition {
-    pub(crate) fn new(input: Arc<dyn ExecutionPlan>, stop: StopFlag) -> Self {
-        Self { input, stop }
+    pub(crate) fn new(stop: StopFlag) -> Self {
+        Self { stop }
     }
 }
 
-impl DisplayAs for EveryPartition {
-    fn fmt_as(&self, _format: DisplayFormatType, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("EveryPartition")
-    }
-}
+impl Passing for EveryPartition {
+    const NAME: &'static str = "EveryPartition";
 
-impl ExecutionPlan for EveryPartition {
-    fn name(&self) -> &str {
-        "EveryPartition"
+    fn anew(&self) -> Self {
+        Self::new(self.stop.clone())
     }
 
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.input.properties()
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
+    fn rows(
         &self,
-        _visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        match children.pop() {
-            Some(input) => Ok(Arc::new(Self { input, stop: self.stop.clone() })),
-            None => internal_err!("EveryPartition has one input"),
-        }
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let rows = self.input.execute(partition, context)?;
+        input: &Arc<dyn ExecutionPlan>,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let rows = input.execute(partition, context)?;
         Ok(Box::pin(Beginning { schema: rows.schema(), rows: Some(rows), has_begun: false, stop: self.stop.clone() }))
     }
 }

@@ -32,6 +32,7 @@ use datafusion::physical_plan::joins::{
 };
 
 use crate::every_partition::EveryPartition;
+use crate::pass_through::PassThrough;
 use crate::run_once::RunOnce;
 
 /// Whether a query shall go on; shared by the query and by whoever waits for it.
@@ -57,7 +58,10 @@ pub(crate) fn interruptible(plan: Arc<dyn ExecutionPlan>, stop: &StopFlag) -> Re
         }
         if plan.downcast_ref::<HashJoinExec>().is_some_and(|join| *join.partition_mode() == PartitionMode::CollectLeft)
         {
-            return Ok(Transformed::yes(cooperative(Arc::new(EveryPartition::new(plan, stop.clone())))));
+            return Ok(Transformed::yes(cooperative(Arc::new(PassThrough::new(
+                plan,
+                EveryPartition::new(stop.clone()),
+            )))));
         }
         let multiplies = plan.is::<CrossJoinExec>() || plan.is::<HashJoinExec>() || plan.is::<SortMergeJoinExec>();
         Ok(if multiplies { Transformed::yes(cooperative(plan)) } else { Transformed::no(plan) })
@@ -74,7 +78,7 @@ fn with_guarded_filter(join: &NestedLoopJoinExec, stop: &StopFlag) -> Result<Nes
         let guard = UnlessStopped { inner: Arc::clone(filter.expression()), stop: stop.clone() };
         JoinFilter::new(Arc::new(guard), filter.column_indices().to_vec(), Arc::clone(filter.schema()))
     });
-    let left = Arc::new(RunOnce::new(Arc::clone(join.left())));
+    let left = Arc::new(PassThrough::new(Arc::clone(join.left()), RunOnce::default()));
     NestedLoopJoinExecBuilder::new(left, Arc::clone(join.right()), *join.join_type())
         .with_projection_ref(join.projection().clone())
         .with_filter(guarded)

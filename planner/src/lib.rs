@@ -22,6 +22,7 @@ mod live_scan_below;
 mod names;
 mod null_safe;
 mod operators;
+mod pass_through;
 mod pg_type;
 mod planning_deadline;
 mod postgres;
