@@ -35,6 +35,7 @@ mod stream;
 mod subqueries;
 mod tokens;
 mod type_conversion;
+mod unshared;
 mod window_memory;
 
 pub use admission::Class;
@@ -44,3 +45,4 @@ pub use limits::Limits;
 pub use query::{Prepared, Query, SessionOptions, TableTruth, Truth};
 pub use result_cache::CacheStatistics;
 pub use stream::ResultStream;
+pub use unshared::unshared_bytes;

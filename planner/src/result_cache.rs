@@ -15,11 +15,13 @@ use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::ScalarValue;
 use rail_forge_connectors::{Manifest, TableName};
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use self::compact::{compact, compact_bytes};
+use self::compact::compact;
 use crate::bind::Wanted;
 use crate::query::{Query, SessionOptions, TableTruth, Truth};
+use crate::unshared::unshared_bytes;
 
 /// One result may take so much of the budget, and not more than waits for a slow reader in any case: the batches of a
 /// result that is kept do not wait for its reader.
@@ -54,7 +56,7 @@ pub(crate) struct CachedResult {
 }
 
 /// How the cache is used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CacheStatistics {
     pub limit_bytes: u64,
     pub bytes: u64,
@@ -337,7 +339,8 @@ impl Recording {
         if self.is_over {
             return None;
         }
-        if self.bytes + compact_bytes(batch) > self.cache.largest() {
+        // In compact form, texts that share memory have each their own.
+        if self.bytes + unshared_bytes(batch) as u64 > self.cache.largest() {
             self.batches.clear();
             self.give_up();
             return None;

@@ -91,28 +91,9 @@ pub struct ServerStatus {
     /// The columns that are kept in memory; `None` when none are.
     #[serde(default)]
     pub cache: Option<CacheStatus>,
-    /// The results that are kept.
+    /// The results that are kept, and how queries have used them since the start.
     #[serde(default)]
-    pub results: ResultsStatus,
-}
-
-/// The results that are kept, and how queries have used them since the start.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct ResultsStatus {
-    pub limit_bytes: u64,
-    pub bytes: u64,
-    pub results: usize,
-    /// Queries whose result was there.
-    pub hits: u64,
-    /// Queries whose result was not, and was kept.
-    pub misses: u64,
-}
-
-impl From<CacheStatistics> for ResultsStatus {
-    fn from(statistics: CacheStatistics) -> Self {
-        let CacheStatistics { limit_bytes, bytes, results, hits, misses } = statistics;
-        Self { limit_bytes, bytes, results, hits, misses }
-    }
+    pub results: CacheStatistics,
 }
 
 /// The columns that are kept in memory, and the files that queries have read since the start.
@@ -333,7 +314,7 @@ impl Refresher {
         let tables = snapshot.manifest.tables.iter().map(|table| table_status(table, now)).chain(refused).collect();
         let cache = self.store.hot_tier().map(CacheStatus::from);
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        ServerStatus { version, sources, tables, stored_bytes, cache, results: results.into() }
+        ServerStatus { version, sources, tables, stored_bytes, cache, results }
     }
 
     async fn stored_bytes(&self) -> Option<u64> {

@@ -10,16 +10,6 @@ use arrow::record_batch::RecordBatch;
 /// Memory beyond the rows' own that is not worth a copy, as a share of theirs.
 const WASTE: usize = 2;
 
-/// What the batch takes when it is compact: texts that share memory have each their own then.
-pub(super) fn compact_bytes(batch: &RecordBatch) -> u64 {
-    let bytes = |column: &ArrayRef| match column.data_type() {
-        DataType::Utf8View => column.as_string_view().lengths().map(|length| length as usize).sum(),
-        DataType::BinaryView => column.as_binary_view().lengths().map(|length| length as usize).sum(),
-        _ => column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_buffer_memory_size()),
-    };
-    batch.columns().iter().map(bytes).sum::<usize>() as u64
-}
-
 /// The same batch.
 pub(super) fn compact(batch: &RecordBatch) -> RecordBatch {
     let columns = batch.columns().iter().map(compact_column).collect();

@@ -1,17 +1,15 @@
 //! Batches cut into pieces that can be sent: the engine's rows share the memory of their texts, and on the wire each
 //! has its own.
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
+use rail_forge_planner::unshared_bytes;
 
 /// What a piece may take on the wire, unless a single row takes more.
 const PIECE_BYTES: usize = 16 << 20;
 
 /// The batch, in pieces.
 pub(super) fn pieces(batch: RecordBatch) -> Vec<RecordBatch> {
-    let bytes: usize = batch.columns().iter().map(|column| wire_bytes(column)).sum();
-    let count = bytes.div_ceil(PIECE_BYTES).min(batch.num_rows());
+    let count = unshared_bytes(&batch).div_ceil(PIECE_BYTES).min(batch.num_rows());
     if count <= 1 {
         return vec![batch];
     }
@@ -20,21 +18,6 @@ pub(super) fn pieces(batch: RecordBatch) -> Vec<RecordBatch> {
     let halves = (0..batch.num_rows()).step_by(rows).map(piece);
     // Rows are not all of one size.
     halves.flat_map(|piece| if piece.num_rows() > 1 { pieces(piece) } else { vec![piece] }).collect()
-}
-
-/// The memory of a column's values, each counted by itself.
-fn wire_bytes(column: &dyn Array) -> usize {
-    match column.data_type() {
-        DataType::Utf8View => column.as_string_view().lengths().map(|length| length as usize).sum(),
-        DataType::BinaryView => column.as_binary_view().lengths().map(|length| length as usize).sum(),
-        DataType::List(_) => {
-            let lists = column.as_list::<i32>();
-            let (start, end) = (lists.value_offsets()[0], lists.value_offsets()[lists.len()]);
-            let (start, length) = (start.unsigned_abs() as usize, (end - start).unsigned_abs() as usize);
-            wire_bytes(&lists.values().slice(start, length))
-        }
-        _ => column.to_data().get_slice_memory_size().unwrap_or_default(),
-    }
 }
 
 #[cfg(test)]
