@@ -16,6 +16,7 @@ mod shard;
 mod snapshot;
 mod source;
 mod source_settings;
+mod waiting;
 
 pub use as_of::{AsOf, Lsn};
 pub use catalogue::{ForeignKey, Key};
@@ -34,3 +35,4 @@ pub use source_settings::{
     Overlap, Reader, RefreshMode, RefreshPolicy, Schedule, SourceSettings, TableSelection, TableSettings,
     Unrepresentable,
 };
+pub use waiting::Waiting;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use rail_forge_connectors::Waiting;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -91,22 +92,6 @@ impl Admission {
 async fn one_of(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
     // It is never closed.
     Arc::clone(places).acquire_owned().await.map_err(|closed| Error::Internal(Box::new(closed)))
-}
-
-/// Counts one who waits.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::error::{Error, Result};
+use crate::waiting::Waiting;
 
 /// How often one who waits looks whether that still makes sense.
 const LOOK: Duration = Duration::from_millis(100);
@@ -54,22 +55,6 @@ impl ConnectionPermits {
     /// Whether somebody waits for one.
     pub(super) fn are_wanted(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
-    }
-}
-
-/// Counts one who waits.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
