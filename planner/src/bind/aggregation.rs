@@ -54,30 +54,8 @@ impl Binder<'_> {
         let mut sets = vec![vec![]];
         let mut has_sets = false;
         for expression in expressions {
-            let alternatives = match expression {
-                Ast::GroupingSets(lists) => {
-                    has_sets = true;
-                    let mut alternatives = vec![];
-                    for list in lists {
-                        alternatives.extend(self.grouping_set(list, items, names, &mut groups)?);
-                    }
-                    alternatives
-                }
-                Ast::Rollup(lists) => {
-                    has_sets = true;
-                    let parts = self.parts(lists, items, names, &mut groups)?;
-                    (0..=parts.len()).rev().map(|taken| parts[..taken].concat()).collect()
-                }
-                Ast::Cube(lists) => {
-                    has_sets = true;
-                    let parts = self.parts(lists, items, names, &mut groups)?;
-                    cube(&parts)?
-                }
-                Ast::Tuple(list) => {
-                    vec![self.group_keys(list, items, names, &mut groups)?]
-                }
-                expression => vec![self.group_keys(std::slice::from_ref(expression), items, names, &mut groups)?],
-            };
+            has_sets |= matches!(expression, Ast::GroupingSets(_) | Ast::Rollup(_) | Ast::Cube(_));
+            let alternatives = self.grouping_set(std::slice::from_ref(expression), items, names, &mut groups)?;
             if sets.len() * alternatives.len() > MAX_GROUPING_SETS {
                 return Err(Error::TooLarge(format!(
                     "too many grouping sets are present; at most {MAX_GROUPING_SETS} are allowed"
@@ -94,7 +72,7 @@ impl Binder<'_> {
         Ok(Some(groups))
     }
 
-    /// One element of GROUPING SETS, which may be several sets itself.
+    /// One element of GROUP BY or of GROUPING SETS, which may be several sets itself.
     fn grouping_set(
         &mut self,
         list: &[Ast],
