@@ -21,11 +21,28 @@ thread_local! {
 /// PostgreSQL's code for a query that was cancelled.
 const QUERY_CANCELED: &str = "57014";
 
+/// The query that a thread works for, if it works for one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CurrentQuery(Option<StopFlag>);
+
+impl CurrentQuery {
+    /// That of this thread.
+    pub(crate) fn get() -> Self {
+        Self(CURRENT.with_borrow(Clone::clone))
+    }
+
+    /// # Errors
+    /// When the query has been stopped.
+    pub(crate) fn check(&self) -> ValueResult<()> {
+        let is_stopped = self.0.as_ref().is_some_and(StopFlag::is_set);
+        if is_stopped { Err(ValueError::new(QUERY_CANCELED, "the query was stopped")) } else { Ok(()) }
+    }
+}
+
 /// # Errors
 /// When the query that this thread works for has been stopped.
 pub(crate) fn check() -> ValueResult<()> {
-    let is_stopped = CURRENT.with_borrow(|current| current.as_ref().is_some_and(StopFlag::is_set));
-    if is_stopped { Err(ValueError::new(QUERY_CANCELED, "the query was stopped")) } else { Ok(()) }
+    CurrentQuery::get().check()
 }
 
 /// A future that works for a query.

@@ -2,7 +2,7 @@
 
 use datafusion::logical_expr::ColumnarValue;
 
-use crate::interrupt;
+use crate::interrupt::CurrentQuery;
 use crate::postgres::error::{ValueError, ValueResult};
 
 /// Bytes that any batch may grow to.
@@ -17,6 +17,7 @@ const LIMIT_EXCEEDED: &str = "54000";
 #[derive(Debug)]
 pub(super) struct Growth {
     left: usize,
+    query: CurrentQuery,
 }
 
 impl Growth {
@@ -27,7 +28,7 @@ impl Growth {
             ColumnarValue::Scalar(_) => 0,
         };
         let given: usize = arguments.iter().map(bytes).sum();
-        Self { left: given.saturating_mul(GROWTH).max(LARGEST_BYTES) }
+        Self { left: given.saturating_mul(GROWTH).max(LARGEST_BYTES), query: CurrentQuery::get() }
     }
 
     /// Counts the result of a row.
@@ -35,7 +36,7 @@ impl Growth {
     /// # Errors
     /// When there is no room for it, or its query has been stopped.
     pub(super) fn add(&mut self, bytes: usize) -> ValueResult<()> {
-        interrupt::check()?;
+        self.query.check()?;
         match self.left.checked_sub(bytes) {
             Some(left) => {
                 self.left = left;
