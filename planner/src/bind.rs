@@ -135,13 +135,18 @@ struct Binder<'a> {
 impl Binder<'_> {
     /// An operand that is in the plan once more than it is in the statement: nested, such operands double.
     fn copied(&mut self, operand: &Typed) -> Result<Typed> {
+        self.count_copy(operand)?;
+        Ok(operand.clone())
+    }
+
+    /// Counts the parts of an operand that is in the plan once more.
+    fn count_copy(&mut self, operand: &Typed) -> Result<()> {
         let mut parts = 0;
         operand.expr.apply(|_| {
             parts += 1;
             Ok(TreeNodeRecursion::Continue)
         })?;
-        self.count_compared(parts)?;
-        Ok(operand.clone())
+        self.count_compared(parts)
     }
 
     /// Counts parts of expressions that no operator of the statement stands for.

@@ -166,8 +166,7 @@ impl Shared {
     fn kept(&self, query: &Query, snapshot: &PinnedSnapshot) -> Option<ResultStream> {
         let found = self.found(query, snapshot)?;
         self.results.count_hit();
-        let truth = found.truth(&snapshot.manifest);
-        Some(ResultStream::kept(found, truth))
+        Some(ResultStream::kept(found, &snapshot.manifest))
     }
 
     fn found(&self, query: &Query, snapshot: &PinnedSnapshot) -> Option<Arc<CachedResult>> {
@@ -194,10 +193,7 @@ impl Shared {
             match self.results.turn(key, &analysed.schema, &analysed.truth, manifest, query.anew) {
                 Turn::Compute(recording) => break Some(recording),
                 Turn::Alone => break None,
-                Turn::Done(result) => {
-                    let truth = result.truth(&analysed.snapshot.manifest);
-                    return Ok(ResultStream::kept(result, truth));
-                }
+                Turn::Done(result) => return Ok(ResultStream::kept(result, manifest)),
                 Turn::Wait(mut ended) => {
                     // One whose end is not told has made way for another.
                     if ended.changed().await.is_ok() && *ended.borrow() == Ended::GivenUp {

@@ -13,7 +13,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{FutureExt, Stream, StreamExt};
-use rail_forge_connectors::{LiveQuery, PinnedSnapshot};
+use rail_forge_connectors::{LiveQuery, Manifest, PinnedSnapshot};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::AbortHandle;
@@ -166,8 +166,9 @@ impl ResultStream {
         Self { schema, truth, rows }
     }
 
-    /// A result that was computed before.
-    pub(crate) fn kept(result: Arc<CachedResult>, truth: Truth) -> Self {
+    /// A result that was computed before, and whose tables are the same in the manifest.
+    pub(crate) fn kept(result: Arc<CachedResult>, manifest: &Manifest) -> Self {
+        let truth = result.truth(manifest);
         Self { schema: Arc::clone(&result.schema), truth, rows: Rows::Kept(result, 0) }
     }
 

@@ -64,8 +64,8 @@ impl Binder<'_> {
         if symbol.starts_with(['<', '>']) && !matches!(symbol, "<>") {
             // All pairs but the last are compared twice.
             for (left, right) in &pairs {
-                self.copied(left)?;
-                self.copied(right)?;
+                self.count_copy(left)?;
+                self.count_copy(right)?;
             }
         }
         let mut each = |symbol: &str, (left, right): &(Typed, Typed)| -> Result<Expr> {

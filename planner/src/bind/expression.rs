@@ -203,7 +203,7 @@ impl Binder<'_> {
         let data_type = left.get_type(&self.level()?.scope.schema)?;
         let expr = null_safe_equal(left, right, &data_type);
         // Both sides are in it twice.
-        self.copied(&typed)?;
+        self.count_copy(&typed)?;
         Ok(Typed { expr, ..typed })
     }
 

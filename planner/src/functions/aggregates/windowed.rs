@@ -200,9 +200,7 @@ impl Accumulator for OverFrame {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        let mut accumulator = self.aggregate.accumulator(self.call.args())?;
-        accumulator.update_batch(&self.columns)?;
-        accumulator.state()
+        datafusion::common::internal_err!("a window has no partial states")
     }
 
     fn merge_batch(&mut self, _states: &[ArrayRef]) -> Result<()> {
