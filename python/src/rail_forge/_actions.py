@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._as_of import AsOf, read_as_of
 from ._errors import RefreshError, ServerError, expected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 REFRESH = "rail_forge.refresh"
 STATUS = "rail_forge.status"
@@ -145,11 +149,11 @@ def read_status(answers: Sequence[bytes]) -> ServerStatus:
         status = json.loads(answer)
         return ServerStatus(
             version=status["version"],
-            sources=[_source_status(source) for source in status["sources"]],
+            sources=[_read(SourceStatus, source) for source in status["sources"]],
             tables=[_table_status(table) for table in status["tables"]],
             stored_bytes=status.get("stored_bytes"),
-            cache=_cache_status(status.get("cache")),
-            results=_results_status(status.get("results")),
+            cache=_read_if_told(CacheStatus, status.get("cache")),
+            results=_read_if_told(ResultsStatus, status.get("results")),
         )
 
 
@@ -166,32 +170,13 @@ def _refreshed_table(event: Mapping[str, Any], as_of: AsOf | None) -> RefreshedT
     )
 
 
-def _source_status(source: Mapping[str, Any]) -> SourceStatus:
-    return SourceStatus(catalog=source["catalog"], state=source["state"], message=source["message"])
+def _read(kind: type[T], told: Mapping[str, Any]) -> T:
+    """Return the dataclass of what was told, whatever else was."""
+    return kind(**{field.name: told[field.name] for field in fields(kind)})
 
 
-def _cache_status(cache: Mapping[str, Any] | None) -> CacheStatus | None:
-    if cache is None:
-        return None
-    return CacheStatus(
-        limit_bytes=cache["limit_bytes"],
-        bytes=cache["bytes"],
-        columns=cache["columns"],
-        hits=cache["hits"],
-        misses=cache["misses"],
-    )
-
-
-def _results_status(results: Mapping[str, Any] | None) -> ResultsStatus | None:
-    if results is None:
-        return None
-    return ResultsStatus(
-        limit_bytes=results["limit_bytes"],
-        bytes=results["bytes"],
-        results=results["results"],
-        hits=results["hits"],
-        misses=results["misses"],
-    )
+def _read_if_told(kind: type[T], told: Mapping[str, Any] | None) -> T | None:
+    return None if told is None else _read(kind, told)
 
 
 def _table_status(table: Mapping[str, Any]) -> TableStatus:

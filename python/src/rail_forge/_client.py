@@ -56,7 +56,7 @@ def connect(  # noqa: PLR0913 - each is a setting by its name
     `priority` says who waits for the answers: somebody at a screen, or a `batch` job, whose queries leave
     some of the places in which queries run to others.
 
-    Raises ValueError when `url` or `timeout` cannot be used.
+    Raises ValueError when `url`, `timeout` or `priority` cannot be used.
     """
     if timeout is not None and timeout <= 0:
         raise ValueError(f"timeout must be more than 0 seconds, not {timeout}")
