@@ -130,6 +130,11 @@ pub(crate) fn plan(column: &ColumnDescription, as_text: bool) -> ColumnPlan {
     ColumnPlan { field: field.into(), expression, cell }
 }
 
+/// The Arrow type that a parameter of a type is given as, where it has an exact one that does not follow its values.
+pub(crate) fn of_parameter(column_type: &ColumnType) -> Option<DataType> {
+    native(column_type).filter(|(cell, _)| !cell.is_free()).map(|(_, data_type)| data_type)
+}
+
 /// The cell and the Arrow type of a type that has an exact one.
 fn native(column_type: &ColumnType) -> Option<(Cell, DataType)> {
     if let Some(element) = &column_type.element {

@@ -40,6 +40,17 @@ pub enum Error {
         cause: Option<Cause>,
     },
 
+    /// PostgreSQL has not answered a query that it was given as a whole.
+    #[error("PostgreSQL, which was asked because RailForge cannot plan the query, did not answer it: {message}")]
+    WholeQuery {
+        source_name: String,
+        message: String,
+        /// Whether the query's data are the reason.
+        is_of_values: bool,
+        #[source]
+        cause: Cause,
+    },
+
     /// A refresh was asked for a table that no source has.
     #[error("no table \"{requested}\" in {searched}{}", .suggestion.as_ref().map(|s| format!("; did you mean {s}?")).unwrap_or_default())]
     UnknownTable { requested: String, searched: String, suggestion: Option<String> },

@@ -22,7 +22,7 @@ pub use as_of::{AsOf, Lsn};
 pub use catalogue::{ForeignKey, Key};
 pub use column_type::{COMMENT, POSTGRES_TYPE};
 pub use error::{Cause, Error, Result};
-pub use live::{Grouping, LiveEntry, LiveQuery, LiveTable};
+pub use live::{Grouping, LiveEntry, LiveQuery, LiveTable, PostgresQuery, QuerySession, literal};
 pub use name::TableName;
 pub use pull::Digits;
 pub use refresh::{Observer, RefreshEvent, RefreshReport, Scope, TableReport, nearest, refresh};
@@ -32,7 +32,7 @@ pub use snapshot::{
 };
 pub use source::Source;
 pub use source_settings::{
-    Overlap, Reader, RefreshMode, RefreshPolicy, Schedule, SourceSettings, TableSelection, TableSettings,
+    Fallback, Overlap, Reader, RefreshMode, RefreshPolicy, Schedule, SourceSettings, TableSelection, TableSettings,
     Unrepresentable,
 };
 pub use waiting::Waiting;

@@ -14,7 +14,7 @@ pub struct TableName {
 
 impl TableName {
     /// `"schema"."table"`, for SQL that PostgreSQL runs.
-    pub(crate) fn quoted(&self) -> String {
+    pub fn quoted(&self) -> String {
         format!("{}.{}", quote(&self.schema), quote(&self.table))
     }
 

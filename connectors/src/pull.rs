@@ -27,7 +27,7 @@ pub(crate) use self::batch_sink::PulledBatch;
 pub(crate) use self::exported_snapshot::{POSITION, moment, query_statements, reading_statements};
 pub use self::free_decimal::Digits;
 pub(crate) use self::page_range::{PLACE_PAGE_SHIFT, PageRange};
-pub(crate) use self::session::{Purpose, Session};
+pub(crate) use self::session::{Purpose, Session, query_failed};
 pub(crate) use self::shard_snapshots::ShardSnapshots;
 use crate::TableName;
 use crate::catalogue::{Relation, TableDescription};

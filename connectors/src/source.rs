@@ -10,7 +10,9 @@ use crate::pull::{ROW_PLACE, ROW_WRITER};
 use crate::refresh::{ConnectionPermits, Reservations};
 use crate::shard::Shard;
 use crate::snapshot::TableEntry;
-use crate::source_settings::{DEFAULT_SHARD_COLUMN, MIN_LIVE_CONNECTIONS, RefreshMode, SourceSettings, TableSettings};
+use crate::source_settings::{
+    DEFAULT_SHARD_COLUMN, Fallback, MIN_LIVE_CONNECTIONS, RefreshMode, SourceSettings, TableSettings,
+};
 
 /// One PostgreSQL database, or several, whose tables are served as one catalogue.
 #[derive(Debug)]
@@ -58,6 +60,10 @@ impl Source {
         if let Some(key) = live_key(&settings) {
             let message = "mode \"live\" asks one database, and the source has several, its urls; use another mode";
             return Err(wrong(format!("{key}: {message}")));
+        }
+        if settings.fallback != Fallback::Off {
+            let message = "fallback asks one database, and the source has several, its urls; leave it \"off\"";
+            return Err(wrong(message.to_owned()));
         }
         let shards = Shard::several(urls, names, &connection_settings(&settings)).map_err(wrong)?;
         Ok(Self::of_shards(name, shards, Some(column.to_owned()), settings))

@@ -39,6 +39,10 @@ pub struct SourceSettings {
     pub lock_timeout: Duration,
     /// How long PostgreSQL may take over one statement of a query on a live table.
     pub statement_timeout: Duration,
+    /// Whether PostgreSQL may answer what the engine cannot.
+    pub fallback: Fallback,
+    /// Patterns of functions that it may then call, beside those that the engine has too.
+    pub fallback_functions: Vec<String>,
     /// How tables are refreshed that no entry of `tables` matches.
     pub refresh: RefreshPolicy,
     /// Patterns of `schema.table` and what holds for the tables that they match; the first match counts.
@@ -57,6 +61,8 @@ impl Default for SourceSettings {
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
             lock_timeout: DEFAULT_LOCK_TIMEOUT,
             statement_timeout: DEFAULT_STATEMENT_TIMEOUT,
+            fallback: Fallback::Off,
+            fallback_functions: vec![],
             refresh: RefreshPolicy::default(),
             tables: vec![],
         }
@@ -76,6 +82,11 @@ impl SourceSettings {
             (true, Some(live)) => live.nulls_unrepresentable == (self.unrepresentable == Unrepresentable::Null),
             (is_live, entry) => is_live == entry.is_some(),
         }
+    }
+
+    /// Whether a query that PostgreSQL answers as a whole may call a function that the engine does not have.
+    pub fn allows_function(&self, name: &str) -> bool {
+        self.fallback_functions.iter().any(|pattern| matches_pattern(pattern, name))
     }
 
     /// The columns of a table that come as text.
@@ -184,6 +195,16 @@ pub enum Reader {
     Auto,
     Copy,
     ConnectorX,
+}
+
+/// Which queries PostgreSQL answers as a whole.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Fallback {
+    /// None.
+    #[default]
+    Off,
+    /// Those that the engine does not support.
+    Unsupported,
 }
 
 /// What becomes of values that have no place in the Arrow type of their column: NaN and infinity as a

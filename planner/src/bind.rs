@@ -45,6 +45,7 @@ use self::typed::{BoundQuery, Names};
 use crate::error::{Error, Result};
 use crate::query::Surroundings;
 
+pub(crate) use self::names::{folded, joined, parts as name_parts};
 pub(crate) use self::parameter::{Given, Wanted};
 pub(crate) use self::typed::{OutputColumn, Typed};
 

@@ -19,6 +19,7 @@ use crate::admission::Admission;
 use crate::bind::{OutputColumn, Wanted, bind};
 use crate::error::{Error, Result};
 use crate::explain;
+use crate::fallback::{FallbackStatistics, Fallbacks};
 use crate::interrupt::{self, Within};
 use crate::interruptible::StopFlag;
 use crate::limits::Limits;
@@ -30,7 +31,7 @@ use crate::query::{Lasting, Prepared, Query, SessionOptions, Surroundings};
 use crate::result_cache::{CacheStatistics, CachedResult, Ended, Key, ResultCache, Turn};
 use crate::session::Sessions;
 use crate::statement::{self, Asked};
-use crate::stream::{Analysed, Execution, Places, ResultStream, Until};
+use crate::stream::{Analysed, Execution, Places, ResultStream, Until, physical};
 
 /// Planning recurses over expressions and subqueries; the limits on text keep it within this.
 const STACK_BYTES: usize = 32 << 20;
@@ -50,6 +51,7 @@ struct Shared {
     timeout: Duration,
     admission: Arc<Admission>,
     results: Arc<ResultCache>,
+    fallbacks: Fallbacks,
     /// Taken when the engine is dropped, because a runtime must not be dropped where it could block.
     runtime: Option<Runtime>,
 }
@@ -80,6 +82,7 @@ impl Engine {
             timeout: limits.timeout,
             admission: Arc::new(Admission::new(limits.max_queries, limits.queue_timeout)),
             results: Arc::new(ResultCache::new(limits.result_cache_bytes)),
+            fallbacks: Fallbacks::new(sources),
             runtime: Some(runtime),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -88,6 +91,11 @@ impl Engine {
     /// How the results that are kept are used.
     pub fn cache_statistics(&self) -> CacheStatistics {
         self.shared.results.statistics()
+    }
+
+    /// How many queries PostgreSQL has answered as a whole, and why.
+    pub fn fallback_statistics(&self) -> FallbackStatistics {
+        self.shared.fallbacks.statistics()
     }
 
     /// Tells, whenever it is asked, the share of the queries' memory that is taken.
@@ -178,7 +186,15 @@ impl Shared {
     }
 
     async fn prepare(&self, query: &Query, snapshot: PinnedSnapshot) -> Result<Prepared> {
-        let Analysed { schema, truth, wanted, .. } = self.analyse(query, snapshot).await?;
+        let mut analysed = self.analyse(query, snapshot).await?;
+        // Who answers is told before the query runs, and some is only known not to be supported when its plan is made.
+        if !self.fallbacks.is_off()
+            && analysed.passed_on.is_none()
+            && let Err(Error::Unsupported(why)) = physical(analysed.state.clone(), analysed.plan.clone()).await
+        {
+            analysed = self.pass_on(query, analysed.snapshot, why).await?;
+        }
+        let Analysed { schema, truth, wanted, .. } = analysed;
         Ok(Prepared { schema, parameters: wanted, truth })
     }
 
@@ -203,14 +219,42 @@ impl Shared {
             }
         };
         let place = self.admission.enter(query.class).await?;
-        let execution = Execution::new(analysed, recording).await?;
+        let (snapshot, mut passed_on) = (analysed.snapshot.clone(), analysed.passed_on.clone());
+        let execution = match Execution::new(analysed, recording).await {
+            Err(Error::Unsupported(why)) if passed_on.is_none() => {
+                let analysed = self.pass_on(query, snapshot, why).await?;
+                passed_on.clone_from(&analysed.passed_on);
+                Execution::new(analysed, None).await?
+            }
+            other => other?,
+        };
+        if let Some(why) = passed_on {
+            self.fallbacks.count(&why);
+        }
         let places = Places { admission: Arc::clone(&self.admission), class: query.class, own: Some(place) };
         Ok(ResultStream::start(self.runtime()?.handle(), execution, places, until))
     }
 
-    /// The analysed plan, whose columns are those of the result.
+    /// The analysed plan, whose columns are those of the result: the engine's or, where that does not support the query
+    /// and the operator allows it, that of what PostgreSQL answers.
     async fn analyse(&self, query: &Query, snapshot: PinnedSnapshot) -> Result<Analysed> {
-        let Asked { statement, explain } = statement::parse(&query.sql)?;
+        match self.analyse_here(query, snapshot.clone()).await {
+            Err(Error::Unsupported(why)) => self.pass_on(query, snapshot, why).await,
+            analysed => analysed,
+        }
+    }
+
+    async fn pass_on(&self, query: &Query, snapshot: PinnedSnapshot, why: String) -> Result<Analysed> {
+        if self.fallbacks.is_off() {
+            return Err(Error::Unsupported(why));
+        }
+        let state = self.sessions.open(&snapshot, &query.options);
+        let surroundings = surroundings(&state, &query.options)?;
+        self.fallbacks.analyse(query, state, &surroundings, snapshot, why).await
+    }
+
+    async fn analyse_here(&self, query: &Query, snapshot: PinnedSnapshot) -> Result<Analysed> {
+        let Asked { statement, explain, .. } = statement::parse(&query.sql)?;
         let state = self.sessions.open(&snapshot, &query.options);
         let Resolved { tables, truth } = names::resolve(&state, &statement, &snapshot.manifest).await?;
         let surroundings = surroundings(&state, &query.options)?;
@@ -234,7 +278,7 @@ impl Shared {
             && !is_volatile(&plan)?;
         let lasting = if is_lasting { surroundings.lasting() } else { Lasting::Once };
         let kept_by = key(query, lasting, surroundings.now());
-        Ok(Analysed { state, plan, schema, wanted, explain, kept_by, truth, snapshot })
+        Ok(Analysed { state, plan, schema, wanted, explain, kept_by, truth, snapshot, passed_on: None })
     }
 }
 

@@ -22,7 +22,6 @@ use crate::query::{TableTruth, Truth};
 
 /// The only column, as PostgreSQL calls it.
 const COLUMN: &str = "QUERY PLAN";
-const ENGINE: &str = "datafusion";
 
 /// The columns of an explanation.
 pub(crate) fn schema(options: ExplainOptions) -> SchemaRef {
@@ -60,7 +59,8 @@ impl Explanation<'_> {
     }
 
     fn lines(&self) -> Vec<String> {
-        let mut lines = vec![format!("Engine: {ENGINE}"), format!("Snapshot: version {}", self.truth.version)];
+        let mut lines =
+            vec![format!("Engine: {}", self.truth.engine.name()), format!("Snapshot: version {}", self.truth.version)];
         lines.extend(self.truth.tables.iter().map(|table| self.table_line(table)));
         let displayable = match self.measured {
             Some(_) => DisplayableExecutionPlan::with_metrics(self.plan.as_ref()),
@@ -91,7 +91,7 @@ impl Explanation<'_> {
 
     fn json(&self) -> Result<String> {
         let mut explained = json!({
-            "Engine": ENGINE,
+            "Engine": self.truth.engine.name(),
             "Snapshot": self.truth.version,
             "Tables": self.truth.tables.iter().map(|table| self.table_json(table)).collect::<Vec<_>>(),
             "Plan": self.node_json(self.plan),

@@ -43,9 +43,29 @@ pub struct Prepared {
     pub truth: Truth,
 }
 
-/// What a result is true for.
+/// Who computes a result.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AnsweredBy {
+    #[default]
+    DataFusion,
+    /// PostgreSQL itself, because the engine does not support the query.
+    Postgres,
+}
+
+impl AnsweredBy {
+    /// As clients are told.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DataFusion => "datafusion",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
+/// Who computes a result, and what it is true for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Truth {
+    pub engine: AnsweredBy,
     /// The version of the snapshot that the result is computed on.
     pub version: u64,
     /// The oldest moment of the tables that the result reads; `None` where it reads none.
@@ -69,7 +89,7 @@ impl Truth {
         tables.sort();
         tables.dedup();
         let as_of = tables.iter().map(|table| table.as_of).min();
-        Self { version, as_of, tables }
+        Self { engine: AnsweredBy::default(), version, as_of, tables }
     }
 
     /// The same, now that it is known as of when each source's live tables are read.
@@ -78,7 +98,7 @@ impl Truth {
             Some(&as_of) if table.live => TableTruth { as_of, ..table },
             _ => table,
         };
-        Self::new(self.version, self.tables.into_iter().map(read).collect())
+        Self { engine: self.engine, ..Self::new(self.version, self.tables.into_iter().map(read).collect()) }
     }
 }
 

@@ -8,6 +8,7 @@ use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{
     self, GroupByExpr, ObjectName, OrderBy, OrderByKind, Query, Select, SetExpr, TableFactor, Visit, Visitor,
 };
+use datafusion::sql::sqlparser::tokenizer::{Location, Token};
 
 use crate::dialect::StatementDialect;
 use crate::error::{Error, Result};
@@ -26,6 +27,8 @@ const MAX_TABLES: usize = 100;
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) statement: Statement,
+    /// Where it begins in its text, behind what explains it.
+    pub(crate) begin: Location,
     pub(crate) explain: Option<ExplainOptions>,
 }
 
@@ -35,6 +38,8 @@ pub(crate) fn parse(sql: &str) -> Result<Asked> {
     let mut tokens = tokens::read(sql)?;
     check_tokens(&tokens)?;
     let explain = take_explain(&mut tokens)?;
+    let first = tokens.iter().find(|token| !matches!(token.token, Token::Whitespace(_)));
+    let begin = first.map_or(Location::empty(), |token| token.span.start);
     let dialect = StatementDialect::new(tokens.len());
     let mut statements = DFParserBuilder::new(tokens)
         .with_dialect(&dialect)
@@ -56,7 +61,7 @@ pub(crate) fn parse(sql: &str) -> Result<Asked> {
     if explain.is_some() && query_of(&statement).is_none() {
         return Err(Error::Query("EXPLAIN is of a query".to_owned()));
     }
-    Ok(Asked { statement, explain })
+    Ok(Asked { statement, begin, explain })
 }
 
 /// The query of a statement.

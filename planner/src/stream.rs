@@ -90,6 +90,8 @@ pub(crate) struct Analysed {
     pub(crate) kept_by: Option<Key>,
     pub(crate) truth: Truth,
     pub(crate) snapshot: PinnedSnapshot,
+    /// Why PostgreSQL answers it as a whole, where it does.
+    pub(crate) passed_on: Option<String>,
 }
 
 /// What a query needs to run.
@@ -237,7 +239,10 @@ impl Drop for Computed {
 }
 
 /// The plan that runs. It is analysed already.
-async fn physical(mut state: SessionState, plan: LogicalPlan) -> Result<(SessionState, Arc<dyn ExecutionPlan>)> {
+pub(crate) async fn physical(
+    mut state: SessionState,
+    plan: LogicalPlan,
+) -> Result<(SessionState, Arc<dyn ExecutionPlan>)> {
     // The time that planning may take does not begin before it, and the binder has read the moment of now() by then.
     state.mark_start_execution();
     let optimized = state.optimizer().optimize(plan, &state, |_, _| {})?;

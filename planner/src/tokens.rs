@@ -32,7 +32,7 @@ pub(crate) fn read(sql: &str) -> Result<Vec<TokenWithSpan>> {
 }
 
 /// The byte at which each token starts.
-fn starts(sql: &str, tokens: &[TokenWithSpan]) -> Vec<usize> {
+pub(crate) fn starts(sql: &str, tokens: &[TokenWithSpan]) -> Vec<usize> {
     let mut starts = Vec::with_capacity(tokens.len() + 1);
     let mut place = Location::new(1, 1);
     let mut characters = sql.char_indices();

@@ -12,7 +12,7 @@ use rail_forge_connectors::{
     HotTierStatus, Observer, PinnedSnapshot, RefreshEvent, RefreshReport, Schedule, Scope, SnapshotStore, Source,
     TableEntry,
 };
-use rail_forge_planner::CacheStatistics;
+use rail_forge_planner::{CacheStatistics, FallbackStatistics};
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
 
@@ -94,6 +94,9 @@ pub struct ServerStatus {
     /// The results that are kept, and how queries have used them since the start.
     #[serde(default)]
     pub results: CacheStatistics,
+    /// The queries that PostgreSQL has answered as a whole since the start.
+    #[serde(default)]
+    pub fallback: FallbackStatistics,
 }
 
 /// The columns that are kept in memory, and the files that queries have read since the start.
@@ -287,7 +290,7 @@ impl Refresher {
     }
 
     /// Sources and tables as they are now.
-    pub async fn status(&self, results: CacheStatistics) -> ServerStatus {
+    pub async fn status(&self, results: CacheStatistics, fallback: FallbackStatistics) -> ServerStatus {
         let stored_bytes = self.stored_bytes().await;
         let snapshot = self.pin();
         let states = self.states().clone();
@@ -314,7 +317,7 @@ impl Refresher {
         let tables = snapshot.manifest.tables.iter().map(|table| table_status(table, now)).chain(refused).collect();
         let cache = self.store.hot_tier().map(CacheStatus::from);
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        ServerStatus { version, sources, tables, stored_bytes, cache, results }
+        ServerStatus { version, sources, tables, stored_bytes, cache, results, fallback }
     }
 
     async fn stored_bytes(&self) -> Option<u64> {

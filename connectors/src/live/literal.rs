@@ -1,9 +1,10 @@
-//! Constants of a plan as PostgreSQL's literals, each with its type, so that nothing is left to be inferred.
-//! Refuses what PostgreSQL has no literal for: NUL in a text, years outside of 1 to 9999.
+//! Constants as PostgreSQL's literals: those of a plan each with its type, so that nothing is left to be inferred, and
+//! values of parameters as PostgreSQL would take them for one. Refuses what PostgreSQL has no literal for: NUL in a text, years outside of 1 to 9999.
 
 use std::fmt::Write;
 
-use arrow::datatypes::{Decimal128Type, Decimal256Type, DecimalType};
+use arrow::array::Array;
+use arrow::datatypes::{Decimal128Type, Decimal256Type, DecimalType, IntervalMonthDayNano};
 use arrow::temporal_conversions::{date32_to_datetime, time64us_to_time, timestamp_us_to_datetime};
 use chrono::Datelike;
 use datafusion::common::ScalarValue;
@@ -18,6 +19,65 @@ const MICROS_IN_SECOND: i64 = 1_000_000;
 pub(crate) fn quoted(text: &str) -> String {
     let text = text.replace('\'', "''");
     if text.contains('\\') { format!("E'{}'", text.replace('\\', "\\\\")) } else { format!("'{text}'") }
+}
+
+/// The value of a parameter. A text may be read as any type, as that of a parameter is; what else has no type of its
+/// own gets one.
+pub fn literal(value: &ScalarValue) -> Option<String> {
+    if value.is_null() {
+        return Some("NULL".to_owned());
+    }
+    if value.try_as_str().is_some() {
+        return text(value, true).map(quoted);
+    }
+    let number = || match whole(value) {
+        Some(whole) if whole < 0 => Some(format!("({whole})")),
+        Some(whole) => Some(whole.to_string()),
+        None => self::number(value, None),
+    };
+    boolean(value)
+        .map(str::to_owned)
+        .or_else(number)
+        .or_else(|| float(value))
+        .or_else(|| date(value))
+        .or_else(|| time(value))
+        .or_else(|| timestamp(value, true).or_else(|| timestamp(value, false)))
+        .or_else(|| interval(value))
+        .or_else(|| binary(value))
+        .or_else(|| list(value))
+}
+
+fn float(value: &ScalarValue) -> Option<String> {
+    let (printed, name) = match value {
+        ScalarValue::Float32(Some(value)) => (format!("{value:?}"), "float4"),
+        ScalarValue::Float64(Some(value)) => (format!("{value:?}"), "float8"),
+        _ => return None,
+    };
+    // What Rust calls `inf`, PostgreSQL does too.
+    Some(format!("'{printed}'::{name}"))
+}
+
+fn interval(value: &ScalarValue) -> Option<String> {
+    let ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano { months, days, nanoseconds })) = value else {
+        return None;
+    };
+    let micros = (nanoseconds % NANOS_IN_MICRO == 0).then_some(nanoseconds / NANOS_IN_MICRO)?;
+    Some(format!("'{months} months {days} days {micros} microseconds'::interval"))
+}
+
+/// One without elements may be of any type.
+fn list(value: &ScalarValue) -> Option<String> {
+    let elements = match value {
+        ScalarValue::List(list) => list.value(0),
+        ScalarValue::LargeList(list) => list.value(0),
+        _ => return None,
+    };
+    if elements.is_empty() {
+        return Some("'{}'".to_owned());
+    }
+    let element = |index| literal(&ScalarValue::try_from_array(&elements, index).ok()?);
+    let elements = (0..elements.len()).map(element).collect::<Option<Vec<_>>>()?;
+    Some(format!("ARRAY[{}]", elements.join(", ")))
 }
 
 /// A constant that is a text, if PostgreSQL can take it: a database of another encoding than UTF-8 may not know
@@ -160,6 +220,25 @@ mod tests {
         assert_eq!(number(&ScalarValue::Float64(Some(1.5)), own), None);
         assert_eq!(float64(&ScalarValue::Float64(Some(1e300))).unwrap(), "'1e300'::float8");
         assert_eq!(float64(&ScalarValue::Float64(Some(f64::NAN))), None);
+    }
+
+    #[test]
+    fn parameters_have_no_type_that_postgresql_would_not_give_them() {
+        let list = |values: &[ScalarValue]| {
+            ScalarValue::List(ScalarValue::new_list_nullable(values, &arrow::datatypes::DataType::Int64))
+        };
+        for (value, expected) in [
+            (ScalarValue::Utf8(None), "NULL"),
+            (ScalarValue::from("it's"), "'it''s'"),
+            (ScalarValue::Int64(Some(-7)), "(-7)"),
+            (ScalarValue::Float64(Some(f64::NEG_INFINITY)), "'-inf'::float8"),
+            (ScalarValue::Decimal128(Some(150), 5, 2), "'1.50'::numeric"),
+            (list(&[ScalarValue::Int64(Some(1)), ScalarValue::Int64(None)]), "ARRAY[1, NULL]"),
+            (list(&[]), "'{}'"),
+        ] {
+            assert_eq!(literal(&value).as_deref(), Some(expected), "{value}");
+        }
+        assert_eq!(literal(&ScalarValue::from("a\0b")), None);
     }
 
     #[test]

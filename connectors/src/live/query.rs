@@ -11,7 +11,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::recursive_query::RecursiveQueryExec;
 use tokio::sync::Mutex;
 
-use super::scan::{LiveScan, Request};
+use super::scan::{LiveScan, Of, Request};
 use super::source_snapshot::SourceSnapshot;
 use crate::TableName;
 use crate::as_of::AsOf;
@@ -36,8 +36,22 @@ pub(super) struct Need {
     pub(super) statements: usize,
     /// Whether some are sent more than once.
     pub(super) repeated: bool,
+    /// Whether PostgreSQL answers the query as a whole.
+    pub(super) whole: bool,
     /// Which tables, in an order in which two queries never wait for each other.
     pub(super) tables: BTreeMap<TableName, Arc<Request>>,
+}
+
+impl Need {
+    fn add(&mut self, request: &Arc<Request>, statements: usize) {
+        self.statements += statements;
+        match request.of {
+            Of::Table(_) => {
+                self.tables.insert(request.table().clone(), Arc::clone(request));
+            }
+            Of::Query { .. } => self.whole = true,
+        }
+    }
 }
 
 impl LiveQuery {
@@ -62,8 +76,9 @@ impl LiveQuery {
 
     /// What is open of the source of a table.
     pub(super) async fn opened(&self, request: &Arc<Request>) -> Result<Arc<SourceSnapshot>> {
-        let tables = BTreeMap::from([(request.table().clone(), Arc::clone(request))]);
-        self.snapshot(&request.table().catalog, &Need { statements: 1, repeated: true, tables }).await
+        let mut need = Need { repeated: true, ..Need::default() };
+        need.add(request, 1);
+        self.snapshot(&request.table().catalog, &need).await
     }
 
     async fn snapshot(&self, source: &str, need: &Need) -> Result<Arc<SourceSnapshot>> {
@@ -89,8 +104,7 @@ fn needs(plan: &Arc<dyn ExecutionPlan>) -> PlanResult<BTreeMap<String, Need>> {
         recursive |= node.is::<RecursiveQueryExec>();
         if let Some(scan) = node.downcast_ref::<LiveScan>() {
             let need = needs.entry(scan.source().to_owned()).or_default();
-            need.statements += scan.statements();
-            need.tables.insert(scan.request().table().clone(), Arc::clone(scan.request()));
+            need.add(scan.request(), scan.statements());
         }
         Ok(TreeNodeRecursion::Continue)
     })?;

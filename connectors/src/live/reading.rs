@@ -99,8 +99,8 @@ impl Work {
     }
 
     fn read(&self, lease: &mut Lease) -> Result<(), Failure> {
-        let Request { entry, selection, schema } = self.request.as_ref();
-        let mut session = lease.session(&selection.table, entry)?;
+        let Request { selection, schema, .. } = self.request.as_ref();
+        let mut session = lease.session(&self.request)?;
         if !self.cancellation.run(session.canceller()) {
             // PostgreSQL was not told to stop.
             lease.give_back(session);

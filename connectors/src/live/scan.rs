@@ -1,4 +1,5 @@
-//! The operator that reads a live table. Each of its partitions is one statement, which EXPLAIN shows.
+//! The operator that reads a live table, or what PostgreSQL answers to a whole query. Each of its partitions is one
+//! statement, which EXPLAIN shows.
 
 use std::fmt;
 use std::sync::Arc;
@@ -37,34 +38,45 @@ pub(crate) struct LiveScan {
 /// What is read, whatever the partition.
 #[derive(Debug)]
 pub(super) struct Request {
-    pub(super) entry: Arc<LiveEntry>,
+    pub(super) of: Of,
     pub(super) selection: Selection,
     /// The schema of the batches.
     pub(super) schema: SchemaRef,
+}
+
+/// Whose rows are read.
+#[derive(Debug)]
+pub(super) enum Of {
+    /// A table's, which must be what it was described as.
+    Table(Arc<LiveEntry>),
+    /// A query's. `settings` are the statements that say how PostgreSQL is to read it.
+    Query { settings: String },
 }
 
 impl Request {
     pub(super) fn table(&self) -> &TableName {
         &self.selection.table
     }
+
+    /// The table to be locked against changes of what it is.
+    pub(super) fn lockable(&self) -> Option<&TableName> {
+        match &self.of {
+            Of::Table(entry) if entry.lockable => Some(self.table()),
+            Of::Table(_) | Of::Query { .. } => None,
+        }
+    }
 }
 
 impl LiveScan {
-    pub(super) fn new(
-        entry: Arc<LiveEntry>,
-        schema: SchemaRef,
-        selection: Selection,
-        statements: Vec<String>,
-        rows: Precision<usize>,
-    ) -> Self {
+    pub(super) fn new(request: Request, statements: Vec<String>, rows: Precision<usize>) -> Self {
         let properties = PlanProperties::new(
-            EquivalenceProperties::new(Arc::clone(&schema)),
+            EquivalenceProperties::new(Arc::clone(&request.schema)),
             Partitioning::UnknownPartitioning(statements.len()),
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
         Self {
-            request: Arc::new(Request { entry, selection, schema }),
+            request: Arc::new(request),
             statements,
             rows,
             properties: Arc::new(properties),

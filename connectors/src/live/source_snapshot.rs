@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::connections::Reserved;
 use super::entry::LiveEntry;
 use super::query::Need;
-use super::scan::Request;
+use super::scan::{Of, Request};
 use super::unchanged;
 use crate::TableName;
 use crate::as_of::AsOf;
@@ -77,7 +77,8 @@ impl SourceSnapshot {
         let tables: Vec<Arc<Request>> = need.tables.values().cloned().collect();
         let known = need.tables.keys().cloned().collect();
         // It blocks. A query that ends meanwhile leaves it to itself.
-        let led = tokio::task::spawn_blocking(move || Led::new(&connecting, &tables, !alone)).await;
+        let purpose = if need.whole { Purpose::WholeQuery } else { Purpose::Query };
+        let led = tokio::task::spawn_blocking(move || Led::new(&connecting, purpose, &tables, !alone)).await;
         let mut led = led.unwrap_or(Err(Error::Cancelled))?;
         let (as_of, exported, session) = (led.as_of, led.exported.take(), led.session.take());
         let readers = if alone { 1 } else { wanted.saturating_sub(1).max(1) };
@@ -114,9 +115,20 @@ impl Lease {
     /// The connection, in the snapshot. Blocks.
     ///
     /// # Errors
-    /// [`Error::Source`] when there is none, [`Error::Table`] when the table is not what `entry` says.
-    pub(super) fn session(&mut self, table: &TableName, entry: &LiveEntry) -> Result<Session> {
-        let snapshot = &self.snapshot;
+    /// [`Error::Source`] when there is none, [`Error::Table`] when a table is not what it was described as.
+    pub(super) fn session(&mut self, request: &Request) -> Result<Session> {
+        match &request.of {
+            Of::Table(entry) => self.session_for_table(request.table(), entry),
+            Of::Query { settings } => {
+                let mut session = self.connected()?;
+                session.execute(settings)?;
+                Ok(session)
+            }
+        }
+    }
+
+    fn session_for_table(&mut self, table: &TableName, entry: &LiveEntry) -> Result<Session> {
+        let snapshot = Arc::clone(&self.snapshot);
         let nulls = snapshot.source.settings().unrepresentable == Unrepresentable::Null;
         if !snapshot.tables.contains(table) {
             return Err(Error::table(table, "it was not known to be part of the query; ask again, and report this"));
@@ -124,27 +136,30 @@ impl Lease {
         if nulls != entry.nulls_unrepresentable {
             return Err(Error::table(table, "the setting unrepresentable has changed; refresh the table"));
         }
-        let mut session = match (self.session.take(), &snapshot.exported) {
-            (Some(session), _) => session,
-            (None, Some(exported)) => {
-                let mut session = Session::connect(&snapshot.source, ONLY_SHARD, Purpose::Query)?;
-                session.execute(&query_statements(Some(exported), snapshot.source.settings()))?;
-                session.execute(&reading_statements(snapshot.source.settings()))?;
-                session
-            }
-            (None, None) => {
-                return Err(Error::Source {
-                    source_name: snapshot.source.name().to_owned(),
-                    message: "the connection that held the query's snapshot is gone; ask again".to_owned(),
-                    cause: None,
-                });
-            }
-        };
+        let mut session = self.connected()?;
         if !snapshot.lock().checked.contains(table) {
             unchanged::check(&mut session, table, entry)?;
             snapshot.lock().checked.insert(table.clone());
         }
         Ok(session)
+    }
+
+    fn connected(&mut self) -> Result<Session> {
+        let snapshot = &self.snapshot;
+        match (self.session.take(), &snapshot.exported) {
+            (Some(session), _) => Ok(session),
+            (None, Some(exported)) => {
+                let mut session = Session::connect(&snapshot.source, ONLY_SHARD, Purpose::Query)?;
+                session.execute(&query_statements(Some(exported), snapshot.source.settings()))?;
+                session.execute(&reading_statements(snapshot.source.settings()))?;
+                Ok(session)
+            }
+            (None, None) => Err(Error::Source {
+                source_name: snapshot.source.name().to_owned(),
+                message: "the connection that held the query's snapshot is gone; ask again".to_owned(),
+                cause: None,
+            }),
+        }
     }
 
     /// Gives back the connection, with which all has gone well.
@@ -192,12 +207,12 @@ struct Led {
 impl Led {
     /// Locks the tables before the snapshot is taken: one that is rewritten or replaced while somebody waits for it
     /// would show an older snapshot no rows, or another table's.
-    fn new(source: &Arc<Source>, tables: &[Arc<Request>], export: bool) -> Result<Self> {
-        let mut session = Session::connect(source, ONLY_SHARD, Purpose::Query)?;
+    fn new(source: &Arc<Source>, purpose: Purpose, tables: &[Arc<Request>], export: bool) -> Result<Self> {
+        let mut session = Session::connect(source, ONLY_SHARD, purpose)?;
         let as_of = position(&mut session, source)?;
         session.execute(&query_statements(None, source.settings()))?;
-        for request in tables.iter().filter(|request| request.entry.lockable) {
-            session.lock(request.table())?;
+        for table in tables.iter().filter_map(|request| request.lockable()) {
+            session.lock(table)?;
         }
         session.execute(&reading_statements(source.settings()))?;
         let exported = if export { Some(self::export(&mut session, source)?) } else { None };

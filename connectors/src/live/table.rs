@@ -13,7 +13,7 @@ use datafusion::logical_expr::{Expr, SortExpr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::entry::LiveEntry;
-use super::scan::LiveScan;
+use super::scan::{LiveScan, Of, Request};
 use super::statement::Statement;
 use crate::TableName;
 use crate::column_type::{Cell, ColumnPlan};
@@ -23,7 +23,7 @@ use crate::snapshot::{TableEntry, in_memory_schema};
 /// Statements that read a large heap side by side.
 const MAX_PARTITIONS: usize = 2;
 /// Rows of a batch: few, so that the first come soon, and what the engine's own batches have.
-const BATCH_ROWS: usize = 8_192;
+pub(super) const BATCH_ROWS: usize = 8_192;
 
 /// A table whose rows PostgreSQL has, or the groups of them that it makes.
 #[derive(Debug, Clone)]
@@ -204,7 +204,8 @@ impl TableProvider for LiveTable {
         };
         let rows = if is_whole { self.statistics().unwrap_or_default().num_rows } else { Precision::Absent };
         let schema = project_schema(&self.schema, projection)?;
-        Ok(Arc::new(LiveScan::new(Arc::clone(&self.entry), schema, selection, statements, rows)))
+        let request = Request { of: Of::Table(Arc::clone(&self.entry)), selection, schema };
+        Ok(Arc::new(LiveScan::new(request, statements, rows)))
     }
 }
 

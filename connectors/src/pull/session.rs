@@ -59,11 +59,17 @@ impl From<PullFailure> for Broken {
     }
 }
 
+/// The SQLSTATE of `query_canceled`.
+const CANCELLED: &str = "57014";
+
 /// What a session reads for, which decides on what to do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Refresh,
+    /// A query reads a table with it.
     Query,
+    /// PostgreSQL answers a query as a whole.
+    WholeQuery,
 }
 
 /// A connection to a database of a source as a snapshot sees it.
@@ -184,6 +190,19 @@ impl Session {
 
 /// What an error means for the table that was being read, or for the whole refresh.
 fn lost(source: &Source, shard: &Shard, broken: Broken, table: Option<&TableName>, purpose: Purpose) -> Error {
+    let broken = match broken {
+        Broken::Server(error) if purpose == Purpose::WholeQuery && concerns_query(&error.code) => {
+            return query_failed(source, &error.code.clone(), &error.message.clone(), error.into());
+        }
+        Broken::Database(error) if purpose == Purpose::WholeQuery => match error.as_db_error() {
+            Some(said) if concerns_query(said.code().code()) => {
+                let (code, message) = (said.code().code().to_owned(), said.message().to_owned());
+                return query_failed(source, &code, &message, error.into());
+            }
+            _ => Broken::Database(error),
+        },
+        other => other,
+    };
     let (message, concerns_table, cause): (String, bool, Option<Cause>) = match broken {
         Broken::Rows(PullFailure::Error(error)) => return error,
         Broken::Rows(PullFailure::NeedsText { .. } | PullFailure::Unreadable(_)) | Broken::Malformed => {
@@ -214,6 +233,26 @@ fn lost(source: &Source, shard: &Shard, broken: Broken, table: Option<&TableName
     }
 }
 
+/// Whether an error is of the query itself, and not of the database or the connection to it.
+fn concerns_query(code: &str) -> bool {
+    !matches!(code.get(..2), Some("08" | "28" | "53" | "57" | "58") | None) || code == CANCELLED
+}
+
+/// That PostgreSQL has not answered a query. What it says of the values that the query has computed is for whoever
+/// has asked; what else it says may name what is not theirs to know.
+pub(crate) fn query_failed(source: &Source, code: &str, message: &str, cause: Cause) -> Error {
+    let message = match code {
+        CANCELLED => "it took longer than statement_timeout, or an operator cancelled it",
+        "42501" => "the role of the connection may not read something that it needs",
+        "55P03" => "somebody holds a lock on a table; ask again, or raise lock_timeout",
+        "25006" => "it would change something",
+        _ if code.starts_with("22") || code.starts_with("21") => message,
+        _ => "it was refused",
+    };
+    let (source_name, message) = (source.name().to_owned(), format!("{message} (SQLSTATE {code})"));
+    Error::WholeQuery { source_name, message, is_of_values: code.starts_with('2'), cause }
+}
+
 /// What a SQLSTATE says, in words of ours, and whether it concerns one table alone
 /// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
 fn explain(code: Option<&str>, purpose: Purpose) -> (String, bool) {
@@ -221,17 +260,23 @@ fn explain(code: Option<&str>, purpose: Purpose) -> (String, bool) {
     let message = match (code, purpose) {
         ("42501", _) => MAY_NOT_READ,
         ("42P01" | "42703" | "3F000", Purpose::Refresh) => "it was dropped or changed while it was read",
-        ("42P01" | "42703" | "3F000" | "42809", Purpose::Query) => "it was dropped or changed; refresh it",
+        ("42P01" | "42703" | "3F000" | "42809", Purpose::Query | Purpose::WholeQuery) => {
+            "it was dropped or changed; refresh it"
+        }
         ("55P03", Purpose::Refresh) => "somebody holds a lock on it; it is read again at the next refresh",
-        ("55P03", Purpose::Query) => "somebody holds a lock on it; ask again, or raise lock_timeout",
-        ("57014", Purpose::Refresh) => "its reading was cancelled by an operator",
-        ("57014", Purpose::Query) => "reading it took longer than statement_timeout, or an operator cancelled it",
+        ("55P03", Purpose::Query | Purpose::WholeQuery) => {
+            "somebody holds a lock on it; ask again, or raise lock_timeout"
+        }
+        (CANCELLED, Purpose::Refresh) => "its reading was cancelled by an operator",
+        (CANCELLED, Purpose::Query | Purpose::WholeQuery) => {
+            "reading it took longer than statement_timeout, or an operator cancelled it"
+        }
         ("57P01" | "57P02" | "57P03" | "57P05", _) => return ("PostgreSQL is shutting down".to_owned(), false),
         _ => {
             let concerns_source = code == "08P01" || matches!(&code[..code.len().min(2)], "25" | "28" | "53" | "58");
             let what = match purpose {
                 Purpose::Refresh => "the pull",
-                Purpose::Query => "reading it",
+                Purpose::Query | Purpose::WholeQuery => "reading it",
             };
             return (format!("PostgreSQL stopped {what} (SQLSTATE {code})"), !concerns_source);
         }

@@ -151,7 +151,7 @@ fn lost(error: std::io::Error) -> Broken {
 #[derive(Debug)]
 pub(super) struct ServerError {
     pub(super) code: String,
-    message: String,
+    pub(super) message: String,
 }
 
 impl ServerError {

@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::ast::{Expr, Function, Ident, ObjectName, ObjectNamePart};
 
 /// An identifier as PostgreSQL reads it: in lower case unless it is quoted.
-pub(super) fn folded(ident: &Ident) -> String {
+pub(crate) fn folded(ident: &Ident) -> String {
     match ident.quote_style {
         Some(_) => ident.value.clone(),
         None => ident.value.to_lowercase(),
@@ -11,7 +11,7 @@ pub(super) fn folded(ident: &Ident) -> String {
 }
 
 /// The identifiers of a name with dots.
-pub(super) fn parts(name: &ObjectName) -> Vec<Ident> {
+pub(crate) fn parts(name: &ObjectName) -> Vec<Ident> {
     let ident = |part: &ObjectNamePart| match part {
         ObjectNamePart::Identifier(ident) => ident.clone(),
         ObjectNamePart::Function(function) => function.name.clone(),
@@ -21,7 +21,12 @@ pub(super) fn parts(name: &ObjectName) -> Vec<Ident> {
 
 /// The name of a function, without the schema that PostgreSQL keeps its own in.
 pub(super) fn function_name(function: &Function) -> String {
-    let parts: Vec<String> = parts(&function.name).iter().map(folded).collect();
+    joined(&function.name)
+}
+
+/// A name with its dots, without the schema that PostgreSQL keeps its own in.
+pub(crate) fn joined(name: &ObjectName) -> String {
+    let parts: Vec<String> = parts(name).iter().map(folded).collect();
     match parts.as_slice() {
         [schema, name] if schema == "pg_catalog" => name.clone(),
         parts => parts.join("."),

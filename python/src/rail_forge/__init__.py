@@ -2,6 +2,7 @@
 
 from ._actions import (
     CacheStatus,
+    FallbackStatus,
     RefreshedTable,
     ResultsStatus,
     ServerStatus,
@@ -30,6 +31,7 @@ __all__ = [
     "CacheStatus",
     "Client",
     "Error",
+    "FallbackStatus",
     "NotFoundError",
     "QueryCancelled",
     "QueryError",

@@ -108,6 +108,17 @@ class ResultsStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class FallbackStatus:
+    """The queries that PostgreSQL has answered itself since the server started, because RailForge could not.
+
+    `reasons` counts them by what RailForge does not support.
+    """
+
+    answered: int
+    reasons: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class ServerStatus:
     """A server's version, its sources and their tables.
 
@@ -121,6 +132,7 @@ class ServerStatus:
     stored_bytes: int | None = None
     cache: CacheStatus | None = None
     results: ResultsStatus | None = None
+    fallback: FallbackStatus | None = None
 
 
 def refresh_request(tables: Sequence[str]) -> bytes:
@@ -154,6 +166,7 @@ def read_status(answers: Sequence[bytes]) -> ServerStatus:
             stored_bytes=status.get("stored_bytes"),
             cache=_read_if_told(CacheStatus, status.get("cache")),
             results=_read_if_told(ResultsStatus, status.get("results")),
+            fallback=_read_if_told(FallbackStatus, status.get("fallback")),
         )
 
 

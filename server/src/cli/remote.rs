@@ -67,6 +67,12 @@ pub(super) async fn status(server: ServerArgs) -> Result<(), Failure> {
     let [bytes, limit] = [results.bytes, results.limit_bytes].map(|bytes| ByteSize(bytes).display().iec());
     let asked = results.hits + results.misses;
     println!("{bytes} of {limit} of results; {} of {asked} queries found theirs", results.hits);
+    if status.fallback.answered > 0 {
+        println!("{} queries were answered by PostgreSQL, because of:", status.fallback.answered);
+        for (reason, count) in &status.fallback.reasons {
+            println!("  {count} times: {reason}");
+        }
+    }
     Ok(())
 }
 

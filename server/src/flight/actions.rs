@@ -83,7 +83,8 @@ pub(super) async fn answer(service: &Service, action: Action) -> Result<Response
     match action.r#type.as_str() {
         REFRESH_ACTION => refresh(service, &action.body),
         STATUS_ACTION => {
-            let status = json(&service.refresher.status(service.engine.cache_statistics()).await)?;
+            let (results, fallback) = (service.engine.cache_statistics(), service.engine.fallback_statistics());
+            let status = json(&service.refresher.status(results, fallback).await)?;
             Ok(Response::new(futures::stream::iter([Ok(status)]).boxed()))
         }
         other => Err(Status::unimplemented(format!("no action \"{other}\"; ListActions names those there are"))),

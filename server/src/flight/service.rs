@@ -171,7 +171,7 @@ fn truth_as_json(truth: &Truth) -> serde_json::Value {
     json!({
         "as_of": truth.as_of.map(|as_of| as_of.time),
         "lsn": truth.as_of.map(|as_of| as_of.lsn),
-        "engine": "datafusion",
+        "engine": truth.engine.name(),
         "version": truth.version,
         "tables": tables,
     })

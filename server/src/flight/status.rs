@@ -52,6 +52,8 @@ pub(super) fn of_connectors(error: connectors::Error) -> Status {
     match error {
         Error::Configuration { .. } | Error::Table { .. } => Status::failed_precondition(message),
         Error::Source { .. } => Status::unavailable(message),
+        Error::WholeQuery { is_of_values: true, .. } => Status::invalid_argument(message),
+        Error::WholeQuery { is_of_values: false, .. } => Status::failed_precondition(message),
         Error::UnknownTable { .. } => Status::not_found(message),
         Error::SnapshotGone { .. } => Status::failed_precondition(message),
         Error::Cancelled => Status::cancelled(message),

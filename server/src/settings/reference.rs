@@ -44,6 +44,8 @@ One `[[source]]` for each catalogue. `--source NAME=URL` and `RAIL_FORGE_SOURCE`
 | `connect_timeout` | How long a connection may take. Default: 10s. |
 | `lock_timeout` | How long a refresh, or a query on a live table, waits for a table that somebody has locked. Default: 10s. |
 | `statement_timeout` | How long PostgreSQL may take over one statement of a query on a live table. Default: 5m. |
+| `fallback` | What PostgreSQL answers itself, in a read-only transaction on its rows of that moment: `off`, nothing; `unsupported`, queries on tables of this source alone that RailForge does not support. The result says `engine = \"postgres\"`. Default: `off`. |
+| `fallback_functions` | Functions that such a query may call though RailForge does not have them; `*` stands for any characters. No others may be called, because PostgreSQL has some that read files or run other queries. Default: none. |
 | `refresh` | How tables are refreshed, and how often; see below. Default: `{ mode = \"full\" }`. |
 | `tables` | Settings of single tables, by `schema.table` or a pattern with `*`; see below. |
 

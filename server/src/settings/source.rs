@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rail_forge_connectors::{
-    Overlap, Reader, RefreshMode, RefreshPolicy, Schedule, Source, SourceSettings, TableSelection, TableSettings,
-    Unrepresentable,
+    Fallback, Overlap, Reader, RefreshMode, RefreshPolicy, Schedule, Source, SourceSettings, TableSelection,
+    TableSettings, Unrepresentable,
 };
 use serde::{Deserialize, Deserializer, de};
 
@@ -35,6 +35,10 @@ pub(super) struct SourceTable {
     connect_timeout: Option<Period>,
     lock_timeout: Option<Period>,
     statement_timeout: Option<Period>,
+    #[serde(default)]
+    fallback: FallbackName,
+    #[serde(default)]
+    fallback_functions: Vec<String>,
     refresh: Option<RefreshTable>,
     #[serde(default)]
     tables: BTreeMap<String, TableTable>,
@@ -126,6 +130,14 @@ enum ReaderName {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
+enum FallbackName {
+    #[default]
+    Off,
+    Unsupported,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 enum UnrepresentableName {
     #[default]
     Error,
@@ -175,6 +187,11 @@ impl SourceTable {
             connect_timeout: self.connect_timeout.map_or(defaults.connect_timeout, |Period(time)| time),
             lock_timeout: self.lock_timeout.map_or(defaults.lock_timeout, |Period(time)| time),
             statement_timeout: self.statement_timeout.map_or(defaults.statement_timeout, |Period(time)| time),
+            fallback: match self.fallback {
+                FallbackName::Off => Fallback::Off,
+                FallbackName::Unsupported => Fallback::Unsupported,
+            },
+            fallback_functions: self.fallback_functions,
             refresh,
             tables,
         };

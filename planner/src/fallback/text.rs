@@ -1,0 +1,110 @@
+//! A query's text as PostgreSQL gets it: the tokens that were read and nothing else, so that what stands in comments,
+//! or behind what the two ends of lines take for one, is not sent. Tables have their full names, and parameters their
+//! values.
+
+use datafusion::common::ScalarValue;
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
+use rail_forge_connectors::literal;
+
+use crate::error::{Error, Result};
+use crate::tokens::starts;
+
+/// From a place of a text to another, which is not part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) start: Location,
+    pub(super) end: Location,
+}
+
+/// The values of parameters, as PostgreSQL reads them.
+///
+/// # Errors
+/// [`Error::Parameter`] for one that cannot be written.
+pub(super) fn literals(parameters: &[ScalarValue]) -> Result<Vec<String>> {
+    let written = |(index, value): (usize, &ScalarValue)| {
+        literal(value).ok_or_else(|| {
+            let kind = value.data_type();
+            Error::Parameter(format!("PostgreSQL has no way to write the value of ${}, a {kind}; cast it", index + 1))
+        })
+    };
+    parameters.iter().enumerate().map(written).collect()
+}
+
+/// The text from `begin` on, with other words for some of it.
+///
+/// # Errors
+/// [`Error::Parameter`] when there are not as many values as parameters.
+pub(super) fn rewritten(
+    sql: &str,
+    begin: Location,
+    tables: &[(Span, String)],
+    parameters: Option<&[String]>,
+) -> Result<String> {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql)
+        .tokenize_with_location()
+        .map_err(|error| Error::Syntax(error.to_string()))?;
+    let starts = starts(sql, &tokens);
+    let mut text = String::with_capacity(sql.len());
+    let mut known = 0;
+    for (index, token) in tokens.iter().enumerate().filter(|(_, token)| token.span.start >= begin) {
+        let own = starts.get(index).zip(starts.get(index + 1)).and_then(|(&start, &end)| sql.get(start..end));
+        let own = own.unwrap_or_default();
+        let place = token.span.start;
+        match (tables.iter().find(|(span, _)| span.start <= place && place < span.end), &token.token) {
+            (Some((span, name)), _) if span.start == place => text.push_str(name),
+            (Some(_), _) | (None, Token::SemiColon | Token::EOF) => {}
+            // Between two constants, the end of a line makes them one.
+            (None, Token::Whitespace(_)) => text.push(if own.contains('\n') { '\n' } else { ' ' }),
+            (None, Token::Placeholder(name)) => {
+                let number: usize = name.trim_start_matches('$').parse().unwrap_or(0);
+                known = known.max(number);
+                match parameters {
+                    None => text.push_str(own),
+                    Some(values) => {
+                        let value = number.checked_sub(1).and_then(|place| values.get(place));
+                        let missing = || {
+                            let given = values.len();
+                            Error::Parameter(format!("the statement has ${number}, but only {given} values were given"))
+                        };
+                        text.push_str(value.ok_or_else(missing)?);
+                    }
+                }
+            }
+            (None, _) => text.push_str(own),
+        }
+    }
+    match parameters {
+        Some(values) if values.len() > known => Err(Error::Parameter(format!(
+            "the statement has {known} parameters, but {} values were given",
+            values.len()
+        ))),
+        _ => Ok(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEGIN: Location = Location { line: 1, column: 1 };
+
+    #[test]
+    fn comments_and_ends_are_left_out() {
+        let sql = "SELECT 1 /* a /* b */ c */ + 2 -- d\r, secret\n, 'x;--'\n'y';\n";
+        assert_eq!(rewritten(sql, BEGIN, &[], None).unwrap(), "SELECT 1   + 2 \n, 'x;--'\n'y'\n");
+    }
+
+    #[test]
+    fn tables_and_parameters_are_replaced() {
+        let sql = "EXPLAIN SELECT $1, o . x, '$1'\nFROM ö.\"O\" AS o WHERE a = $2";
+        let table = Span { start: Location::new(2, 6), end: Location::new(2, 11) };
+        let tables = [(table, "\"ö\".\"O\"".to_owned())];
+        let given = ["1".to_owned(), "'it''s'".to_owned()];
+        assert_eq!(
+            rewritten(sql, Location::new(1, 9), &tables, Some(&given)).unwrap(),
+            "SELECT 1, o . x, '$1'\nFROM \"ö\".\"O\" AS o WHERE a = 'it''s'"
+        );
+        assert!(rewritten(sql, BEGIN, &[], Some(&given[..1])).unwrap_err().to_string().contains("$2"));
+    }
+}
