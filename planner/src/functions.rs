@@ -25,7 +25,7 @@ mod windows;
 
 pub(crate) use self::catalogue::{Catalogue, Chosen, NotChosen};
 pub(crate) use self::function::{AggregateCall, Call, Function, Kind, Over};
-pub(crate) use self::keys::{grouping_key, has_key, key};
+pub(crate) use self::keys::{array_key, grouping_key, has_key, key};
 pub(crate) use self::quantified::quantified;
 pub(crate) use self::series::ordinals;
 pub(crate) use self::strings::{padded, unpadded, with_default_escape};

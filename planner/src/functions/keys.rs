@@ -38,6 +38,11 @@ pub(crate) fn key(value: Expr, pg_type: &PgType) -> Expr {
     function.call(vec![value])
 }
 
+/// The form by which arrays are compared.
+pub(crate) fn array_key(value: Expr) -> Expr {
+    ARRAY_KEY.call(vec![value])
+}
+
 /// The form by which values are grouped, where values that print differently can be equal.
 pub(crate) fn grouping_key(value: &Expr, pg_type: &PgType) -> Option<Expr> {
     matches!(pg_type, PgType::Interval | PgType::Jsonb).then(|| key(value.clone(), pg_type))

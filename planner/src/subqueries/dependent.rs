@@ -314,7 +314,9 @@ impl<'n> Dependent<'n> {
 fn same(schema: &DFSchema, one: &Column, other: &Column) -> Expr {
     let sides = (Expr::Column(one.clone()), Expr::Column(other.clone()));
     match schema.field_from_column(one) {
-        Ok(field) if field.is_nullable() => null_safe_equal(&sides.0, &sides.1, field.data_type()),
+        Ok(field) if field.is_nullable() || field.data_type().is_list() => {
+            null_safe_equal(&sides.0, &sides.1, field.data_type())
+        }
         _ => sides.0.eq(sides.1),
     }
 }

@@ -17,11 +17,6 @@ SETUP = (
 
 # A template of `signatures.py` or the name of a feature, and the statement.
 OPEN: dict[str, str] = {
-    # Wrong values.
-    # Not with each table.
-    "correlated by an array": (
-        "SELECT (SELECT array_agg(b.z ORDER BY b.z) FROM t AS b WHERE b.c = a.c) FROM t AS a"
-    ),
     # Refusals.
     "({} * {}) numeric numeric": "SELECT abs(-12345678901234567890.5) * 99999999999999999999.99",
     "subquery in a recursive term": (
