@@ -12,6 +12,7 @@ use rail_forge_connectors::nearest;
 use super::Binder;
 use super::clause::Clause;
 use super::names::{folded, function_name, parts};
+use super::order::SortKey;
 use super::type_name::Modifier;
 use super::typed::{Typed, types};
 use crate::error::{Error, Result};
@@ -246,6 +247,12 @@ impl Binder<'_> {
                 return Err(Error::Query(format!("{name} is not a window function nor an aggregate function")));
             }
         };
+        let is_argument = |key: &SortKey| arguments.positional.iter().any(|argument| argument.expr == key.value.expr);
+        if arguments.distinct && !order_by.iter().all(is_argument) {
+            return Err(Error::Query(
+                "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list".to_owned(),
+            ));
+        }
         let mut cast = Vec::with_capacity(arguments.positional.len());
         for (argument, to) in arguments.positional.into_iter().zip(&chosen.arguments) {
             cast.push(self.coerce(argument, to)?);

@@ -2,6 +2,7 @@
 
 mod extremes;
 mod fold;
+mod in_order;
 mod moments;
 mod ordered_sets;
 mod windowed;
@@ -20,6 +21,7 @@ use datafusion::functions_aggregate::string_agg::string_agg_udaf;
 use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::{AggregateUDF, Expr, SortExpr, cast, lit};
 
+pub(crate) use self::in_order::in_order;
 pub(super) use self::windowed::windowed;
 
 use self::extremes::extreme_by_key;
@@ -183,26 +185,25 @@ fn collections() -> Vec<Function> {
     vec![
         Function::aggregate("array_agg", vec![PgType::AnyNonArray], PgType::AnyArray, |call| {
             let argument = vec![only(&call)];
-            Ok(in_order_if_distinct(call)?.of(array_agg_udaf(), argument))
+            Ok(in_order_if_distinct(call).of(array_agg_udaf(), argument))
         }),
         Function::aggregate("string_agg", vec![PgType::Text, PgType::Text], PgType::Text, |call| {
             let arguments = call.arguments.clone();
-            let joined = in_order_if_distinct(call)?.of(string_agg_udaf(), arguments);
+            let joined = in_order_if_distinct(call).of(string_agg_udaf(), arguments);
             Ok(cast(joined, PgType::Text.arrow()))
         }),
     ]
 }
 
 /// PostgreSQL sorts what it looks for repetitions in, and leaves it sorted.
-fn in_order_if_distinct(call: AggregateCall<'_>) -> Result<AggregateCall<'_>> {
-    if let Some(pg_type) = call.types.first().filter(|pg_type| call.distinct && has_key(pg_type)) {
-        return datafusion::common::not_impl_err!("DISTINCT of {pg_type} in an aggregate");
+fn in_order_if_distinct(call: AggregateCall<'_>) -> AggregateCall<'_> {
+    match call.types.first() {
+        Some(pg_type) if call.distinct && call.order_by.is_empty() => {
+            let first = key(only(&call), pg_type);
+            AggregateCall { order_by: vec![SortExpr::new(first, true, false)], ..call }
+        }
+        _ => call,
     }
-    if !call.distinct || !call.order_by.is_empty() {
-        return Ok(call);
-    }
-    let value = only(&call);
-    Ok(AggregateCall { order_by: vec![SortExpr::new(value, true, false)], ..call })
 }
 
 fn of_bits() -> Vec<Function> {

@@ -10,7 +10,8 @@ use datafusion::logical_expr::expr::{
 };
 use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF, SortExpr, WindowFrame, WindowUDF};
 
-use super::aggregates::windowed;
+use super::aggregates::{in_order, windowed};
+use super::keys::key;
 use super::udf::{Decimals, FindPreimage, Udf};
 use crate::pg_type::PgType;
 use crate::query::Surroundings;
@@ -81,16 +82,33 @@ impl AggregateCall<'_> {
     pub(crate) fn of(&self, function: Arc<AggregateUDF>, arguments: Vec<Expr>) -> Expr {
         let filter = self.filter.clone().map(Box::new);
         match &self.over {
-            None => Expr::AggregateFunction(AggregateFunction::new_udf(
-                function,
-                arguments,
-                self.distinct,
-                filter,
-                self.order_by.clone(),
-                None,
-            )),
+            None if self.order_by.is_empty() || function.order_sensitivity().is_insensitive() => {
+                Expr::AggregateFunction(AggregateFunction::new_udf(
+                    function,
+                    arguments,
+                    self.distinct,
+                    filter,
+                    vec![],
+                    None,
+                ))
+            }
+            None => in_order(function, arguments, self.keys(), self.distinct, filter),
             Some(over) => self.window(WindowFunctionDefinition::AggregateUDF(windowed(function)), arguments, over),
         }
+    }
+
+    /// What rows are sorted by: all arguments, where only one is wanted of rows that are the same in them.
+    fn keys(&self) -> Vec<SortExpr> {
+        let mut keys = self.order_by.clone();
+        if self.distinct {
+            for (argument, pg_type) in self.arguments.iter().zip(&self.types) {
+                let key = key(argument.clone(), pg_type);
+                if !matches!(key, Expr::Literal(..)) && !keys.iter().any(|known| known.expr == key) {
+                    keys.push(SortExpr::new(key, true, false));
+                }
+            }
+        }
+        keys
     }
 
     /// The window function of these arguments.

@@ -32,16 +32,7 @@ OPEN: dict[str, str] = {
         "SELECT 1 FROM (SELECT false AS c, format('%I', NULL::varchar) AS d FROM t) AS s"
         " GROUP BY s.d HAVING bool_or(s.c)"
     ),
-    "string_agg({0}, '' ORDER BY {0} DESC NULLS LAST)": (
-        "SELECT string_agg(s.c, '' ORDER BY s.c DESC NULLS LAST) FROM (SELECT 'x' AS c FROM t AS r"
-        " LEFT JOIN LATERAL (SELECT 1 FROM t) AS l ON true) AS s JOIN t AS a ON true FULL JOIN t"
-        " AS b ON a.id = b.x WHERE a.y > 0 GROUP BY a.id"
-    ),
     "subquery within IN": "SELECT 1 WHERE 1 IN ((SELECT 1), 2)",
-    "several ordered aggregates": (
-        "SELECT greatest(string_agg(DISTINCT b.z, '-' ORDER BY b.z), string_agg('a', ',' ORDER BY"
-        " a.z)) AS c FROM t AS a RIGHT JOIN t AS b ON true"
-    ),
     # Answers where PostgreSQL refuses.
     "num_nulls({}, {})": "SELECT num_nulls('a', num_nulls('a', 2147483647 * id)) FROM t",
     "untyped text in aggregates": "SELECT array_agg('a') FROM t",
