@@ -14,17 +14,15 @@
 //!               Cross Join: a, b
 //! ```
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, Result, internal_err, plan_err};
+use datafusion::common::{Column, Result};
 use datafusion::config::ConfigOptions;
-use datafusion::logical_expr::{
-    ColumnarValue, Distinct, Expr, LogicalPlan, Projection, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, Volatility,
-};
+use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, Projection};
 use datafusion::optimizer::AnalyzerRule;
+
+use crate::as_is::as_is;
 
 /// The rule.
 #[derive(Debug)]
@@ -83,50 +81,10 @@ pub(crate) fn barrier(plan: LogicalPlan) -> Result<LogicalPlan> {
     let columns = plan.schema().iter().enumerate().map(|(index, (qualifier, field))| {
         let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
         match index < keys {
-            true => as_is().call(vec![column]).alias_qualified(qualifier.cloned(), field.name()),
+            true => as_is(column).alias_qualified(qualifier.cloned(), field.name()),
             false => column,
         }
     });
     let columns = columns.collect();
     Projection::try_new(columns, Arc::new(plan)).map(LogicalPlan::Projection)
-}
-
-/// The function that gives what it is given.
-fn as_is() -> Arc<ScalarUDF> {
-    static FUNCTION: LazyLock<Arc<ScalarUDF>> =
-        LazyLock::new(|| Arc::new(ScalarUDF::from(AsIs { signature: Signature::any(1, Volatility::Immutable) })));
-    Arc::clone(&FUNCTION)
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct AsIs {
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for AsIs {
-    fn name(&self) -> &str {
-        "as_is"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _types: &[DataType]) -> Result<DataType> {
-        internal_err!("as_is has the field of its argument")
-    }
-
-    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        match args.arg_fields {
-            [field] => Ok(Arc::clone(field)),
-            _ => plan_err!("as_is takes one argument"),
-        }
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        match args.args.into_iter().next() {
-            Some(value) => Ok(value),
-            None => internal_err!("as_is takes one argument"),
-        }
-    }
 }

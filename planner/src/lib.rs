@@ -2,6 +2,7 @@
 //! on one pinned snapshot and within limits. Knows nothing of gRPC, tokens or HTTP.
 
 mod admission;
+mod as_is;
 mod bind;
 mod constants_barrier;
 mod dialect;

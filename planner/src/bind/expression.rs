@@ -10,6 +10,7 @@ use super::clause::Clause;
 use super::parameter::named;
 use super::scope::Found;
 use super::typed::{Typed, types};
+use crate::as_is::asked_for_null;
 use crate::error::{Error, Result};
 use crate::functions::{Call, Catalogue, Chosen, Kind, NotChosen, with_default_escape};
 use crate::null_safe::null_safe_equal;
@@ -254,7 +255,8 @@ impl Binder<'_> {
             return Ok(Typed::boolean(all.unwrap_or(datafusion::logical_expr::lit(true))));
         }
         let inner = if typed.pg_type == PgType::Unknown { self.coerce(typed, &PgType::Text)? } else { typed };
-        Ok(Typed::boolean(if negated { inner.expr.is_not_null() } else { inner.expr.is_null() }))
+        let value = asked_for_null(inner.expr, &self.level()?.scope.schema);
+        Ok(Typed::boolean(if negated { value.is_not_null() } else { value.is_null() }))
     }
 
     fn between(&mut self, operand: &ast::Expr, negated: bool, low: &ast::Expr, high: &ast::Expr) -> Result<Typed> {

@@ -3,6 +3,7 @@
 use datafusion::logical_expr::{Case, Expr, lit};
 
 use super::function::{Call, Function};
+use crate::as_is::asked_for_null;
 use crate::pg_type::PgType;
 
 /// What PostgreSQL's `version()` begins with; clients look for it.
@@ -36,7 +37,7 @@ pub(super) fn functions() -> Vec<Function> {
 fn nulls(name: &'static str, test: fn(Expr) -> Expr) -> Function {
     Function::made(name, vec![PgType::Any], PgType::Int4, move |call| {
         let counted = call.arguments.into_iter().map(|argument| {
-            let one = (Box::new(test(argument)), Box::new(lit(1_i32)));
+            let one = (Box::new(test(asked_for_null(argument, call.schema))), Box::new(lit(1_i32)));
             Expr::Case(Case::new(None, vec![one], Some(Box::new(lit(0_i32)))))
         });
         Ok(counted.reduce(|sum, one| sum + one).unwrap_or(lit(0_i32)))
