@@ -70,7 +70,10 @@ fn is_simple_aggregate(subquery: &Subquery, outer: &DFSchema) -> bool {
                     Expr::Column(_) => true,
                     other => other.nullable(schema).unwrap_or(false) && !other.exists(is_case).unwrap_or(true),
                 };
-                group_expr.is_empty() && projection.expr.iter().all(is_allowed) && is_simple(input, outer, is_equality)
+                group_expr.is_empty()
+                    && !has_outer(&projection.input)
+                    && projection.expr.iter().all(is_allowed)
+                    && is_simple(input, outer, is_equality)
             }
             _ => false,
         },

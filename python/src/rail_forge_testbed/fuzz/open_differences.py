@@ -23,7 +23,6 @@ OPEN: dict[str, str] = {
         "WITH RECURSIVE w(n, v) AS (SELECT 1, 1 UNION ALL SELECT n + 1, (SELECT v FROM t ORDER BY id LIMIT 1)"
         " FROM w WHERE n < 2) SELECT v FROM w"
     ),
-    "outer columns in FILTER": ("SELECT (SELECT max(b.x) FILTER (WHERE b.x > a.id) FROM t AS b) FROM t AS a"),
     "interval in GROUPING SETS": "SELECT 1 FROM t GROUP BY ROLLUP (x * interval '1 day')",
     "IN correlated": (
         "SELECT 1 FROM t AS a WHERE NULL::bpchar IN (SELECT b.x::char(4) FROM t AS b WHERE b.x = a.x)"
