@@ -4,7 +4,9 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, JoinType};
 use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::utils::split_conjunction;
-use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, Subquery};
+use datafusion::logical_expr::{
+    Aggregate, BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, Projection, Subquery,
+};
 
 /// A condition of a WHERE: EXISTS, IN, or a comparison with a scalar subquery.
 pub(super) fn in_filter(condition: &Expr, outer: &DFSchema) -> bool {
@@ -93,7 +95,9 @@ fn is_simple(plan: &LogicalPlan, outer: &DFSchema, is_allowed: fn(&Expr, &DFSche
             // Subqueries that are left in conditions see only this plan's rows.
             !conditions.all(|condition| !condition.contains_outer() || is_allowed(condition, outer))
         }
-        LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) => has_outer(plan),
+        // DataFusion adds the columns of conditions to a projection.
+        LogicalPlan::Projection(projection) => has_outer(plan) || hides_column(projection),
+        LogicalPlan::SubqueryAlias(_) => has_outer(plan),
         LogicalPlan::Join(join) => join.join_type != JoinType::Inner || has_outer(plan),
         _ => true,
     };
@@ -102,6 +106,13 @@ fn is_simple(plan: &LogicalPlan, outer: &DFSchema, is_allowed: fn(&Expr, &DFSche
 
 fn has_outer(plan: &LogicalPlan) -> bool {
     plan.expressions().iter().any(Expr::contains_outer)
+}
+
+/// Whether what is computed has the name of a table's column, beside which it would be ambiguous.
+fn hides_column(projection: &Projection) -> bool {
+    let is_of_table =
+        |name: &str| projection.input.schema().iter().any(|(table, column)| table.is_some() && column.name() == name);
+    projection.schema.iter().any(|(table, field)| table.is_none() && is_of_table(field.name()))
 }
 
 /// A condition on the outer row and the subquery's, and on no row further out.

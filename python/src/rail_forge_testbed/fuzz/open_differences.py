@@ -24,9 +24,6 @@ OPEN: dict[str, str] = {
         " FROM w WHERE n < 2) SELECT v FROM w"
     ),
     "interval in GROUPING SETS": "SELECT 1 FROM t GROUP BY ROLLUP (x * interval '1 day')",
-    "IN correlated": (
-        "SELECT 1 FROM t AS a WHERE NULL::bpchar IN (SELECT b.x::char(4) FROM t AS b WHERE b.x = a.x)"
-    ),
     "format('%I', {})": (
         "SELECT 1 FROM (SELECT false AS c, format('%I', NULL::varchar) AS d FROM t) AS s"
         " GROUP BY s.d HAVING bool_or(s.c)"
