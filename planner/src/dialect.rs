@@ -81,6 +81,60 @@ fn is_interval(token: &TokenWithSpan) -> bool {
     matches!(&token.token, Token::Word(word) if word.keyword == Keyword::INTERVAL)
 }
 
+/// Whether IN is next, with a list whose first value begins with what is in parentheses.
+fn is_before_list(parser: &Parser<'_>) -> bool {
+    let next = parser.get_current_index() + 1;
+    let ahead = (next..).map(|place| &parser.token_at(place).token);
+    let mut ahead = ahead.filter(|token| !matches!(token, Token::Whitespace(_)));
+    let mut first = ahead.next();
+    if keyword(first) == Some(Keyword::NOT) {
+        first = ahead.next();
+    }
+    let begins = keyword(first) == Some(Keyword::IN)
+        && ahead.next() == Some(&Token::LParen)
+        && ahead.next() == Some(&Token::LParen);
+    let mut depth = usize::from(begins);
+    while depth > 0 {
+        match ahead.next() {
+            Some(Token::LParen) => depth += 1,
+            Some(Token::RParen) => depth -= 1,
+            None | Some(Token::EOF) => return false,
+            Some(_) => {}
+        }
+    }
+    // What stands behind a query in parentheses where that is no value.
+    let goes_on = |word| {
+        matches!(
+            word,
+            Keyword::UNION
+                | Keyword::INTERSECT
+                | Keyword::EXCEPT
+                | Keyword::ORDER
+                | Keyword::LIMIT
+                | Keyword::OFFSET
+                | Keyword::FETCH
+                | Keyword::FOR
+        )
+    };
+    begins && ahead.next().is_some_and(|token| *token != Token::RParen && !keyword(Some(token)).is_some_and(goes_on))
+}
+
+fn keyword(token: Option<&Token>) -> Option<Keyword> {
+    match token {
+        Some(Token::Word(word)) => Some(word.keyword),
+        _ => None,
+    }
+}
+
+fn in_list(parser: &mut Parser<'_>, left: &Expr) -> Result<Expr, ParserError> {
+    let negated = parser.parse_keyword(Keyword::NOT);
+    parser.expect_keyword_is(Keyword::IN)?;
+    parser.expect_token(&Token::LParen)?;
+    let list = parser.parse_comma_separated(Parser::parse_expr)?;
+    parser.expect_token(&Token::RParen)?;
+    Ok(Expr::InList { expr: Box::new(left.clone()), list, negated })
+}
+
 /// Answers as PostgreSQL's own dialect does.
 macro_rules! as_postgresql {
     ($($method:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
@@ -102,6 +156,11 @@ impl Dialect for StatementDialect {
             true => None,
             false => Some(self.operand(parser, place)),
         }
+    }
+
+    /// The parser takes a list for a query where the first of its values is one.
+    fn parse_infix(&self, parser: &mut Parser<'_>, left: &Expr, _precedence: u8) -> Option<Result<Expr, ParserError>> {
+        is_before_list(parser).then(|| in_list(parser, left))
     }
 
     /// Whether any expression may name an argument, for which all arguments would be read twice. A word still may.
@@ -200,6 +259,20 @@ mod tests {
             let tokens = tokens::read(sql).unwrap();
             let expected = Parser::new(&POSTGRESQL).with_tokens_with_locations(tokens).parse_statements();
             assert_eq!(read(sql), (expected, false), "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_list_may_begin_with_a_query() {
+        for list in ["(SELECT 1), 2", "(SELECT 1) + 1", "((SELECT 1)), (SELECT 2)", "(1), 2"] {
+            let sql = format!("SELECT 1 NOT IN ({list})");
+            let (statements, _) = read(&sql);
+            assert!(format!("{:?}", statements.unwrap()).contains("InList"), "{sql}");
+        }
+        for query in ["(SELECT 1)", "(SELECT 1) UNION SELECT 2", "((SELECT 1) LIMIT 1)"] {
+            let sql = format!("SELECT 1 IN ({query})");
+            let (statements, _) = read(&sql);
+            assert!(format!("{:?}", statements.unwrap()).contains("InSubquery"), "{sql}");
         }
     }
 
