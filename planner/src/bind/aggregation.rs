@@ -5,7 +5,7 @@ use datafusion::common::{Column, DFSchema};
 use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::functions_aggregate::first_last::first_value_udaf;
 use datafusion::logical_expr::utils::find_aggregate_exprs;
-use datafusion::logical_expr::{Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder, lit};
+use datafusion::logical_expr::{Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder, lit, when};
 use datafusion::sql::sqlparser::ast::{Expr as Ast, GroupByExpr};
 
 use super::Binder;
@@ -201,19 +201,20 @@ pub(super) fn grouped(
     // values.
     let mut keys: Vec<Expr> = Vec::with_capacity(groups.keys.len());
     let mut replaced: Vec<(Expr, Expr)> = vec![];
+    let mut forms: Vec<(Expr, Expr)> = vec![];
     for key in &groups.keys {
         match grouping_key(&key.expr, &key.pg_type) {
-            Some(form) if groups.sets.is_none() => {
+            Some(form) => {
                 let shown = first_value_udaf().call(vec![key.expr.clone()]);
-                replaced.push((key.expr.clone(), output_column(&shown)));
+                let column = match groups.sets {
+                    None => output_column(&shown),
+                    // A set that does not group by the key has NULL for it.
+                    Some(_) => when(output_column(&form).is_not_null(), output_column(&shown)).end()?,
+                };
+                replaced.push((key.expr.clone(), column));
                 aggregates.push(shown);
+                forms.push((key.expr.clone(), form.clone()));
                 keys.push(form);
-            }
-            Some(_) => {
-                return Err(Error::Unsupported(format!(
-                    "not supported: {} in GROUPING SETS, ROLLUP or CUBE",
-                    key.pg_type
-                )));
             }
             None => {
                 replaced.push((key.expr.clone(), output_column(&key.expr)));
@@ -243,12 +244,24 @@ pub(super) fn grouped(
             vec![Expr::GroupingSet(GroupingSet::GroupingSets(sets.iter().map(set).collect()))]
         }
     };
+    let aggregates = aggregates.into_iter().map(|aggregate| of_forms(aggregate, &forms)).collect::<Result<Vec<_>>>()?;
     let plan = LogicalPlanBuilder::from(input).aggregate(group_expr, aggregates)?.build()?;
     for expression in expressions.iter_mut() {
         **expression = with_columns((**expression).clone(), &replaced)?;
         check_grouped(expression, plan.schema(), scope)?;
     }
     Ok(plan)
+}
+
+/// The aggregate; `grouping` of the forms of keys.
+fn of_forms(aggregate: Expr, forms: &[(Expr, Expr)]) -> Result<Expr> {
+    match unaliased(&aggregate) {
+        Expr::AggregateFunction(function) if function.func.name() == "grouping" && !forms.is_empty() => {
+            let name = aggregate.schema_name().to_string();
+            Ok(with_columns(unaliased(&aggregate).clone(), forms)?.alias(name))
+        }
+        _ => Ok(aggregate),
+    }
 }
 
 /// The columns of tables whose primary keys are among the keys, as far as the expressions use them.
