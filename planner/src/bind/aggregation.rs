@@ -4,6 +4,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
 use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::functions_aggregate::first_last::first_value_udaf;
+use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
 use datafusion::logical_expr::utils::find_aggregate_exprs;
 use datafusion::logical_expr::{Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder, lit, when};
 use datafusion::sql::sqlparser::ast::{Expr as Ast, GroupByExpr};
@@ -248,7 +249,7 @@ pub(super) fn grouped(
     let plan = LogicalPlanBuilder::from(input).aggregate(group_expr, aggregates)?.build()?;
     for expression in expressions.iter_mut() {
         **expression = with_columns((**expression).clone(), &replaced)?;
-        check_grouped(expression, plan.schema(), scope)?;
+        check_grouped(expression, plan.schema(), scope, &replaced)?;
     }
     Ok(plan)
 }
@@ -274,11 +275,10 @@ fn implied(scope: &Scope, keys: &[Expr], expressions: &[Expr], replaced: &[(Expr
         }
         let own: Vec<&Expr> = scope.columns_of(number).map(|column| &column.expr).collect();
         for expression in expressions {
-            with_columns(expression.clone(), replaced)?.apply(|part| {
+            each_part(&with_columns(expression.clone(), replaced)?, |part, _| {
                 if own.contains(&part) && !columns.contains(part) && !replaced.iter().any(|(known, _)| known == part) {
                     columns.push(part.clone());
                 }
-                Ok(TreeNodeRecursion::Continue)
             })?;
         }
     }
@@ -322,21 +322,47 @@ pub(super) fn with_columns(expression: Expr, replaced: &[(Expr, Expr)]) -> Resul
     Ok(expression.transform_down(replace)?.data)
 }
 
-fn check_grouped(expression: &Expr, schema: &DFSchema, scope: &Scope) -> Result<()> {
-    let mut wrong: Option<Column> = None;
+/// Calls for each part of an expression, and for the columns that its subqueries use of this query, which are told
+/// from its own.
+fn each_part(expression: &Expr, mut visit: impl FnMut(&Expr, bool)) -> Result<()> {
     expression.apply(|part| {
+        visit(part, false);
+        let (Expr::ScalarSubquery(subquery)
+        | Expr::Exists(Exists { subquery, .. })
+        | Expr::InSubquery(InSubquery { subquery, .. })
+        | Expr::SetComparison(SetComparison { subquery, .. })) = part
+        else {
+            return Ok(TreeNodeRecursion::Continue);
+        };
+        subquery.subquery.apply_with_subqueries(|node| {
+            node.apply_expressions(|expression| {
+                expression.apply(|part| {
+                    if let Expr::OuterReferenceColumn(_, column) = part {
+                        visit(&Expr::Column(column.clone()), true);
+                    }
+                    Ok(TreeNodeRecursion::Continue)
+                })
+            })
+        })
+    })?;
+    Ok(())
+}
+
+fn check_grouped(expression: &Expr, schema: &DFSchema, scope: &Scope, replaced: &[(Expr, Expr)]) -> Result<()> {
+    let mut wrong: Option<(Column, bool)> = None;
+    each_part(expression, |part, is_in_subquery| {
         if let Expr::Column(column) = part
+            && wrong.is_none()
             && !schema.has_column(column)
             && scope.schema.has_column(column)
+            && !replaced.iter().any(|(known, _)| known == part)
         {
-            wrong = Some(column.clone());
-            return Ok(TreeNodeRecursion::Stop);
+            wrong = Some((column.clone(), is_in_subquery));
         }
-        Ok(TreeNodeRecursion::Continue)
     })?;
     match wrong {
         None => Ok(()),
-        Some(column) => {
+        Some((column, is_in_subquery)) => {
             let named = scope.columns.iter().find(|known| matches!(&known.expr, Expr::Column(own) if *own == column));
             let name = named.map_or_else(
                 || column.name.clone(),
@@ -345,9 +371,12 @@ fn check_grouped(expression: &Expr, schema: &DFSchema, scope: &Scope) -> Result<
                     format!("{}{}", relation.unwrap_or_default(), known.name)
                 },
             );
-            Err(Error::Query(format!(
-                "column \"{name}\" must appear in the GROUP BY clause or be used in an aggregate function"
-            )))
+            Err(Error::Query(match is_in_subquery {
+                true => format!("subquery uses ungrouped column \"{name}\" from outer query"),
+                false => {
+                    format!("column \"{name}\" must appear in the GROUP BY clause or be used in an aggregate function")
+                }
+            }))
         }
     }
 }
