@@ -16,7 +16,7 @@ use super::order::SortKey;
 use super::type_name::Modifier;
 use super::typed::{Typed, types};
 use crate::error::{Error, Result};
-use crate::functions::{AggregateCall, Call, Catalogue, Chosen, Kind, NotChosen};
+use crate::functions::{AggregateCall, Call, Catalogue, Chosen, Function, Kind, NotChosen};
 use crate::pg_type::PgType;
 
 /// PostgreSQL's limit.
@@ -247,6 +247,9 @@ impl Binder<'_> {
                 return Err(Error::Query(format!("{name} is not a window function nor an aggregate function")));
             }
         };
+        if matches!(chosen.function.kind, Kind::Aggregate(_)) {
+            check_determined(name, &chosen.function, &arguments.positional)?;
+        }
         let is_argument = |key: &SortKey| arguments.positional.iter().any(|argument| argument.expr == key.value.expr);
         if arguments.distinct && !order_by.iter().all(is_argument) {
             return Err(Error::Query(
@@ -362,6 +365,26 @@ fn in_order(name: &str, arguments: Arguments) -> Result<Vec<Typed>> {
         positional[place] = value;
     }
     Ok(positional)
+}
+
+/// Refuses texts in quotes and NULL where nothing tells their type.
+fn check_determined(name: &str, function: &Function, arguments: &[Typed]) -> Result<()> {
+    let declared = function.argument_types(arguments.len()).unwrap_or_default();
+    for (argument, declared) in arguments.iter().zip(declared) {
+        match declared {
+            _ if argument.pg_type != PgType::Unknown || argument.open_parameter().is_some() => {}
+            // The same function takes arrays, too.
+            PgType::AnyNonArray => return Err(no_function(name, &types(arguments), NotChosen::Ambiguous)),
+            PgType::AnyElement => {
+                return Err(Error::Query(
+                    "could not determine polymorphic type because input has type unknown; cast it to its type"
+                        .to_owned(),
+                ));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Why there is no such function.
