@@ -57,10 +57,12 @@ pub(crate) fn quantified(symbol: &str, element: &PgType, all: bool) -> Option<Sc
         ("<>" | "!=", true) => Some(true),
         _ => None,
     };
-    Some(ScalarUDF::from(Udf::new(name, PgType::Bool, Arc::new(Quantified { compare, all, membership }))))
+    let evaluate = Quantified { element: element.clone(), compare, all, membership };
+    Some(ScalarUDF::from(Udf::new(name, PgType::Bool, Arc::new(evaluate))))
 }
 
 struct Quantified {
+    element: PgType,
     compare: Compare,
     all: bool,
     /// Where the question is whether a value is among the elements: whether it must not be.
@@ -99,6 +101,10 @@ impl Evaluate for Quantified {
             answers.push(if lists.is_null(row) { None } else { self.answer(&compared, own) });
         }
         result_of(Arc::new(BooleanArray::from(answers)), arguments)
+    }
+
+    fn made_for(&self) -> Option<&PgType> {
+        Some(&self.element)
     }
 }
 
@@ -166,7 +172,12 @@ mod tests {
 
     #[test]
     fn unknown_is_what_hangs_on_null() {
-        let any = Quantified { compare: |left, right| cmp::eq(left, right), all: false, membership: None };
+        let any = Quantified {
+            element: PgType::Int4,
+            compare: |left, right| cmp::eq(left, right),
+            all: false,
+            membership: None,
+        };
         let compared = BooleanArray::from(vec![Some(false), None, Some(true)]);
         assert_eq!(any.answer(&compared, 0..3), Some(true));
         assert_eq!(any.answer(&compared, 0..2), None);

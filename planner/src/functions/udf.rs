@@ -20,6 +20,11 @@ pub(crate) trait Evaluate: Send + Sync {
     /// # Errors
     /// What is wrong with a value.
     fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, returns: &DataType) -> Result<ColumnarValue>;
+
+    /// The type that it is made for, if it is made anew for each call: it is the same as others of its name, then.
+    fn made_for(&self) -> Option<&PgType> {
+        None
+    }
 }
 
 /// How many decimals a numeric result is kept with. PostgreSQL decides for each value; a column has one number.
@@ -84,10 +89,13 @@ impl fmt::Debug for Udf {
     }
 }
 
-/// Functions are the same when their code is.
+/// Functions are the same when their code is, and what that is made for.
 impl PartialEq for Udf {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name && self.decimals == other.decimals && Arc::ptr_eq(&self.evaluate, &other.evaluate)
+        let made_for = self.evaluate.made_for();
+        let is_same_code =
+            Arc::ptr_eq(&self.evaluate, &other.evaluate) || made_for.is_some() && made_for == other.evaluate.made_for();
+        self.name == other.name && self.decimals == other.decimals && is_same_code
     }
 }
 
@@ -96,7 +104,6 @@ impl Eq for Udf {}
 impl Hash for Udf {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.name.hash(state);
-        Arc::as_ptr(&self.evaluate).cast::<()>().hash(state);
     }
 }
 

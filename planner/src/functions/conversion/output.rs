@@ -42,6 +42,10 @@ impl Evaluate for Printed {
     fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, _returns: &DataType) -> Result<ColumnarValue> {
         written(arguments, rows, |array, row, zone, text| print(array, row, &self.pg_type, zone, text))
     }
+
+    fn made_for(&self) -> Option<&PgType> {
+        Some(&self.pg_type)
+    }
 }
 
 /// The texts that are written for the rows of the first argument, in the time zone that the second names.

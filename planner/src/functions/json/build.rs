@@ -103,6 +103,10 @@ impl Evaluate for ToJson {
             Ok(())
         })
     }
+
+    fn made_for(&self) -> Option<&PgType> {
+        Some(&self.pg_type)
+    }
 }
 
 /// Writes the value of a row as `json`.
