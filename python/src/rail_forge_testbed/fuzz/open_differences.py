@@ -23,10 +23,6 @@ OPEN: dict[str, str] = {
         "WITH RECURSIVE w(n, v) AS (SELECT 1, 1 UNION ALL SELECT n + 1, (SELECT v FROM t ORDER BY id LIMIT 1)"
         " FROM w WHERE n < 2) SELECT v FROM w"
     ),
-    "format('%I', {})": (
-        "SELECT 1 FROM (SELECT false AS c, format('%I', NULL::varchar) AS d FROM t) AS s"
-        " GROUP BY s.d HAVING bool_or(s.c)"
-    ),
     # Answers where PostgreSQL refuses.
 }
 

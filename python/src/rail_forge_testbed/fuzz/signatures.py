@@ -151,7 +151,6 @@ text | concat_ws('-', {}, {}) | text date
 text | concat_ws({}, {}, {}) | text text varchar
 text | format('%s=%s', {}, {}) | text int4
 text | format('%L', {}) | text
-text | format('%I', {}) | varchar
 text | upper({}) | text
 text | lower({}) | text
 text | initcap({}) | text
@@ -344,6 +343,7 @@ bool | ({})::bool | text
 int2 | ({} / {}) | int2 int2
 float8 | ({})::float8 | numeric
 float8 | sqrt(abs({})) | float8
+text | format('%I', {}) | varchar
 """,
     may_fail=True,
 )
