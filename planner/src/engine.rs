@@ -142,7 +142,7 @@ impl Engine {
         let timeout = self.shared.timeout;
         let stop = StopFlag::default();
         // Planning does not yield, so the one who waits for it keeps the time.
-        let task = self.shared.runtime()?.spawn(Within::new(stop.clone(), Box::pin(work)));
+        let task = self.shared.runtime()?.spawn(Within::planning(stop.clone(), Box::pin(work)));
         let _ended = EndOnDrop { stop, task: task.abort_handle() };
         match tokio::time::timeout(timeout, task).await {
             Ok(Ok(result)) => result,

@@ -1,6 +1,6 @@
 //! Ends work that does not give way: a function that computes for long over the rows of one batch, or the planning of a
-//! statement, asks here whether its query has been stopped. Which query that is, the thread knows while it polls one of
-//! the query's tasks.
+//! statement, asks here whether its query has been stopped, and whether there is room for another constant. Which query
+//! that is, the thread knows while it polls one of the query's tasks.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -11,31 +11,44 @@ use datafusion::common::runtime::{JoinSetTracer, set_join_set_tracer};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
+use crate::constants_budget::ConstantsBudget;
+use crate::error::Error;
 use crate::interruptible::StopFlag;
 use crate::postgres::error::{ValueError, ValueResult};
 
 thread_local! {
-    static CURRENT: RefCell<Option<StopFlag>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<CurrentQuery> = const { RefCell::new(CurrentQuery::NONE) };
 }
 
 /// PostgreSQL's code for a query that was cancelled.
 const QUERY_CANCELED: &str = "57014";
 
 /// The query that a thread works for, if it works for one.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct CurrentQuery(Option<StopFlag>);
+#[derive(Debug, Clone)]
+pub(crate) struct CurrentQuery {
+    stop: Option<StopFlag>,
+    /// While its statement is planned.
+    constants: Option<ConstantsBudget>,
+}
 
 impl CurrentQuery {
+    const NONE: Self = Self { stop: None, constants: None };
+
     /// That of this thread.
     pub(crate) fn get() -> Self {
-        Self(CURRENT.with_borrow(Clone::clone))
+        CURRENT.with_borrow(Clone::clone)
     }
 
     /// # Errors
     /// When the query has been stopped.
     pub(crate) fn check(&self) -> ValueResult<()> {
-        let is_stopped = self.0.as_ref().is_some_and(StopFlag::is_set);
+        let is_stopped = self.stop.as_ref().is_some_and(StopFlag::is_set);
         if is_stopped { Err(ValueError::new(QUERY_CANCELED, "the query was stopped")) } else { Ok(()) }
+    }
+
+    /// What its constants may take, while its statement is planned.
+    pub(crate) fn constants(&self) -> Option<&ConstantsBudget> {
+        self.constants.as_ref()
     }
 }
 
@@ -45,15 +58,29 @@ pub(crate) fn check() -> ValueResult<()> {
     CurrentQuery::get().check()
 }
 
+/// # Errors
+/// When the query that this thread plans has been stopped, or its constants are too large together. What computes them
+/// may have kept the error to itself.
+pub(crate) fn check_planning() -> Result<(), Error> {
+    let query = CurrentQuery::get();
+    query.check().map_err(Error::Value)?;
+    query.constants().map_or(Ok(()), ConstantsBudget::check)
+}
+
 /// A future that works for a query.
 pub(crate) struct Within<F> {
-    query: StopFlag,
+    query: CurrentQuery,
     work: F,
 }
 
 impl<F> Within<F> {
-    pub(crate) fn new(query: StopFlag, work: F) -> Self {
-        Self { query, work }
+    pub(crate) fn new(stop: StopFlag, work: F) -> Self {
+        Self { query: CurrentQuery { stop: Some(stop), constants: None }, work }
+    }
+
+    /// A future that plans a statement.
+    pub(crate) fn planning(stop: StopFlag, work: F) -> Self {
+        Self { query: CurrentQuery { stop: Some(stop), constants: Some(ConstantsBudget::default()) }, work }
     }
 }
 
@@ -67,17 +94,17 @@ impl<F: Future + Unpin> Future for Within<F> {
 }
 
 /// The query of this thread, until it is dropped.
-struct Current(Option<StopFlag>);
+struct Current(CurrentQuery);
 
 impl Current {
-    fn set(query: &StopFlag) -> Self {
-        Self(CURRENT.replace(Some(query.clone())))
+    fn set(query: &CurrentQuery) -> Self {
+        Self(CURRENT.replace(query.clone()))
     }
 }
 
 impl Drop for Current {
     fn drop(&mut self) {
-        CURRENT.set(self.0.take());
+        CURRENT.set(std::mem::replace(&mut self.0, CurrentQuery::NONE));
     }
 }
 
@@ -91,9 +118,9 @@ struct Followed;
 
 impl JoinSetTracer for Followed {
     fn trace_future(&self, work: BoxFuture<'static, Box<dyn Any + Send>>) -> BoxFuture<'static, Box<dyn Any + Send>> {
-        match CURRENT.with_borrow(Clone::clone) {
-            Some(query) => Box::pin(Within::new(query, work)),
-            None => work,
+        match CurrentQuery::get() {
+            CurrentQuery { stop: None, .. } => work,
+            query => Box::pin(Within { query, work }),
         }
     }
 
@@ -101,12 +128,12 @@ impl JoinSetTracer for Followed {
         &self,
         work: Box<dyn FnOnce() -> Box<dyn Any + Send> + Send>,
     ) -> Box<dyn FnOnce() -> Box<dyn Any + Send> + Send> {
-        match CURRENT.with_borrow(Clone::clone) {
-            Some(query) => Box::new(move || {
+        match CurrentQuery::get() {
+            CurrentQuery { stop: None, .. } => work,
+            query => Box::new(move || {
                 let _current = Current::set(&query);
                 work()
             }),
-            None => work,
         }
     }
 }
@@ -122,5 +149,18 @@ mod tests {
         assert!(Within::new(one, Box::pin(async { check() })).await.is_err());
         assert!(Within::new(other, Box::pin(async { check() })).await.is_ok());
         assert!(check().is_ok());
+    }
+
+    #[tokio::test]
+    async fn constants_are_counted_while_a_statement_is_planned() {
+        let large = || async {
+            let _kept_to_itself = CurrentQuery::get().constants().map(|constants| constants.add(usize::MAX));
+            check_planning()
+        };
+        assert!(matches!(
+            Within::planning(StopFlag::default(), Box::pin(large())).await,
+            Err(Error::TooLarge(message)) if message.contains("at most")
+        ));
+        assert!(Within::new(StopFlag::default(), Box::pin(large())).await.is_ok());
     }
 }

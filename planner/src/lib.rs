@@ -5,6 +5,7 @@ mod admission;
 mod as_is;
 mod bind;
 mod constants_barrier;
+mod constants_budget;
 mod dialect;
 mod empty_groups;
 mod engine;

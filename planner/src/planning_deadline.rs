@@ -1,4 +1,4 @@
-//! Ends planning that takes too long, or for which nobody waits any more. It does not give way, so nobody else can end
+//! Ends planning that takes too long or too much, or for which nobody waits any more. It does not give way, so nobody else can end
 //! it: this rule stands between all the others and looks at the clock.
 
 use std::sync::Arc;
@@ -33,7 +33,7 @@ impl OptimizerRule for PlanningDeadline {
     }
 
     fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        interrupt::check().map_err(Error::Value)?;
+        interrupt::check_planning()?;
         let started = config.query_execution_start_time();
         let elapsed = started.and_then(|started| (chrono::Utc::now() - started).to_std().ok());
         if elapsed.is_some_and(|elapsed| elapsed > LONGEST) {

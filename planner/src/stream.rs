@@ -23,7 +23,7 @@ use crate::admission::{Admission, Class, Place};
 use crate::bind::Wanted;
 use crate::error::{Error, Result};
 use crate::explain::{ExplainOptions, Explanation, Measured};
-use crate::interrupt::Within;
+use crate::interrupt::{Within, check_planning};
 use crate::interruptible::{StopFlag, interruptible};
 use crate::query::Truth;
 use crate::result_cache::{CachedResult, Key, Recording};
@@ -247,6 +247,8 @@ pub(crate) async fn physical(
     state.mark_start_execution();
     let optimized = state.optimizer().optimize(plan, &state, |_, _| {})?;
     let plan = state.query_planner().create_physical_plan(&optimized, &state).await?;
+    // What could not be computed now would be when the query runs, where nobody counts it.
+    check_planning()?;
     Ok((state, plan))
 }
 

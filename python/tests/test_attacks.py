@@ -156,10 +156,13 @@ def is_withstood(server: RailForgeServer, attack: Attack) -> None:
         until_idle(server.pid, IDLE_SECONDS)
 
 
+CONSTANTS_LIMIT = "constants that the statement computes are too large"
 COMPLEX = "regular expression is too complex"
 DEPTH = "stack depth limit exceeded"
 LARGE_TEXT = "requested length too large"
+MADE = "the values that a function makes are too large together"
 OVERFLOW = "overflows numeric format"
+PARTS = "a text has more than 2097152 parts"
 PLAN_STEPS = "at most 4000 steps are planned"
 GROUPING_SETS = "at most 4096 are allowed"
 NESTING = "at most 64 levels are planned"
@@ -177,6 +180,10 @@ def doubled(first: str, step: str, levels: int = 16) -> str:
 
 def recursive(first: str, step: str, last: str) -> str:
     return f"WITH RECURSIVE r(x) AS ({first} UNION ALL {step}) {last}"
+
+
+def several(text: str, count: int, separator: str = ", ") -> str:
+    return separator.join([text] * count)
 
 
 def listed(text: str, count: int, separator: str = ", ") -> str:
@@ -233,6 +240,59 @@ VALUES = {
     "a parameter's bytes": Attack(
         "SELECT length($1::text)", "parameters have more than 4194304 bytes", params=["x" * 10_000_000]
     ),
+}
+
+BIG = [f"repeat('{number % 10}', 60000000)" for number in range(100)]
+SMALLER = [f"repeat('{number % 10}', 1000000)" for number in range(100)]
+CONSTANTS = {
+    "columns": Attack(
+        f"SELECT {', '.join(f'{text} AS c{i}' for i, text in enumerate(BIG))}", CONSTANTS_LIMIT
+    ),
+    "smaller columns": Attack(
+        f"SELECT {', '.join(f'{text} AS c{i}' for i, text in enumerate(SMALLER))}", CONSTANTS_LIMIT
+    ),
+    "columns of rows": Attack(
+        f"SELECT {', '.join(f'{text} || t AS c{i}' for i, text in enumerate(BIG[:20]))} FROM s",
+        CONSTANTS_LIMIT,
+    ),
+    "elements": Attack(f"SELECT ARRAY[{', '.join(BIG)}]", CONSTANTS_LIMIT),
+    "concat": Attack(f"SELECT length(concat({', '.join(BIG[:90])}))", CONSTANTS_LIMIT),
+    "||": Attack(f"SELECT length({' || '.join(BIG[:60])})", CONSTANTS_LIMIT),
+    "json_build_array": Attack(
+        f"SELECT length(json_build_array({', '.join(BIG[:60])})::text)", CONSTANTS_LIMIT
+    ),
+    "format": Attack(
+        "SELECT length(format(repeat('%1$s', 1000000), repeat('x', 60000000)))", CONSTANTS_LIMIT
+    ),
+    "format, smaller": Attack(
+        "SELECT length(format(repeat('%1$s', 1000000), repeat('x', 1000000)))", LARGE_TEXT
+    ),
+    "concat, smaller": Attack(
+        f"SELECT length(concat({several('t', 100)})) FROM (SELECT {SMALLER[0]} AS t) AS x", LARGE_TEXT
+    ),
+    "array_to_string": Attack(
+        "SELECT length(array_to_string(array_fill('x'::text, ARRAY[1000000]), repeat('y', 100000)))",
+        LARGE_TEXT,
+    ),
+    "replaced by itself": Attack(
+        r"SELECT length(regexp_replace(repeat('a', 1000000), '.*', repeat('\&', 100000), 'g'))", LARGE_TEXT
+    ),
+    "matches": Attack("SELECT count(*) FROM regexp_matches(repeat('a', 20000000), 'a', 'g') AS x", PARTS),
+    "parts": Attack("SELECT count(*) FROM regexp_split_to_table(repeat('a', 20000000), '') AS x", PARTS),
+    "more parts": Attack("SELECT count(*) FROM string_to_table(repeat('a,', 10000000), ',') AS x", PARTS),
+    "jsonb": Attack(
+        "SELECT jsonb_array_length(('[' || repeat('1,', 10000000) || '1]')::jsonb)",
+        f"{CONSTANTS_LIMIT}|{PARTS}",
+    ),
+    "json elements": Attack(
+        "SELECT count(*) FROM json_array_elements(('[' || repeat('1,', 2500000) || '1]')::json)", PARTS
+    ),
+    "to_date": Attack("SELECT to_date(repeat(' ', 60000000), repeat(' ', 60000000))", CONSTANTS_LIMIT),
+    "translate": Attack(
+        "SELECT length(translate(repeat('a', 10000000), repeat('b', 1000000) || 'a', ''))", answer=0
+    ),
+    "replace": Attack("SELECT length(replace(repeat('a', 1000000), 'a', repeat('b', 1000000)))", LARGE_TEXT),
+    "series": Attack("SELECT count(*) FROM generate_series(1, 1000000000000)", "more than 8388608 rows"),
 }
 
 STATEMENTS = {
@@ -334,6 +394,7 @@ ATTACKS = {
     for what, attacks in {
         "patterns": PATTERNS,
         "values": VALUES,
+        "constants": CONSTANTS,
         "statements": STATEMENTS,
         "rows": ROWS,
     }.items()

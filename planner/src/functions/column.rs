@@ -442,6 +442,38 @@ impl<T: Output> Output for Vec<Option<T>> {
     }
 }
 
+/// An array without NULLs, which takes less memory while it is made.
+#[derive(Debug, Default)]
+pub(crate) struct Whole<T>(pub(crate) Vec<T>);
+
+impl<T: Output> Output for Whole<T> {
+    type Builder = ListOutput<T>;
+
+    fn pg_type() -> PgType {
+        T::pg_type().array()
+    }
+
+    fn builder(rows: usize, returns: &DataType) -> Self::Builder {
+        <Vec<Option<T>>>::builder(rows, returns)
+    }
+
+    fn append(builder: &mut Self::Builder, value: Option<Self>) -> ValueResult<()> {
+        builder.valid.push(value.is_some());
+        let elements = value.map(|Self(elements)| elements).unwrap_or_default();
+        builder.lengths.push(elements.len());
+        elements.into_iter().try_for_each(|element| T::append(&mut builder.elements, Some(element)))
+    }
+
+    /// They are in memory twice while the column is made.
+    fn bytes(&self) -> usize {
+        2 * size_of::<T>() * self.0.len() + self.0.iter().map(T::bytes).sum::<usize>()
+    }
+
+    fn finish(builder: Self::Builder) -> Result<ArrayRef> {
+        <Vec<Option<T>>>::finish(builder)
+    }
+}
+
 /// The names of the parts of a pair.
 pub(crate) const PAIR: [&str; 2] = ["f1", "f2"];
 
@@ -474,6 +506,10 @@ impl<A: Output, B: Output> Output for (A, Option<B>) {
         let (first, second) = value.map_or((None, None), |(first, second)| (Some(first), second));
         A::append(&mut builder.first, first)?;
         B::append(&mut builder.second, second)
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.bytes() + self.1.as_ref().map_or(0, B::bytes)
     }
 
     fn finish(builder: Self::Builder) -> Result<ArrayRef> {

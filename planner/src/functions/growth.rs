@@ -9,6 +9,8 @@ use crate::postgres::error::{ValueError, ValueResult};
 const LARGEST_BYTES: usize = 128 << 20;
 /// What is made of large values may be so many times as large.
 const GROWTH: usize = 4;
+/// But not larger than this, or than they are: what is doubled time after time would have no end.
+const LARGEST_GROWN_BYTES: usize = 512 << 20;
 
 /// PostgreSQL's code for what exceeds a limit of the program.
 const LIMIT_EXCEEDED: &str = "54000";
@@ -28,7 +30,8 @@ impl Growth {
             ColumnarValue::Scalar(_) => 0,
         };
         let given: usize = arguments.iter().map(bytes).sum();
-        Self { left: given.saturating_mul(GROWTH).max(LARGEST_BYTES), query: CurrentQuery::get() }
+        let left = given.saturating_mul(GROWTH).min(LARGEST_GROWN_BYTES).max(given).max(LARGEST_BYTES);
+        Self { left, query: CurrentQuery::get() }
     }
 
     /// Counts the result of a row.

@@ -7,11 +7,13 @@ use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, Expr, ScalarUDF};
 
-use super::column::{Int4, Int8, IntervalArg, NumericArg, Output, Text, TimestampArg, TimestampTzArg, as_list};
+use super::column::{Int4, Int8, IntervalArg, NumericArg, Output, Text, TimestampArg, TimestampTzArg, Whole, as_list};
 use super::datetime::{SessionZone, in_session_zone};
 use super::function::Function;
+use super::growth::Growth;
 use super::strict::{cached4, result_of, rows_of, strict2, strict3};
 use super::udf::{Decimals, Evaluate, Udf};
+use crate::error::Error;
 use crate::pg_type::PgType;
 use crate::postgres::datetime::timestamps::series_direction;
 use crate::postgres::error::{ValueError, ValueResult};
@@ -38,17 +40,36 @@ fn series<T: Copy + Ord>(
     end: T,
     is_up: bool,
     next: impl Fn(T) -> ValueResult<Option<T>>,
-) -> ValueResult<Vec<Option<T>>> {
+) -> ValueResult<Whole<T>> {
     let mut values = vec![];
     let mut current = Some(start);
     while let Some(value) = current.filter(|&value| if is_up { value <= end } else { value >= end }) {
         if values.len() >= MAX_ROWS {
             return Err(too_many());
         }
-        values.push(Some(value));
+        values.push(value);
         current = next(value)?;
     }
-    Ok(values)
+    Ok(Whole(values))
+}
+
+/// The same of integers, whose number is known before.
+fn integers<T>(start: T, end: T, step: T, next: impl Fn(T) -> Option<T>) -> ValueResult<Whole<T>>
+where
+    T: Copy + Ord + Default + Into<i64>,
+{
+    let is_up = step > T::default();
+    let distance: i128 = if is_up { wide(end) - wide(start) } else { wide(start) - wide(end) };
+    let rows = distance / wide(step).abs().max(1);
+    if usize::try_from(rows).is_ok_and(|rows| rows >= MAX_ROWS) {
+        return Err(too_many());
+    }
+    series(start, end, is_up, |value| Ok(next(value)))
+}
+
+fn wide(number: impl Into<i64>) -> i128 {
+    let number: i64 = number.into();
+    i128::from(number)
 }
 
 fn no_step() -> ValueError {
@@ -60,20 +81,20 @@ fn numbers() -> Vec<Function> {
         ($name:ident, $value:ty) => {
             [
                 strict2::<$name, $name, _, _>("generate_series", |start: $value, end: $value| {
-                    series(start, end, true, |value| Ok(value.checked_add(1)))
+                    integers(start, end, 1, |value| value.checked_add(1))
                 })
                 .set(&[]),
                 strict3::<$name, $name, $name, _, _>("generate_series", |start: $value, end: $value, step: $value| {
                     if step == 0 {
                         return Err(no_step());
                     }
-                    series(start, end, step > 0, |value| Ok(value.checked_add(step)))
+                    integers(start, end, step, |value| value.checked_add(step))
                 })
                 .set(&[]),
             ]
         };
     }
-    let by = |start: Numeric, end: Numeric, step: Numeric| -> ValueResult<Vec<Option<Numeric>>> {
+    let by = |start: Numeric, end: Numeric, step: Numeric| -> ValueResult<Whole<Numeric>> {
         if step.is_zero() {
             return Err(no_step());
         }
@@ -83,10 +104,10 @@ fn numbers() -> Vec<Function> {
             if values.len() >= MAX_ROWS {
                 return Err(too_many());
             }
-            values.push(Some(current.clone()));
+            values.push(current.clone());
             current = current.plus(&step)?;
         }
-        Ok(values)
+        Ok(Whole(values))
     };
     let mut functions: Vec<Function> = of_integers!(Int4, i32).into_iter().chain(of_integers!(Int8, i64)).collect();
     functions.extend([
@@ -143,13 +164,15 @@ impl Evaluate for Ordinals {
     fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, returns: &DataType) -> Result<ColumnarValue> {
         let rows = rows_of(arguments, rows);
         let lists = arguments.iter().map(|list| as_list(&list.to_array(rows)?)).collect::<Result<Vec<_>>>()?;
-        let mut builder = <Vec<Option<i64>> as Output>::builder(rows, returns);
+        let mut growth = Growth::of(arguments);
+        let mut builder = <Whole<i64> as Output>::builder(rows, returns);
         for row in 0..rows {
             let lengths = lists.iter().filter(|list| list.is_valid(row)).map(|list| i64::from(list.value_length(row)));
-            let numbers: Option<Vec<Option<i64>>> = lengths.max().map(|longest| (1..=longest).map(Some).collect());
-            Output::append(&mut builder, numbers).map_err(crate::error::Error::Value)?;
+            let numbers = lengths.max().map(|longest| Whole((1..=longest).collect()));
+            growth.add(numbers.as_ref().map_or(0, Whole::bytes)).map_err(Error::Value)?;
+            Whole::append(&mut builder, numbers).map_err(Error::Value)?;
         }
-        result_of(<Vec<Option<i64>> as Output>::finish(builder)?, arguments)
+        result_of(<Whole<i64> as Output>::finish(builder)?, arguments)
     }
 }
 
@@ -163,16 +186,36 @@ impl Evaluate for Subscripts {
         let dimensions: ArrayRef = super::strict::argument(arguments, 1)?.to_array(rows)?;
         let dimensions = arrow::compute::cast(&dimensions, &DataType::Int64)?;
         let dimensions = datafusion::common::cast::as_int64_array(&dimensions)?;
-        let mut builder = <Vec<Option<i32>> as Output>::builder(rows, returns);
+        let mut growth = Growth::of(arguments);
+        let mut builder = <Whole<i32> as Output>::builder(rows, returns);
         for row in 0..rows {
             let is_there = lists.is_valid(row) && is_first(dimensions, row);
-            let numbers: Option<Vec<Option<i32>>> = is_there.then(|| (1..=lists.value_length(row)).map(Some).collect());
-            Output::append(&mut builder, numbers).map_err(crate::error::Error::Value)?;
+            let numbers = is_there.then(|| Whole((1..=lists.value_length(row)).collect()));
+            growth.add(numbers.as_ref().map_or(0, Whole::bytes)).map_err(Error::Value)?;
+            Whole::append(&mut builder, numbers).map_err(Error::Value)?;
         }
-        result_of(<Vec<Option<i32>> as Output>::finish(builder)?, arguments)
+        result_of(<Whole<i32> as Output>::finish(builder)?, arguments)
     }
 }
 
 fn is_first(dimensions: &Int64Array, row: usize) -> bool {
     dimensions.is_valid(row) && dimensions.value(row) == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_counted_before_they_are_made() {
+        let made = |start: i64, end: i64, step: i64| integers(start, end, step, |value| value.checked_add(step));
+        assert_eq!(made(1, 7, 3).unwrap().0, [1, 4, 7]);
+        assert_eq!(made(7, 1, -3).unwrap().0, [7, 4, 1]);
+        assert!(made(1, 0, 1).unwrap().0.is_empty());
+        assert_eq!(made(i64::MAX - 1, i64::MAX, 1).unwrap().0, [i64::MAX - 1, i64::MAX]);
+        assert_eq!(made(1, MAX_ROWS as i64, 1).unwrap().0.len(), MAX_ROWS);
+        for (start, end, step) in [(0, MAX_ROWS as i64, 1), (i64::MIN, i64::MAX, 1), (i64::MAX, i64::MIN, -1)] {
+            assert_eq!(made(start, end, step).unwrap_err().sqlstate, "54000");
+        }
+    }
 }

@@ -11,6 +11,7 @@ use datafusion::logical_expr::preimage::PreimageResult;
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
+use crate::constants_budget::counted;
 use crate::pg_type::{NUMERIC_SCALE, PgType, list_of};
 
 /// What a function computes.
@@ -139,7 +140,7 @@ impl ScalarUDFImpl for Udf {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        self.evaluate.evaluate(&args.args, args.number_rows, args.return_field.data_type())
+        counted(&args.args, || self.evaluate.evaluate(&args.args, args.number_rows, args.return_field.data_type()))
     }
 }
 

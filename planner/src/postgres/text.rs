@@ -26,6 +26,14 @@ use super::error::{ValueError, ValueResult};
 /// The longest text or `bytea` that a function makes of shorter ones, which protects the server's memory.
 pub(crate) const MAX_OUTPUT_BYTES: usize = 64 << 20;
 
+/// Into how many parts a text is split, and how many elements a document of JSON may have: each takes many times the
+/// memory of the letter that it is.
+pub(crate) const MAX_PARTS: usize = 2 << 20;
+
+pub(crate) fn too_many_parts() -> ValueError {
+    ValueError::new("54000", format!("a text has more than {MAX_PARTS} parts"))
+}
+
 /// A length in bytes, unless it is too large for a result.
 pub(crate) fn checked_length(bytes: Option<usize>) -> ValueResult<usize> {
     bytes

@@ -14,6 +14,7 @@ use arrow::row::{RowConverter, Rows, SortField};
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
+use crate::constants_budget::counted;
 use crate::error::Error;
 use crate::functions::column::as_list;
 use crate::functions::function::Function;
@@ -306,6 +307,12 @@ impl ScalarUDFImpl for PickUdf {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        counted(&args.args, || self.picked(&args))
+    }
+}
+
+impl PickUdf {
+    fn picked(&self, args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
         let picks = Picks::new(&args.args)?;
         let rows = rows_of(&args.args, args.number_rows);
         let returns = args.return_field.data_type();

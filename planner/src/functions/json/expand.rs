@@ -8,6 +8,7 @@ use crate::functions::function::Function;
 use crate::functions::strict::strict1;
 use crate::postgres::error::ValueResult;
 use crate::postgres::json::expand::{self, Variant};
+use crate::postgres::text::{MAX_PARTS, too_many_parts};
 
 /// The columns of the rows of members.
 const MEMBER: [&str; 2] = ["key", "value"];
@@ -15,6 +16,11 @@ const MEMBER: [&str; 2] = ["key", "value"];
 const ELEMENT: [&str; 1] = ["value"];
 
 type Members<'a> = Vec<(Cow<'a, str>, &'a str)>;
+
+/// The parts of a `json`, whose text says nothing of how many it has.
+fn not_too_many<T>(parts: Vec<T>) -> ValueResult<Vec<T>> {
+    if parts.len() > MAX_PARTS { Err(too_many_parts()) } else { Ok(parts) }
+}
 
 /// Rows of keys and values.
 type Rows<T> = Vec<Option<(String, Option<T>)>>;
@@ -45,20 +51,24 @@ pub(super) fn functions() -> Vec<Function> {
             expand::jsonb_each(value, Variant::Json).map(|all| members(all, JsonbText))
         })
         .set(&MEMBER),
-        strict1::<Json, _, _>("json_each", |value: &str| expand::json_each(value).map(|all| members(all, JsonText)))
-            .set(&MEMBER),
+        strict1::<Json, _, _>("json_each", |value: &str| {
+            expand::json_each(value).and_then(not_too_many).map(|all| members(all, JsonText))
+        })
+        .set(&MEMBER),
         strict1::<Jsonb, _, _>("jsonb_each_text", |value: &str| {
             expand::jsonb_each(value, Variant::Text).and_then(text_members)
         })
         .set(&MEMBER),
-        strict1::<Json, _, _>("json_each_text", |value: &str| expand::json_each(value).and_then(text_members))
-            .set(&MEMBER),
+        strict1::<Json, _, _>("json_each_text", |value: &str| {
+            expand::json_each(value).and_then(not_too_many).and_then(text_members)
+        })
+        .set(&MEMBER),
         strict1::<Jsonb, _, _>("jsonb_array_elements", |value: &str| {
             expand::jsonb_array_elements(value).map(|all| elements(all, JsonbText))
         })
         .set(&ELEMENT),
         strict1::<Json, _, _>("json_array_elements", |value: &str| {
-            expand::json_array_elements(value, Variant::Json).map(|all| elements(all, JsonText))
+            expand::json_array_elements(value, Variant::Json).and_then(not_too_many).map(|all| elements(all, JsonText))
         })
         .set(&ELEMENT),
         strict1::<Jsonb, _, _>("jsonb_array_elements_text", |value: &str| {
@@ -66,10 +76,13 @@ pub(super) fn functions() -> Vec<Function> {
         })
         .set(&ELEMENT),
         strict1::<Json, _, _>("json_array_elements_text", |value: &str| {
-            expand::json_array_elements(value, Variant::Text).and_then(text_elements)
+            expand::json_array_elements(value, Variant::Text).and_then(not_too_many).and_then(text_elements)
         })
         .set(&ELEMENT),
         strict1::<Jsonb, _, _>("jsonb_object_keys", |value: &str| expand::jsonb_object_keys(value).map(keys)).set(&[]),
-        strict1::<Json, _, _>("json_object_keys", |value: &str| expand::json_object_keys(value).map(keys)).set(&[]),
+        strict1::<Json, _, _>("json_object_keys", |value: &str| {
+            expand::json_object_keys(value).and_then(not_too_many).map(keys)
+        })
+        .set(&[]),
     ]
 }

@@ -4,13 +4,14 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, StringViewBuilder};
 use arrow::datatypes::DataType;
-use datafusion::common::{Result, exec_err};
-use datafusion::logical_expr::{BinaryExpr, ColumnarValue, Expr, Operator, ScalarUDF};
+use datafusion::common::Result;
+use datafusion::logical_expr::{ColumnarValue, Expr, ScalarUDF};
 
 use crate::error::Error;
 use crate::functions::column::{Array1, Output, Text};
 use crate::functions::conversion::converted;
 use crate::functions::function::{Call, Function};
+use crate::functions::growth::Growth;
 use crate::functions::strict::{Operand, argument, result_of, rows_of, udf1};
 use crate::functions::udf::{Evaluate, Udf};
 use crate::pg_type::PgType;
@@ -20,28 +21,48 @@ use crate::postgres::text::{concatenation, format, quoting};
 pub(super) fn operators() -> Vec<Function> {
     let pairs =
         [[PgType::Text, PgType::Text], [PgType::Text, PgType::AnyNonArray], [PgType::AnyNonArray, PgType::Text]];
+    let udf = Arc::new(ScalarUDF::from(Udf::new("||", PgType::Text, Arc::new(Concatenated))));
     pairs
         .into_iter()
         .map(|pair| {
-            Function::made("||", pair.into(), PgType::Text, |call| {
-                let mut texts = as_texts(call)?.into_iter();
-                match (texts.next(), texts.next()) {
-                    (Some(left), Some(right)) => {
-                        let concatenation = BinaryExpr::new(Box::new(left), Operator::StringConcat, Box::new(right));
-                        Ok(Expr::BinaryExpr(concatenation))
-                    }
-                    _ => exec_err!("|| stands between two texts"),
-                }
-            })
+            let udf = Arc::clone(&udf);
+            Function::made("||", pair.into(), PgType::Text, move |call| Ok(udf.call(as_texts(call)?)))
         })
         .collect()
 }
 
+/// Two texts in a row.
+struct Concatenated;
+
+impl Evaluate for Concatenated {
+    fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, _returns: &DataType) -> Result<ColumnarValue> {
+        let rows = rows_of(arguments, rows);
+        let left = Operand::<Text>::read(argument(arguments, 0)?)?;
+        let right = Operand::<Text>::read(argument(arguments, 1)?)?;
+        let mut growth = Growth::of(arguments);
+        let mut texts = StringViewBuilder::with_capacity(rows);
+        let mut text = String::new();
+        for row in 0..rows {
+            let (Some(left), Some(right)) = (left.value(row), right.value(row)) else {
+                texts.append_null();
+                continue;
+            };
+            growth.add(left.len().saturating_add(right.len())).map_err(Error::Value)?;
+            text.clear();
+            text.push_str(left);
+            text.push_str(right);
+            texts.append_value(&text);
+        }
+        result_of(Arc::new(texts.finish()), arguments)
+    }
+}
+
 pub(super) fn functions() -> Vec<Function> {
     let mut functions = vec![
-        of_texts("concat", vec![PgType::Any], |texts| Ok(Some(concatenation::concat(texts)))).variadic(),
+        of_texts("concat", vec![PgType::Any], |texts| concatenation::concat(texts).map(Some)).variadic(),
         of_texts("concat_ws", vec![PgType::Text, PgType::Any], |texts| {
-            Ok(texts.split_first().and_then(|(separator, texts)| Some(concatenation::concat_ws((*separator)?, texts))))
+            let separated = texts.split_first().and_then(|(separator, texts)| Some(((*separator)?, texts)));
+            separated.map(|(separator, texts)| concatenation::concat_ws(separator, texts)).transpose()
         })
         .variadic(),
         of_texts("format", vec![PgType::Text], formatted),
@@ -90,12 +111,18 @@ impl Evaluate for Joined {
         let lists = Operand::<Array1<Text>>::read(argument(arguments, 0)?)?;
         let delimiters = Operand::<Text>::read(argument(arguments, 1)?)?;
         let nulls = arguments.get(2).map(Operand::<Text>::read).transpose()?;
+        let mut growth = Growth::of(arguments);
         let mut texts = StringViewBuilder::with_capacity(rows);
         for row in 0..rows {
             let null = nulls.as_ref().and_then(|nulls| nulls.value(row));
-            texts.append_option(lists.value(row).zip(delimiters.value(row)).map(|(list, delimiter)| {
-                concatenation::array_to_string(&list.iter().collect::<Vec<_>>(), delimiter, null)
-            }));
+            let (Some(list), Some(delimiter)) = (lists.value(row), delimiters.value(row)) else {
+                texts.append_null();
+                continue;
+            };
+            let text = concatenation::array_to_string(&list.iter().collect::<Vec<_>>(), delimiter, null)
+                .map_err(Error::Value)?;
+            growth.add(text.len()).map_err(Error::Value)?;
+            texts.append_value(&text);
         }
         result_of(Arc::new(texts.finish()), arguments)
     }
@@ -107,10 +134,13 @@ impl Evaluate for Split {
     fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, returns: &DataType) -> Result<ColumnarValue> {
         let rows = rows_of(arguments, rows);
         let operands = arguments.iter().map(Operand::<Text>::read).collect::<Result<Vec<_>>>()?;
+        let mut growth = Growth::of(arguments);
         let mut builder = <Vec<Option<String>> as Output>::builder(rows, returns);
         for row in 0..rows {
             let value = |place: usize| operands.get(place).and_then(|operand| operand.value(row));
-            let parts = value(0).map(|text| concatenation::string_to_array(text, value(1), value(2)));
+            let parts = value(0).map(|text| concatenation::string_to_array(text, value(1), value(2))).transpose();
+            let parts = parts.map_err(Error::Value)?;
+            growth.add(parts.as_ref().map_or(0, Output::bytes)).map_err(Error::Value)?;
             Output::append(&mut builder, parts).map_err(Error::Value)?;
         }
         result_of(<Vec<Option<String>> as Output>::finish(builder)?, arguments)
@@ -165,12 +195,15 @@ impl Evaluate for OfTexts {
             Ok(arrow::compute::cast(&array, &DataType::Utf8View)?.as_string_view().clone())
         };
         let columns = arguments.iter().map(texts).collect::<Result<Vec<_>>>()?;
+        let mut growth = Growth::of(arguments);
         let mut results = StringViewBuilder::with_capacity(rows);
         let mut row_texts: Vec<Option<&str>> = Vec::with_capacity(columns.len());
         for row in 0..rows {
             row_texts.clear();
             row_texts.extend(columns.iter().map(|column| column.is_valid(row).then(|| column.value(row))));
-            results.append_option((self.0)(&row_texts).map_err(Error::Value)?);
+            let result = (self.0)(&row_texts).map_err(Error::Value)?;
+            growth.add(result.as_ref().map_or(0, String::len)).map_err(Error::Value)?;
+            results.append_option(result);
         }
         result_of(Arc::new(results.finish()), arguments)
     }

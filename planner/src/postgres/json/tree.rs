@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use super::syntax::{self, Sink, Token, parse};
 use super::{MAX_TEXT_BYTES, decimal, strings, too_large};
 use crate::postgres::error::ValueResult;
+use crate::postgres::text::{MAX_PARTS, too_many_parts};
 
 /// How deep trees nest. PostgreSQL's own limit is about 14,500, but threads here have smaller stacks.
 pub(crate) const MAX_DEPTH: usize = 1_000;
@@ -120,6 +121,7 @@ struct Builder<'a> {
     whole: Option<Jsonb<'a>>,
     /// By how much numbers have grown, `1e9` being ten digits.
     grown_bytes: usize,
+    values: usize,
 }
 
 impl<'a> Builder<'a> {
@@ -127,8 +129,15 @@ impl<'a> Builder<'a> {
         if self.open.len() >= MAX_DEPTH {
             return Err(syntax::too_deep());
         }
+        self.begin()?;
         self.open.push(container);
         Ok(())
+    }
+
+    /// Counts a value that begins.
+    fn begin(&mut self) -> ValueResult<()> {
+        self.values += 1;
+        if self.values > MAX_PARTS { Err(too_many_parts()) } else { Ok(()) }
     }
 
     fn value(&mut self, value: Jsonb<'a>) {
@@ -175,6 +184,7 @@ impl<'a> Sink<'a> for Builder<'a> {
     }
 
     fn scalar(&mut self, scalar: Token<'a>) -> ValueResult<()> {
+        self.begin()?;
         let value = match scalar {
             Token::String(text) => Jsonb::String(text),
             Token::Number(number) => {
@@ -196,7 +206,7 @@ impl<'a> Sink<'a> for Builder<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::MAX_DEPTH;
+    use super::{MAX_DEPTH, MAX_PARTS};
     use crate::postgres::json::canonical;
 
     #[test]
@@ -217,5 +227,12 @@ mod tests {
         let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
         assert_eq!(canonical(&nested(MAX_DEPTH)), Ok(nested(MAX_DEPTH)));
         assert_eq!(canonical(&nested(MAX_DEPTH + 1)).map_err(|error| error.sqlstate), Err("54001"));
+    }
+
+    #[test]
+    fn documents_have_so_many_values() {
+        let of = |values: usize| format!("[{}1]", "1,".repeat(values - 2));
+        assert!(canonical(&of(MAX_PARTS)).is_ok());
+        assert_eq!(canonical(&of(MAX_PARTS + 1)).map_err(|error| error.sqlstate), Err("54000"));
     }
 }

@@ -2,7 +2,7 @@
 //! `regexp_instr`, `regexp_count` and `substring(text from pattern)`.
 
 use crate::postgres::error::{ValueError, ValueResult};
-use crate::postgres::text::{before, between, byte_of_char, saturated};
+use crate::postgres::text::{MAX_PARTS, before, between, byte_of_char, saturated, too_many_parts};
 
 use super::compiled::{Regex, Span};
 
@@ -48,11 +48,14 @@ impl Regex {
     /// `regexp_matches(text, pattern, flags)`: the groups of the first match, with the flag `g` of all.
     pub(crate) fn matches(&self, text: &str) -> ValueResult<Vec<Vec<Option<String>>>> {
         let mut rows = Vec::new();
+        let mut parts = 0;
         self.find_all(text, 0, true, false, |span| {
-            rows.push(self.texts(text, &span));
-            self.is_global
+            let row = self.texts(text, &span);
+            parts += 1 + row.len();
+            rows.push(row);
+            self.is_global && parts <= MAX_PARTS
         })?;
-        Ok(rows)
+        if parts > MAX_PARTS { Err(too_many_parts()) } else { Ok(rows) }
     }
 
     fn texts(&self, text: &str, span: &Span) -> Vec<Option<String>> {

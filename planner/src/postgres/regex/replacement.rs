@@ -102,8 +102,8 @@ impl Regex {
                         }
                     }
                 }
+                checked_length(Some(replaced.len()))?;
             }
-            checked_length(Some(replaced.len()))?;
             copied = span.end;
             if n > 0 {
                 break;

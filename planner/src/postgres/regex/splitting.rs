@@ -1,7 +1,7 @@
 //! `regexp_split_to_array` and `regexp_split_to_table`.
 
 use crate::postgres::error::ValueResult;
-use crate::postgres::text::{between, from};
+use crate::postgres::text::{MAX_PARTS, between, from, too_many_parts};
 
 use super::compiled::Regex;
 
@@ -14,8 +14,11 @@ impl Regex {
         self.find_all(text, 0, false, true, |span| {
             parts.push(between(text, start, span.start));
             start = span.end;
-            true
+            parts.len() < MAX_PARTS
         })?;
+        if parts.len() >= MAX_PARTS {
+            return Err(too_many_parts());
+        }
         parts.push(from(text, start));
         Ok(parts)
     }

@@ -122,7 +122,7 @@ fn push_padded(formatted: &mut String, text: &str, left: bool, width: i32) -> Va
     let width = width.checked_abs().ok_or_else(out_of_range)?;
     let width = usize::try_from(width).unwrap_or_default();
     let missing = if width == 0 { 0 } else { width.saturating_sub(text.chars().count()) };
-    checked_length(formatted.len().checked_add(missing))?;
+    checked_length(formatted.len().checked_add(text.len()).and_then(|bytes| bytes.checked_add(missing)))?;
     let blanks = std::iter::repeat_n(' ', missing);
     if left {
         formatted.push_str(text);

@@ -1,5 +1,7 @@
 //! Functions that rewrite parts of a text.
 
+use std::collections::HashMap;
+
 use super::{before, byte_of_char, char_length, checked_length, from};
 use crate::postgres::error::{ValueError, ValueResult};
 
@@ -37,22 +39,28 @@ pub(crate) fn overlay(text: &str, new: &str, start: i32, count: Option<i32>) -> 
 /// The character sets of `translate(text, from, to)`, which is worth keeping for many texts.
 #[derive(Debug, Clone)]
 pub(crate) struct Translation {
-    from: Vec<char>,
-    to: Vec<char>,
+    /// What becomes of characters; none where they are left out.
+    letters: HashMap<char, Option<char>>,
 }
 
 impl Translation {
     /// Characters of `from` without one at the same place of `to` are left out; of equal ones the first counts.
     pub(crate) fn new(from: &str, to: &str) -> Self {
-        Self { from: from.chars().collect(), to: to.chars().collect() }
+        let mut to = to.chars();
+        let mut letters = HashMap::new();
+        for letter in from.chars() {
+            let new = to.next();
+            letters.entry(letter).or_insert(new);
+        }
+        Self { letters }
     }
 
     /// The text with its characters replaced.
     pub(crate) fn apply(&self, text: &str) -> String {
         let mut translated = String::with_capacity(text.len());
         for letter in text.chars() {
-            match self.from.iter().position(|&from| from == letter) {
-                Some(index) => translated.extend(self.to.get(index)),
+            match self.letters.get(&letter) {
+                Some(new) => translated.extend(new),
                 None => translated.push(letter),
             }
         }
