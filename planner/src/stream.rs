@@ -52,9 +52,10 @@ enum Rows {
 #[derive(Debug)]
 struct Computed {
     batches: mpsc::UnboundedReceiver<Message>,
-    /// Kept by the reader's side: a query that is busy does not look at clocks.
-    deadline: Pin<Box<Sleep>>,
-    timeout: Duration,
+    until: Until,
+    /// Kept by the reader's side, and by a clock of its threads: those of queries look at none while all of them are
+    /// busy.
+    deadline: Option<Pin<Box<Sleep>>>,
     /// Whether the end has been told, or the deadline.
     ended: bool,
     query: AbortHandle,
@@ -161,10 +162,8 @@ impl ResultStream {
             outlet.put(end, None);
         };
         let query = runtime.spawn(Within::new(stop.clone(), Box::pin(work)));
-        let Until { deadline, timeout } = until;
-        let deadline = Box::pin(tokio::time::sleep_until(deadline));
         let query = query.abort_handle();
-        let rows = Rows::Computed(Computed { batches, deadline, timeout, ended: false, query, stop });
+        let rows = Rows::Computed(Computed { batches, until, deadline: None, ended: false, query, stop });
         Self { schema, truth, rows }
     }
 
@@ -211,7 +210,9 @@ impl Computed {
         if self.ended {
             return Poll::Ready(None);
         }
-        let next = if self.query.is_finished() || self.deadline.as_mut().poll(context).is_pending() {
+        let until = self.until.deadline;
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        let next = if self.query.is_finished() || deadline.as_mut().poll(context).is_pending() {
             match ready!(self.batches.poll_recv(context)) {
                 Some((batch, _room)) => batch,
                 // It would look like a result that is whole.
@@ -219,7 +220,7 @@ impl Computed {
             }
         } else {
             self.end();
-            Err(Error::Deadline { seconds: self.timeout.as_secs() })
+            Err(Error::Deadline { seconds: self.until.timeout.as_secs() })
         };
         self.ended = !matches!(next, Ok(Some(_)));
         Poll::Ready(next.transpose())
