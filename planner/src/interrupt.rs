@@ -15,6 +15,7 @@ use crate::constants_budget::ConstantsBudget;
 use crate::error::Error;
 use crate::interruptible::StopFlag;
 use crate::postgres::error::{ValueError, ValueResult};
+use crate::postgres::stop;
 
 thread_local! {
     static CURRENT: RefCell<CurrentQuery> = const { RefCell::new(CurrentQuery::NONE) };
@@ -108,8 +109,9 @@ impl Drop for Current {
     }
 }
 
-/// Has the tasks that DataFusion starts for a query work for it, too.
+/// Has the tasks that DataFusion starts for a query work for it, too, and functions of values ask for it.
 pub(crate) fn follow_tasks() {
+    stop::ask_by(check);
     // Another engine of this process may have done so.
     let _ = set_join_set_tracer(&Followed);
 }

@@ -12,6 +12,7 @@ pub(crate) mod json;
 pub(crate) mod jsonpath;
 pub(crate) mod numeric;
 pub(crate) mod regex;
+pub(crate) mod stop;
 pub(crate) mod text;
 pub(crate) mod uuid;
 pub(crate) mod value;

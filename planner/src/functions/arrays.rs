@@ -119,7 +119,7 @@ fn sliced(picks: &Picks, row: usize) -> Made {
 }
 
 /// Elements of an array that a function may make.
-const MAX_FILLED: usize = 8 << 20;
+const MAX_FILLED: usize = 4 << 20;
 
 fn filled() -> Function {
     picks::of_elements("array_fill", vec![PgType::AnyElement, PgType::Int4.array()], |picks, row| {

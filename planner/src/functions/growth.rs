@@ -9,7 +9,7 @@ use crate::postgres::error::{ValueError, ValueResult};
 const LARGEST_BYTES: usize = 128 << 20;
 /// What is made of large values may be so many times as large.
 const GROWTH: usize = 4;
-/// But not larger than this, or than they are: what is doubled time after time would have no end.
+/// But not larger than this, or than one of them: what is doubled time after time would have no end.
 const LARGEST_GROWN_BYTES: usize = 512 << 20;
 
 /// PostgreSQL's code for what exceeds a limit of the program.
@@ -30,7 +30,8 @@ impl Growth {
             ColumnarValue::Scalar(_) => 0,
         };
         let given: usize = arguments.iter().map(bytes).sum();
-        let left = given.saturating_mul(GROWTH).min(LARGEST_GROWN_BYTES).max(given).max(LARGEST_BYTES);
+        let largest = arguments.iter().map(bytes).max().unwrap_or_default();
+        let left = given.saturating_mul(GROWTH).min(LARGEST_GROWN_BYTES).max(largest).max(LARGEST_BYTES);
         Self { left, query: CurrentQuery::get() }
     }
 

@@ -18,6 +18,7 @@ use crate::pg_type::PgType;
 use crate::postgres::datetime::timestamps::series_direction;
 use crate::postgres::error::{ValueError, ValueResult};
 use crate::postgres::numeric::Numeric;
+use crate::postgres::stop::Steps;
 use crate::postgres::value::{Interval, Timestamp, TimestampTz};
 
 /// Rows that a function may return for one row: they are in memory together.
@@ -42,11 +43,13 @@ fn series<T: Copy + Ord>(
     next: impl Fn(T) -> ValueResult<Option<T>>,
 ) -> ValueResult<Whole<T>> {
     let mut values = vec![];
+    let mut steps = Steps::default();
     let mut current = Some(start);
     while let Some(value) = current.filter(|&value| if is_up { value <= end } else { value >= end }) {
         if values.len() >= MAX_ROWS {
             return Err(too_many());
         }
+        steps.next()?;
         values.push(value);
         current = next(value)?;
     }
@@ -99,11 +102,13 @@ fn numbers() -> Vec<Function> {
             return Err(no_step());
         }
         let mut values = vec![];
+        let mut steps = Steps::default();
         let mut current = start;
         while if step.is_negative() { current >= end } else { current <= end } {
             if values.len() >= MAX_ROWS {
                 return Err(too_many());
             }
+            steps.next()?;
             values.push(current.clone());
             current = current.plus(&step)?;
         }

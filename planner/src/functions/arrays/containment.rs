@@ -15,9 +15,8 @@ pub(super) fn operators() -> Vec<Function> {
         of_pairs("<@", |picks, row| contains(picks, row, (1, 0))),
         of_pairs("&&", |picks, row| {
             let (left, right) = (picks.list(0, row)?, picks.list(1, row)?);
-            let is_shared = |place: usize| {
-                !picks.is_null(0, place) && right.places().any(|other| picks.equal((0, place), (1, other)))
-            };
+            let known = picks.known(1, &right);
+            let is_shared = |place: usize| picks.element(0, place).is_some_and(|element| known.contains(element));
             Some(left.places().any(is_shared))
         }),
     ]
@@ -25,9 +24,8 @@ pub(super) fn operators() -> Vec<Function> {
 
 fn contains(picks: &Picks, row: usize, (whole, part): (usize, usize)) -> Option<bool> {
     let (all, wanted) = (picks.list(whole, row)?, picks.list(part, row)?);
-    let is_there = |place: usize| {
-        !picks.is_null(part, place) && all.places().any(|other| picks.equal((part, place), (whole, other)))
-    };
+    let known = picks.known(whole, &all);
+    let is_there = |place: usize| picks.element(part, place).is_some_and(|element| known.contains(element));
     Some(wanted.places().all(is_there))
 }
 

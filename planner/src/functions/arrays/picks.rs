@@ -1,6 +1,7 @@
 //! Arrays made of the elements of others.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
@@ -20,6 +21,7 @@ use crate::functions::column::as_list;
 use crate::functions::function::Function;
 use crate::functions::growth::Growth;
 use crate::functions::strict::{result_of, rows_of};
+use crate::interrupt::CurrentQuery;
 use crate::pg_type::{PgType, list_of};
 use crate::postgres::error::ValueResult;
 
@@ -63,6 +65,24 @@ impl List {
 
     pub(super) fn places(&self) -> Range<usize> {
         self.0.clone()
+    }
+}
+
+/// Elements that are looked through one by one faster than they are put in order.
+const FEW: usize = 8;
+
+/// Elements, as bytes, among which others are sought.
+pub(super) enum Known<'a> {
+    Few(Vec<&'a [u8]>),
+    Many(HashSet<&'a [u8]>),
+}
+
+impl Known<'_> {
+    pub(super) fn contains(&self, element: &[u8]) -> bool {
+        match self {
+            Self::Few(elements) => elements.contains(&element),
+            Self::Many(elements) => elements.contains(element),
+        }
     }
 }
 
@@ -146,6 +166,18 @@ impl Picks {
         }
     }
 
+    /// The elements of an array among which others are sought. NULL is like none.
+    pub(super) fn known(&self, argument: usize, list: &List) -> Known<'_> {
+        let elements = list.places().filter_map(|place| self.element(argument, place));
+        if list.len() <= FEW { Known::Few(elements.collect()) } else { Known::Many(elements.collect()) }
+    }
+
+    /// An element, as bytes that are those of equal elements; none for NULL.
+    pub(super) fn element(&self, argument: usize, place: usize) -> Option<&[u8]> {
+        let keys = self.keys.get(argument)?.as_ref()?;
+        (!self.is_null(argument, place)).then(|| keys.row(place).data())
+    }
+
     pub(super) fn equal(&self, one: (usize, usize), other: (usize, usize)) -> bool {
         self.compare(one, other) == Ordering::Equal
     }
@@ -160,29 +192,44 @@ impl Picks {
         size_of_val(picked) + picked.iter().filter_map(of_value).sum::<usize>()
     }
 
-    /// The picked elements as one array.
-    fn elements(&self, picked: &[Option<Pick>], data_type: &DataType) -> Result<ArrayRef> {
-        let nothing = new_null_array(data_type, 1);
-        let mut sources: Vec<&dyn Array> = vec![nothing.as_ref()];
-        let mut numbers = vec![0; self.arguments.len()];
-        for (number, argument) in self.arguments.iter().enumerate() {
+    /// Where elements of a type are picked from.
+    fn sources(&self, data_type: &DataType) -> Sources {
+        let mut sources =
+            Sources { arrays: vec![new_null_array(data_type, 1)], numbers: vec![0; self.arguments.len()] };
+        for (number, argument) in sources.numbers.iter_mut().zip(&self.arguments) {
             if argument.values.data_type() == data_type {
-                numbers[number] = sources.len();
-                sources.push(argument.values.as_ref());
+                *number = sources.arrays.len();
+                sources.arrays.push(Arc::clone(&argument.values));
             }
         }
-        let source = |pick: &Option<Pick>| match pick {
-            Some(Pick::Element(argument, place)) => match numbers.get(*argument) {
-                Some(0) | None => (0, 0),
-                Some(number) => (*number, *place),
-            },
-            None => (0, 0),
-        };
-        let indices: Vec<(usize, usize)> = picked.iter().map(source).collect();
-        if indices.is_empty() {
-            return Ok(arrow::array::new_empty_array(data_type));
+        sources
+    }
+}
+
+/// Arrays of one type from which elements are picked. The first has NULL only.
+struct Sources {
+    arrays: Vec<ArrayRef>,
+    /// The number of each argument's array; 0 for one of another type.
+    numbers: Vec<usize>,
+}
+
+impl Sources {
+    /// The number of an array, and a place in it.
+    fn place(&self, pick: Option<Pick>) -> (usize, usize) {
+        let Some(Pick::Element(argument, place)) = pick else { return (0, 0) };
+        match self.numbers.get(argument) {
+            Some(0) | None => (0, 0),
+            Some(number) => (*number, place),
         }
-        Ok(interleave(&sources, &indices)?)
+    }
+
+    /// The elements at such places as one array.
+    fn elements(&self, places: &[(usize, usize)]) -> Result<ArrayRef> {
+        let arrays: Vec<&dyn Array> = self.arrays.iter().map(AsRef::as_ref).collect();
+        match (places, arrays.first()) {
+            ([], Some(nothing)) => Ok(arrow::array::new_empty_array(nothing.data_type())),
+            _ => Ok(interleave(&arrays, places)?),
+        }
     }
 }
 
@@ -318,14 +365,18 @@ impl PickUdf {
         let returns = args.return_field.data_type();
         let make = match self.make {
             Make::Element(make) => {
-                let picked: Vec<Option<Pick>> = (0..rows).map(|row| make(&picks, row)).collect();
-                return result_of(picks.elements(&picked, returns)?, &args.args);
+                let query = CurrentQuery::get();
+                let sources = picks.sources(returns);
+                let pick = |row| query.check().map(|()| sources.place(make(&picks, row)));
+                let places = (0..rows).map(pick).collect::<ValueResult<Vec<_>>>().map_err(Error::Value)?;
+                return result_of(sources.elements(&places)?, &args.args);
             }
             Make::List(make) | Make::ListOfFirst(make) => make,
         };
         let DataType::List(field) = returns else { return internal_err!("{} returns a list", self.name) };
         let mut growth = Growth::of(&args.args);
-        let mut picked = Vec::new();
+        let sources = picks.sources(field.data_type());
+        let mut places = Vec::new();
         let mut lengths = Vec::with_capacity(rows);
         let mut valid = Vec::with_capacity(rows);
         for row in 0..rows {
@@ -334,9 +385,9 @@ impl PickUdf {
             let made = made.unwrap_or_default();
             growth.add(picks.bytes(&made)).map_err(Error::Value)?;
             lengths.push(made.len());
-            picked.extend(made.into_iter().map(Some));
+            places.extend(made.into_iter().map(|pick| sources.place(Some(pick))));
         }
-        let elements = picks.elements(&picked, field.data_type())?;
+        let elements = sources.elements(&places)?;
         let field = Arc::new(Field::new_list_field(field.data_type().clone(), true));
         let lists =
             ListArray::try_new(field, OffsetBuffer::from_lengths(lengths), elements, Some(NullBuffer::from(valid)))?;
@@ -346,6 +397,24 @@ impl PickUdf {
 
 /// A function of arrays that gives a value for each row.
 pub(super) fn read<T>(arguments: &[ColumnarValue], rows: usize, value: impl Fn(&Picks, usize) -> T) -> Result<Vec<T>> {
+    let mut values = Vec::with_capacity(rows_of(arguments, rows));
+    each(arguments, rows, |picks, row| {
+        values.push(value(picks, row));
+        Ok(())
+    })?;
+    Ok(values)
+}
+
+/// Does something for each row, as long as somebody waits.
+pub(super) fn each(
+    arguments: &[ColumnarValue],
+    rows: usize,
+    mut take: impl FnMut(&Picks, usize) -> ValueResult<()>,
+) -> Result<()> {
     let picks = Picks::new(arguments)?;
-    Ok((0..rows_of(arguments, rows)).map(|row| value(&picks, row)).collect())
+    let query = CurrentQuery::get();
+    for row in 0..rows_of(arguments, rows) {
+        query.check().and_then(|()| take(&picks, row)).map_err(Error::Value)?;
+    }
+    Ok(())
 }

@@ -7,9 +7,10 @@ use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::logical_expr::ColumnarValue;
 
-use super::picks::{List, Picks, read};
-use crate::functions::column::Output;
+use super::picks::{List, Picks, each, read};
+use crate::functions::column::{Output, Whole};
 use crate::functions::function::Function;
+use crate::functions::growth::Growth;
 use crate::functions::strict::result_of;
 use crate::functions::udf::{Evaluate, Udf};
 use crate::pg_type::PgType;
@@ -52,13 +53,14 @@ pub(super) fn functions() -> Vec<Function> {
             vec![PgType::AnyCompatibleArray, PgType::AnyCompatible],
             PgType::Int4.array(),
             |arguments, rows| {
-                let found = read(arguments, rows, |picks, row| places(picks, row, 0))?;
-                let mut builder = <Vec<Option<i32>> as Output>::builder(found.len(), &PgType::Int4.array().arrow());
-                for places in found {
-                    let places: Option<Vec<Option<i32>>> = places.map(|places| places.into_iter().map(Some).collect());
-                    Output::append(&mut builder, places).map_err(crate::error::Error::Value)?;
-                }
-                <Vec<Option<i32>> as Output>::finish(builder)
+                let mut growth = Growth::of(arguments);
+                let mut builder = <Whole<i32> as Output>::builder(rows, &PgType::Int4.array().arrow());
+                each(arguments, rows, |picks, row| {
+                    let places = places(picks, row, 0).map(Whole);
+                    growth.add(places.as_ref().map_or(0, Whole::bytes))?;
+                    Whole::append(&mut builder, places)
+                })?;
+                <Whole<i32> as Output>::finish(builder)
             },
         ),
     ]

@@ -16,7 +16,7 @@ use crate::functions::strict::{Operand, argument, result_of, rows_of, udf1};
 use crate::functions::udf::{Evaluate, Udf};
 use crate::pg_type::PgType;
 use crate::postgres::error::ValueResult;
-use crate::postgres::text::{concatenation, format, quoting};
+use crate::postgres::text::{checked_length, concatenation, format, quoting};
 
 pub(super) fn operators() -> Vec<Function> {
     let pairs =
@@ -47,7 +47,8 @@ impl Evaluate for Concatenated {
                 texts.append_null();
                 continue;
             };
-            growth.add(left.len().saturating_add(right.len())).map_err(Error::Value)?;
+            let bytes = checked_length(left.len().checked_add(right.len())).map_err(Error::Value)?;
+            growth.add(bytes).map_err(Error::Value)?;
             text.clear();
             text.push_str(left);
             text.push_str(right);

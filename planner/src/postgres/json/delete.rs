@@ -1,6 +1,7 @@
 //! `-` and `#-` of `jsonb`, which remove.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::modify::{Change, change};
 use super::tree::Jsonb;
@@ -13,7 +14,8 @@ pub(crate) fn delete_key(jsonb: &str, key: &str) -> ValueResult<String> {
 
 /// `jsonb - text[]`.
 pub(crate) fn delete_keys(jsonb: &str, keys: &[Option<&str>]) -> ValueResult<String> {
-    delete_matching(jsonb, |name| keys.contains(&Some(name)))
+    let keys: HashSet<&str> = keys.iter().copied().flatten().collect();
+    delete_matching(jsonb, |name| keys.contains(name))
 }
 
 fn delete_matching(jsonb: &str, is_deleted: impl Fn(&str) -> bool) -> ValueResult<String> {

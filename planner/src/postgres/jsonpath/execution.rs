@@ -9,6 +9,8 @@ use super::methods::Applied;
 use super::number::Number;
 use crate::postgres::error::{ValueError, ValueResult};
 use crate::postgres::json::tree::Jsonb;
+use crate::postgres::stop::Steps;
+use crate::postgres::text::{MAX_PARTS, too_many_parts};
 
 /// A value on the way, of the document or made by the path.
 pub(super) type Item<'t> = Cow<'t, Jsonb<'t>>;
@@ -59,6 +61,9 @@ pub(super) struct Execution<'t> {
     /// Where the ids of `keyvalue` count from.
     pub(super) base: Base<'t>,
     pub(super) next_base_id: i64,
+    pub(super) steps: Steps,
+    /// Values in the items that have been collected.
+    values: usize,
 }
 
 impl<'t> Execution<'t> {
@@ -82,6 +87,8 @@ impl<'t> Execution<'t> {
             base: Base { value: Cow::Borrowed(root), id: 0 },
             // The document and the variables have the first two.
             next_base_id: 2,
+            steps: Steps::default(),
+            values: 0,
         })
     }
 
@@ -142,8 +149,10 @@ impl<'t> Execution<'t> {
     }
 
     fn follow_unwrapping(&mut self, steps: &[Step], item: &Item<'t>, sink: &mut Sink<'t>, unwraps: bool) -> Outcome {
+        self.steps.next().map_err(Failure::Fatal)?;
         let Some((step, rest)) = steps.split_first() else {
             if let Sink::Collect(items) = sink {
+                self.count(item)?;
                 items.push(item.clone());
             }
             return Ok(true);
@@ -206,6 +215,16 @@ impl<'t> Execution<'t> {
                 Applied::KeyValue => self.key_values(item, rest, sink),
             },
         }
+    }
+
+    /// Counts an item that is collected.
+    fn count(&mut self, item: &Item<'t>) -> Result<(), Failure> {
+        self.values += match item {
+            Cow::Borrowed(_) => 1,
+            // With a key and its text, if it has keys.
+            Cow::Owned(value) => 1 + 3 * length(value),
+        };
+        if self.values > MAX_PARTS { Err(Failure::Fatal(too_many_parts())) } else { Ok(()) }
     }
 
     fn missing(&self, sqlstate: &'static str, message: &str) -> Outcome {

@@ -35,16 +35,16 @@ impl<'t> Execution<'t> {
                 let Some(left) = self.operand(left, true)? else { return Ok(None) };
                 let Some(right) = self.operand(right, true)? else { return Ok(None) };
                 let pairs = left.iter().flat_map(|left| right.iter().map(move |right| (left, right)));
-                Ok(self.any(pairs.map(|(left, right)| compare(*comparison, left, right))))
+                self.any(pairs.map(|(left, right)| Ok(compare(*comparison, left, right))))
             }
             Predicate::StartsWith(text, prefix) => {
                 let Some(texts) = self.operand(text, true)? else { return Ok(None) };
                 let Some(prefixes) = self.operand(prefix, false)? else { return Ok(None) };
                 let pairs = texts.iter().flat_map(|text| prefixes.iter().map(move |prefix| (text, prefix)));
-                Ok(self.any(pairs.map(|(text, prefix)| match (&**text, &**prefix) {
-                    (Jsonb::String(text), Jsonb::String(prefix)) => Some(text.starts_with(&**prefix)),
-                    _ => None,
-                })))
+                self.any(pairs.map(|(text, prefix)| match (&**text, &**prefix) {
+                    (Jsonb::String(text), Jsonb::String(prefix)) => Ok(Some(text.starts_with(&**prefix))),
+                    _ => Ok(None),
+                }))
             }
             Predicate::LikeRegex(text, pattern) => {
                 let Some(texts) = self.operand(text, true)? else { return Ok(None) };
@@ -53,7 +53,7 @@ impl<'t> Execution<'t> {
                     _ => Ok(None),
                 };
                 let truths: Vec<Truth> = texts.iter().map(truth).collect::<ValueResult<_>>()?;
-                Ok(self.any(truths.into_iter()))
+                self.any(truths.into_iter().map(Ok))
             }
         }
     }
@@ -85,18 +85,19 @@ impl<'t> Execution<'t> {
     }
 
     /// Whether one is true. In strict mode none may be unknown.
-    fn any(&self, truths: impl Iterator<Item = Truth>) -> Truth {
+    fn any(&mut self, truths: impl Iterator<Item = ValueResult<Truth>>) -> ValueResult<Truth> {
         let (mut is_found, mut is_unknown) = (false, false);
         for truth in truths {
-            match truth {
-                Some(true) if self.is_lax => return Some(true),
+            self.steps.next()?;
+            match truth? {
+                Some(true) if self.is_lax => return Ok(Some(true)),
                 Some(true) => is_found = true,
                 Some(false) => {}
                 None if self.is_lax => is_unknown = true,
-                None => return None,
+                None => return Ok(None),
             }
         }
-        if is_found || !is_unknown { Some(is_found) } else { None }
+        Ok(if is_found || !is_unknown { Some(is_found) } else { None })
     }
 }
 

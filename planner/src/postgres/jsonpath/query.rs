@@ -5,6 +5,7 @@ use super::ast::JsonPath;
 use super::execution::{Execution, Failure, Item, Sink};
 use crate::postgres::error::{ValueError, ValueResult};
 use crate::postgres::json::tree::Jsonb;
+use crate::postgres::text::checked_length;
 
 pub(super) const NO_VARIABLES: Jsonb<'static> = Jsonb::Object(Vec::new());
 
@@ -88,25 +89,34 @@ pub(crate) fn matches(
 
 /// `jsonb_path_query(jsonb, jsonpath, jsonb, bool)`.
 pub(crate) fn query(path: &JsonPath, target: &str, variables: Option<&str>, silent: bool) -> ValueResult<Vec<String>> {
-    apply(path, target, variables, silent, |items, _| items.iter().map(|item| item.print()).collect())
+    apply(path, target, variables, silent, |items, _| {
+        let mut bytes = 0_usize;
+        let print = |item: &Item<'_>| {
+            let text = item.print();
+            bytes = bytes.saturating_add(text.len());
+            checked_length(Some(bytes)).map(|_| text)
+        };
+        items.iter().map(print).collect()
+    })?
 }
 
 /// `jsonb_path_query_array(jsonb, jsonpath, jsonb, bool)`.
 pub(crate) fn query_array(path: &JsonPath, target: &str, variables: Option<&str>, silent: bool) -> ValueResult<String> {
-    apply(path, target, variables, silent, |items, _| array(&items))
+    apply(path, target, variables, silent, |items, _| array(&items))?
 }
 
 /// An array of items.
-pub(super) fn array(items: &[Item<'_>]) -> String {
+pub(super) fn array(items: &[Item<'_>]) -> ValueResult<String> {
     let mut out = String::from("[");
     for (at, item) in items.iter().enumerate() {
         if at > 0 {
             out.push_str(", ");
         }
         item.write(&mut out);
+        checked_length(Some(out.len()))?;
     }
     out.push(']');
-    out
+    Ok(out)
 }
 
 /// `jsonb_path_query_first(jsonb, jsonpath, jsonb, bool)`.

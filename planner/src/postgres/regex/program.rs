@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::postgres::error::ValueResult;
+use crate::postgres::stop;
 use crate::postgres::text::{before, between, from};
 
 use super::characters::{Set, is_word};
@@ -14,6 +15,8 @@ use super::too_complex;
 const MOST_STATES: usize = 200_000;
 /// The most steps of a search, which protects from patterns that take forever.
 const MOST_STEPS: u64 = 1_000_000_000;
+/// After how many of them somebody is asked whether to go on.
+const STEPS_BETWEEN_QUESTIONS: u64 = 100_000;
 
 #[derive(Debug, Clone)]
 enum State {
@@ -191,6 +194,8 @@ pub(super) struct Runner<'t> {
     sets: Vec<(StateSet, StateSet)>,
     stack: Vec<usize>,
     steps: u64,
+    /// At which step somebody is asked whether to go on.
+    next_question: u64,
 }
 
 /// When a run is over.
@@ -204,7 +209,7 @@ enum Until {
 
 impl<'t> Runner<'t> {
     pub(super) fn new(text: &'t str, looks: &'t Looks) -> Self {
-        Self { text, looks, behind: Vec::new(), sets: Vec::new(), stack: Vec::new(), steps: 0 }
+        Self { text, looks, behind: Vec::new(), sets: Vec::new(), stack: Vec::new(), steps: 0, next_question: 0 }
     }
 
     /// Where the matches from a start end, in ascending order, none of them beyond an end.
@@ -305,6 +310,10 @@ impl<'t> Runner<'t> {
                 Some(State::Accept) => is_accepted = true,
                 None => {}
             }
+        }
+        if self.steps >= self.next_question {
+            self.next_question = self.steps + STEPS_BETWEEN_QUESTIONS;
+            stop::check()?;
         }
         if self.steps > MOST_STEPS { Err(too_complex()) } else { Ok(is_accepted) }
     }
