@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use datafusion::logical_expr::Expr;
-use datafusion::sql::sqlparser::ast::NamedWindowExpr;
+use datafusion::sql::sqlparser::ast::WindowSpec;
 
 use super::scope::Scope;
 use super::{Binder, typed::Names};
@@ -66,8 +66,8 @@ impl Clause {
 pub(super) struct Level {
     pub(super) scope: Scope,
     pub(super) clause: Clause,
-    /// The windows of WINDOW.
-    pub(super) windows: HashMap<String, NamedWindowExpr>,
+    /// The windows of WINDOW, with what they take over from others.
+    pub(super) windows: HashMap<String, WindowSpec>,
     /// Functions that return rows, by the names of the columns that stand for them.
     pub(super) sets: Vec<SetCall>,
     pub(super) set_names: Names,

@@ -40,12 +40,9 @@ impl Binder<'_> {
     pub(super) fn select(&mut self, select: &Select, order_by: &[OrderByExpr]) -> Result<Ordered> {
         refuse_other_dialects(select)?;
         let (mut plan, scope) = self.from(&select.from)?;
-        let mut level = Level::new(scope, Clause::Where);
-        for ast::NamedWindowDefinition(name, window) in &select.named_window {
-            level.windows.insert(folded(name), window.clone());
-        }
-        self.levels.push(level);
-        let bound = self.select_in_scope(select, order_by, &mut plan);
+        self.levels.push(Level::new(scope, Clause::Where));
+        let windows = self.named_windows(&select.named_window);
+        let bound = windows.and_then(|()| self.select_in_scope(select, order_by, &mut plan));
         self.levels.pop();
         bound.map(|(columns, order)| Ordered { plan, columns, order })
     }

@@ -3,7 +3,7 @@
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, WindowFrame, WindowFrameBound, WindowFrameUnits};
-use datafusion::sql::sqlparser::ast::{self, NamedWindowExpr, WindowSpec, WindowType};
+use datafusion::sql::sqlparser::ast::{self, NamedWindowDefinition, NamedWindowExpr, WindowSpec, WindowType};
 
 use super::Binder;
 use super::clause::Clause;
@@ -12,6 +12,9 @@ use super::order::SortKey;
 use crate::error::{Error, Result};
 use crate::functions::{Over, key};
 use crate::pg_type::PgType;
+
+/// Windows that a WINDOW may name. Each is kept with all that it takes over from others.
+const MAX_WINDOWS: usize = 100;
 
 /// Whether DataFusion knows no RANGE over values of a type.
 fn has_no_range(pg_type: &PgType) -> bool {
@@ -47,12 +50,30 @@ impl Binder<'_> {
         self.within(Clause::Window, |binder| binder.window(&spec))
     }
 
-    fn named_window(&mut self, name: &str) -> Result<WindowSpec> {
-        match self.level()?.windows.get(name).cloned() {
-            Some(NamedWindowExpr::WindowSpec(spec)) => self.whole_window(&spec),
-            Some(NamedWindowExpr::NamedWindow(other)) if folded(&other) != name => self.named_window(&folded(&other)),
-            _ => Err(Error::Query(format!("window \"{name}\" does not exist"))),
+    /// The windows of a WINDOW, each of which may name those before it.
+    pub(super) fn named_windows(&mut self, definitions: &[NamedWindowDefinition]) -> Result<()> {
+        if definitions.len() > MAX_WINDOWS {
+            return Err(Error::TooLarge(format!(
+                "a WINDOW names {} windows; at most {MAX_WINDOWS} are allowed",
+                definitions.len()
+            )));
         }
+        for NamedWindowDefinition(name, window) in definitions {
+            let spec = match window {
+                NamedWindowExpr::WindowSpec(spec) => self.whole_window(spec)?,
+                NamedWindowExpr::NamedWindow(other) => self.named_window(&folded(other))?,
+            };
+            let name = folded(name);
+            if self.level()?.windows.insert(name.clone(), spec).is_some() {
+                return Err(Error::Query(format!("window \"{name}\" is already defined")));
+            }
+        }
+        Ok(())
+    }
+
+    fn named_window(&mut self, name: &str) -> Result<WindowSpec> {
+        let known = self.level()?.windows.get(name).cloned();
+        known.ok_or_else(|| Error::Query(format!("window \"{name}\" does not exist")))
     }
 
     /// A window with what it takes over from the one that it names.
