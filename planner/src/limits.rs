@@ -33,6 +33,9 @@ const MAX_SQL_BYTES: usize = 1 << 20;
 /// times: 1,000 plan within a second, 5,000 within half a minute, 10,000 overflowed the stack.
 const MAX_OPERATORS: usize = 1_000;
 
+/// Parentheses in one statement. Whatever they belong to takes a kilobyte while it is read.
+const MAX_PARENTHESES: usize = 32_768;
+
 /// What the parser reads within itself without counting: EXPLAIN of EXPLAIN, and types that are tables of columns.
 const MAX_UNCOUNTED: usize = 64;
 
@@ -53,6 +56,12 @@ pub(crate) fn check_tokens(tokens: &[TokenWithSpan]) -> Result<()> {
     if operators > MAX_OPERATORS {
         return Err(Error::TooLarge(format!(
             "the statement has {operators} operators; at most {MAX_OPERATORS} are planned. Write a list as IN (...) or = ANY($1)"
+        )));
+    }
+    let parentheses = tokens.iter().filter(|token| token.token == Token::LParen).count();
+    if parentheses > MAX_PARENTHESES {
+        return Err(Error::TooLarge(format!(
+            "the statement has {parentheses} parentheses; at most {MAX_PARENTHESES} are read. Pass values as parameters"
         )));
     }
     let words = || tokens.iter().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_)));

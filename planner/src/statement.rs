@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{
-    self, GroupByExpr, ObjectName, OrderBy, OrderByKind, Query, Select, SetExpr, TableFactor, Visit, Visitor,
+    self, Distinct, Expr, FunctionArgumentClause, FunctionArguments, GroupByExpr, NamedWindowDefinition,
+    NamedWindowExpr, ObjectName, OrderBy, OrderByKind, Query, Select, SetExpr, TableFactor, Visit, Visitor, WindowSpec,
+    WindowType,
 };
 use datafusion::sql::sqlparser::tokenizer::{Location, Token};
 
@@ -126,11 +128,11 @@ impl Visitor for QueryCheck {
         if select.into.is_some() {
             return ControlFlow::Break(Error::ReadOnly("SELECT INTO".to_owned()));
         }
-        let checked = check_columns("a SELECT", select.projection.len()).and_then(|()| match &select.group_by {
-            GroupByExpr::Expressions(keys, _) => check_columns("a GROUP BY", keys.len()),
-            GroupByExpr::All(_) => Ok(()),
-        });
-        checked.map_or_else(ControlFlow::Break, ControlFlow::Continue)
+        check_select(select).map_or_else(ControlFlow::Break, ControlFlow::Continue)
+    }
+
+    fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<Error> {
+        check_lists(expression).map_or_else(ControlFlow::Break, ControlFlow::Continue)
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Error> {
@@ -151,6 +153,50 @@ impl Visitor for QueryCheck {
         }
         ControlFlow::Continue(())
     }
+}
+
+fn check_select(select: &Select) -> Result<()> {
+    check_columns("a SELECT", select.projection.len())?;
+    if let GroupByExpr::Expressions(keys, _) = &select.group_by {
+        check_columns("a GROUP BY", keys.len())?;
+    }
+    if let Some(Distinct::On(keys)) = &select.distinct {
+        check_columns("a DISTINCT ON", keys.len())?;
+    }
+    select.named_window.iter().try_for_each(|NamedWindowDefinition(_, window)| match window {
+        NamedWindowExpr::WindowSpec(window) => check_window(window),
+        NamedWindowExpr::NamedWindow(_) => Ok(()),
+    })
+}
+
+/// Looks at the lists of an expression that make a plan wide. Those of IN and ARRAY are values.
+fn check_lists(expression: &Expr) -> Result<()> {
+    match expression {
+        Expr::Function(function) => {
+            check_columns("a WITHIN GROUP", function.within_group.len())?;
+            if let FunctionArguments::List(arguments) = &function.args {
+                for clause in &arguments.clauses {
+                    if let FunctionArgumentClause::OrderBy(keys) = clause {
+                        check_columns("the ORDER BY of a function", keys.len())?;
+                    }
+                }
+            }
+            match &function.over {
+                Some(WindowType::WindowSpec(window)) => check_window(window),
+                Some(WindowType::NamedWindow(_)) | None => Ok(()),
+            }
+        }
+        Expr::Tuple(fields) => check_columns("a row", fields.len()),
+        Expr::Rollup(lists) | Expr::Cube(lists) | Expr::GroupingSets(lists) => {
+            lists.iter().try_for_each(|list| check_columns("a grouping set", list.len()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_window(window: &WindowSpec) -> Result<()> {
+    check_columns("a PARTITION BY", window.partition_by.len())?;
+    check_columns("the ORDER BY of a window", window.order_by.len())
 }
 
 /// # Errors
@@ -220,6 +266,26 @@ mod tests {
             assert!(matches!(parse(&sql), Err(Error::TooLarge(_))), "{before}: {:?}", parse(&sql));
         }
         parse(&format!("SELECT {}'x'{}", "upper(".repeat(50), ")".repeat(50))).unwrap();
+    }
+
+    #[test]
+    fn lists_are_no_longer_than_postgresqls() {
+        let list = vec!["a"; MAX_COLUMNS + 1].join(", ");
+        for sql in [
+            format!("SELECT DISTINCT ON ({list}) a FROM t"),
+            format!("SELECT rank() OVER (PARTITION BY {list}) FROM t"),
+            format!("SELECT rank() OVER (ORDER BY {list}) FROM t"),
+            format!("SELECT rank() OVER w FROM t WINDOW w AS (ORDER BY {list})"),
+            format!("SELECT array_agg(a ORDER BY {list}) FROM t"),
+            format!("SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY {list}) FROM t"),
+            format!("SELECT ({list}) IS NULL FROM t"),
+            format!("SELECT a FROM t GROUP BY GROUPING SETS (({list}))"),
+            format!("SELECT a FROM t WHERE EXISTS (SELECT rank() OVER (PARTITION BY {list}) FROM t)"),
+        ] {
+            let error = parse(&sql).unwrap_err();
+            assert!(error.to_string().contains("at most 1664 are allowed"), "{}: {error}", &sql[..60]);
+        }
+        parse(&format!("SELECT a IN ({list}), ARRAY[{list}] FROM t")).unwrap();
     }
 
     #[test]

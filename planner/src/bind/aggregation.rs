@@ -19,9 +19,14 @@ use super::typed::{Names, Typed};
 use crate::error::{Error, Result};
 use crate::functions::grouping_key;
 use crate::pg_type::PgType;
+use crate::statement::check_columns;
 
 /// PostgreSQL's limit of the sets that GROUPING SETS, ROLLUP and CUBE make.
 const MAX_GROUPING_SETS: usize = 4_096;
+/// Columns of all sets together. DataFusion tells sets by the bits of a number.
+const MAX_COLUMNS_OF_SETS: usize = 64;
+/// Keys of all sets together, each set having its own form of each key: those of the largest CUBE.
+const MAX_KEYS_OF_SETS: usize = MAX_GROUPING_SETS * MAX_CUBE;
 /// PostgreSQL's limit of the elements of a CUBE.
 const MAX_CUBE: usize = 12;
 
@@ -58,16 +63,27 @@ impl Binder<'_> {
             has_sets |= matches!(expression, Ast::GroupingSets(_) | Ast::Rollup(_) | Ast::Cube(_));
             let alternatives = self.grouping_set(std::slice::from_ref(expression), items, names, &mut groups)?;
             if sets.len() * alternatives.len() > MAX_GROUPING_SETS {
-                return Err(Error::TooLarge(format!(
-                    "too many grouping sets are present; at most {MAX_GROUPING_SETS} are allowed"
-                )));
+                return Err(too_many_sets());
             }
             let combine = |set: &Vec<usize>| -> Vec<Vec<usize>> {
                 alternatives.iter().map(|alternative| [set.as_slice(), alternative].concat()).collect()
             };
             sets = sets.iter().flat_map(combine).collect();
         }
+        check_columns("a GROUP BY", groups.keys.len())?;
         if has_sets {
+            if groups.keys.len() > MAX_COLUMNS_OF_SETS {
+                return Err(Error::Unsupported(format!(
+                    "not supported: {} columns in GROUPING SETS, ROLLUP or CUBE; at most {MAX_COLUMNS_OF_SETS} are",
+                    groups.keys.len()
+                )));
+            }
+            let keys = sets.len() * groups.keys.len();
+            if keys > MAX_KEYS_OF_SETS {
+                return Err(Error::TooLarge(format!(
+                    "the grouping sets have {keys} keys together; at most {MAX_KEYS_OF_SETS} are allowed"
+                )));
+            }
             groups.sets = Some(sets.into_iter().map(without_repetition).collect());
         }
         Ok(Some(groups))
@@ -83,14 +99,21 @@ impl Binder<'_> {
     ) -> Result<Vec<Vec<usize>>> {
         match list {
             [Ast::Rollup(lists)] => {
+                check_columns("a ROLLUP", lists.len())?;
                 let parts = self.parts(lists, items, names, groups)?;
                 Ok((0..=parts.len()).rev().map(|taken| parts[..taken].concat()).collect())
             }
-            [Ast::Cube(lists)] => cube(&self.parts(lists, items, names, groups)?),
+            // More elements than that have too many sets.
+            [Ast::Cube(lists)] if lists.len() > MAX_CUBE => Err(too_long_cube(lists.len())),
+            [Ast::Cube(lists)] => Ok(cube(&self.parts(lists, items, names, groups)?)),
             [Ast::GroupingSets(lists)] => {
                 let mut sets = vec![];
                 for list in lists {
                     sets.extend(self.grouping_set(list, items, names, groups)?);
+                    if sets.len() > MAX_GROUPING_SETS {
+                        return Err(too_many_sets());
+                    }
+                    check_columns("a GROUP BY", groups.keys.len())?;
                 }
                 Ok(sets)
             }
@@ -161,15 +184,21 @@ impl Binder<'_> {
     }
 }
 
-fn cube(parts: &[Vec<usize>]) -> Result<Vec<Vec<usize>>> {
-    if parts.len() > MAX_CUBE {
-        return Err(Error::TooLarge(format!("a CUBE has {} elements; at most {MAX_CUBE} are allowed", parts.len())));
-    }
+fn too_many_sets() -> Error {
+    Error::TooLarge(format!("too many grouping sets are present; at most {MAX_GROUPING_SETS} are allowed"))
+}
+
+fn too_long_cube(elements: usize) -> Error {
+    Error::TooLarge(format!("a CUBE has {elements} elements; at most {MAX_CUBE} are allowed"))
+}
+
+/// All subsets of at most [`MAX_CUBE`] parts.
+fn cube(parts: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let chosen = |mask: usize| {
         let taken = parts.iter().enumerate().filter(|(place, _)| mask & (1 << place) != 0);
         taken.flat_map(|(_, part)| part.iter().copied()).collect()
     };
-    Ok((0..1_usize << parts.len()).rev().map(chosen).collect())
+    (0..1_usize << parts.len()).rev().map(chosen).collect()
 }
 
 fn without_repetition(set: Vec<usize>) -> Vec<usize> {
