@@ -157,14 +157,17 @@ def is_withstood(server: RailForgeServer, attack: Attack) -> None:
 
 
 CONSTANTS_LIMIT = "constants that the statement computes are too large"
+COLUMNS = "at most 1664 are allowed"
 COMPLEX = "regular expression is too complex"
 DEPTH = "stack depth limit exceeded"
 LARGE_TEXT = "requested length too large"
 MADE = "the values that a function makes are too large together"
 OVERFLOW = "overflows numeric format"
+PARENTHESES = "at most 32768 are read"
 PARTS = "a text has more than 2097152 parts"
 PLAN_STEPS = "at most 4000 steps are planned"
 GROUPING_SETS = "at most 4096 are allowed"
+NO_WINDOW = 'window "[vw]" does not exist'
 NESTING = "at most 64 levels are planned"
 OPERATORS = "at most 1000 are planned"
 MEMORY = "memory_limit"
@@ -295,6 +298,81 @@ CONSTANTS = {
     "series": Attack("SELECT count(*) FROM generate_series(1, 1000000000000)", "more than 8388608 rows"),
 }
 
+# A function that computes for long, while its statement is planned or over the rows of a batch.
+KERNELS = {
+    "lookahead": Attack("SELECT regexp_count(repeat('a', 1000000), '(?=a*b)a')", f"{TIME}|{COMPLEX}"),
+    "alternatives of rows": Attack(
+        "SELECT count(*) FROM n WHERE t ~ ('(' || repeat('a|', 30000) || 'b)' || id)", TIME
+    ),
+    "joined by a pattern": Attack("SELECT count(*) FROM n a JOIN n b ON a.t ~ b.t", EITHER),
+    "powers": Attack("SELECT count(1.0000001::numeric ^ (id + 1000000.5)) FROM n", answer=60000),
+    "elements in an array": Attack(
+        "SELECT (SELECT array_agg(i) FROM generate_series(1, 200000) AS i)"
+        " && (SELECT array_agg(-i) FROM generate_series(1, 200000) AS i)",
+        answer=False,
+    ),
+    "array_position": Attack("SELECT count(array_position(array_fill(1, ARRAY[1000000]), -id)) FROM n", TIME),
+    "array_positions": Attack("SELECT count(array_positions(array_fill(id, ARRAY[10000]), id)) FROM n", MADE),
+    "keys of jsonb": Attack(
+        "SELECT jsonb_array_length((SELECT jsonb_agg(i::text) FROM generate_series(1, 100000) AS i)"
+        " - (SELECT array_agg((-i)::text) FROM generate_series(1, 100000) AS i))",
+        answer=100000,
+    ),
+    "comparisons of a path": Attack(
+        """SELECT jsonb_path_exists((SELECT jsonb_build_object('a', jsonb_agg(i), 'b', jsonb_agg(-i))
+               FROM generate_series(1, 100000) AS i), '$ ? (@.a[*] == @.b[*])')""",
+        TIME,
+    ),
+    "subscripts of a path": Attack(
+        f"SELECT count(*) FROM jsonb_path_query('[1,1,1]', '$[*]{'[0,0,0,0,0,0,0,0,0,0]' * 12}')",
+        f"{PARTS}|{TIME}",
+    ),
+    "anywhere of a path": Attack(
+        """SELECT count(*) FROM jsonb_path_query(
+               (repeat('[', 900) || '1' || repeat(']', 900))::jsonb, '$.**.**.**.**')""",
+        f"{PARTS}|{LARGE_TEXT}|{TIME}",
+    ),
+    "pairs of a path": Attack(
+        """SELECT count(*) FROM jsonb_path_query(
+               (SELECT jsonb_object_agg(i, i) FROM generate_series(1, 100000) AS i),
+               '$.keyvalue().keyvalue().keyvalue().keyvalue()')""",
+        f"{PARTS}|{TIME}",
+    ),
+    "series of moments": Attack(
+        """SELECT count(*) FROM generate_series(
+               TIMESTAMP '2000-01-01', TIMESTAMP '2100-01-01', INTERVAL '1 microsecond')""",
+        f"more than 8388608 rows|{TIME}",
+    ),
+}
+
+# A batch has 8,192 rows, each of which may ask for much.
+ROWS_TIMES_VALUE = {
+    "repeat": Attack("SELECT sum(length(repeat(t, 1000))) FROM n", MADE),
+    "lpad": Attack("SELECT sum(length(lpad(t, 10000000))) FROM n", MADE),
+    "format": Attack("SELECT sum(length(format('%1000000s', t))) FROM n", MADE),
+    "||": Attack(f"SELECT sum(length({several('repeat(t, 60)', 60, ' || ')})) FROM n", MADE),
+    "numbers of texts": Attack("SELECT count((repeat('9', 131000) || '.' || id)::numeric) FROM n", MADE),
+    "sha512": Attack("SELECT max(sha512(repeat(t, 1000)::bytea)) FROM n", MADE),
+    "array_fill": Attack("SELECT count(array_fill(id, ARRAY[4000000])) FROM n", MADE),
+    "arrays in a row": Attack(
+        "SELECT count(array_fill(id, ARRAY[100000]) || array_fill(id, ARRAY[100000])) FROM n", MADE
+    ),
+    "string_to_array": Attack("SELECT count(string_to_array(repeat(t, 1000), NULL)) FROM n", MADE),
+    "regexp_split_to_array": Attack("SELECT count(regexp_split_to_array(repeat(t, 1000), '')) FROM n", MADE),
+    "generate_series": Attack("SELECT count(*) FROM n, generate_series(1, 8000000 + n.id * 0) AS g", MADE),
+    "generate_subscripts": Attack(
+        "SELECT count(*) FROM n, generate_subscripts(array_fill(n.id, ARRAY[4000000]), 1) AS g", MADE
+    ),
+    "unnest": Attack(
+        "SELECT count(*) FROM (SELECT unnest(array_fill(id, ARRAY[4000000])) FROM n) AS x", MADE
+    ),
+    "a key of groups": Attack(
+        "SELECT count(*) FROM (SELECT DISTINCT array_fill(id, ARRAY[10000]) FROM n) AS x", MADE
+    ),
+    "a key of a sort": Attack("SELECT t FROM n ORDER BY repeat(t, 1000) LIMIT 1", MADE),
+    "an aggregate's texts": Attack("SELECT length(string_agg(repeat(t, 1000), ',')) FROM n", MADE),
+}
+
 STATEMENTS = {
     "joins that double": Attack(doubled("SELECT 1 AS x", "SELECT a.x FROM {0} a, {0} b"), PLAN_STEPS),
     "unions that double": Attack(
@@ -325,6 +403,28 @@ STATEMENTS = {
         f"SELECT {'CASE WHEN ' * 60}true{' THEN true ELSE false END' * 60}", answer=True
     ),
     "cross joins": Attack(f"SELECT count(*) FROM {listed('s AS s{}', 90)}", TIME),
+    "windows of each other": Attack("SELECT rank() OVER w FROM s WINDOW w AS (v), v AS (w)", NO_WINDOW),
+    "a window of itself": Attack("SELECT rank() OVER w FROM s WINDOW w AS (w)", NO_WINDOW),
+    "windows of windows": Attack(
+        f"SELECT rank() OVER w9999 FROM s WINDOW w0 AS (), {listed('w{0} AS (w0)', 9999)}",
+        "at most 100 are allowed",
+    ),
+    "a row that is NULL": Attack(f"SELECT ({several('id', 30000)}) IS NULL FROM s", COLUMNS),
+    "keys of ORDER BY": Attack(f"SELECT id FROM n ORDER BY {several('id', 100000)}", COLUMNS),
+    "calls in ORDER BY": Attack(f"SELECT id FROM n ORDER BY {several('abs(id)', 100000)}", PARENTHESES),
+    "keys of GROUP BY": Attack(f"SELECT count(*) FROM n GROUP BY {several('id', 100000)}", COLUMNS),
+    "keys of DISTINCT ON": Attack(f"SELECT DISTINCT ON ({several('id', 100000)}) id FROM s", COLUMNS),
+    "keys of PARTITION BY": Attack(
+        f"SELECT count(*) OVER (PARTITION BY {several('id', 100000)}) FROM s", COLUMNS
+    ),
+    "keys of an aggregate": Attack(f"SELECT array_agg(id ORDER BY {several('id', 100000)}) FROM s", COLUMNS),
+    "grouping sets": Attack(
+        f"SELECT count(*) FROM n GROUP BY GROUPING SETS ({listed('(mod(id, {}))', 4000)})", COLUMNS
+    ),
+    "fewer grouping sets": Attack(
+        f"SELECT count(*) FROM n GROUP BY GROUPING SETS ({listed('(mod(id, {}))', 500)})", "at most 64 are"
+    ),
+    "a rollup": Attack(f"SELECT count(*) FROM n GROUP BY ROLLUP ({listed('mod(id, {})', 4000)})", COLUMNS),
 }
 
 ROWS = {
@@ -395,6 +495,8 @@ ATTACKS = {
         "patterns": PATTERNS,
         "values": VALUES,
         "constants": CONSTANTS,
+        "kernels": KERNELS,
+        "values of rows": ROWS_TIMES_VALUE,
         "statements": STATEMENTS,
         "rows": ROWS,
     }.items()
