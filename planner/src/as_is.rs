@@ -13,19 +13,26 @@ use crate::subqueries::has_subquery;
 
 /// A column that is no key, whatever the column was.
 pub(crate) fn as_is(column: Expr) -> Expr {
-    static FUNCTION: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| AsIs::function("as_is", false));
+    static FUNCTION: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| AsIs::function("as_is", false, Volatility::Immutable));
     FUNCTION.call(vec![column])
 }
 
 /// A value of which it is asked whether it is NULL. DataFusion does not compute what it knows never to be NULL, and that
 /// may be an error.
 pub(crate) fn asked_for_null(value: Expr, schema: &DFSchema) -> Expr {
-    static FUNCTION: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| AsIs::function("as_is_or_null", true));
+    static FUNCTION: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| AsIs::function("as_is_or_null", true, Volatility::Immutable));
     let is_computed = !matches!(value, Expr::Column(_) | Expr::OuterReferenceColumn(..) | Expr::Literal(..));
     match is_computed && !value.nullable(schema).unwrap_or(true) && !has_subquery(&value) {
         true => FUNCTION.call(vec![value]),
         false => value,
     }
+}
+
+/// What gives a value that nothing is put below, because it is not known to be the same twice.
+pub(crate) fn held_back() -> Arc<ScalarUDF> {
+    static FUNCTION: LazyLock<Arc<ScalarUDF>> =
+        LazyLock::new(|| AsIs::function("as_is_held_back", false, Volatility::Volatile));
+    Arc::clone(&FUNCTION)
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -37,8 +44,8 @@ struct AsIs {
 }
 
 impl AsIs {
-    fn function(name: &'static str, or_null: bool) -> Arc<ScalarUDF> {
-        Arc::new(ScalarUDF::from(Self { name, or_null, signature: Signature::any(1, Volatility::Immutable) }))
+    fn function(name: &'static str, or_null: bool, volatility: Volatility) -> Arc<ScalarUDF> {
+        Arc::new(ScalarUDF::from(Self { name, or_null, signature: Signature::any(1, volatility) }))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Keeps DataFusion from taking columns for constant that are not, and leaving them out of an order or a grouping:
 //! where a join adds NULLs for rows that it has not found, where a grouping set has NULLs for keys that it does not
 //! group by, and where the parts of a union have constants of their own. And keeps it from moving conditions below a
-//! projection with two columns of one name, of which it takes the wrong one.
+//! projection with two columns of one name, of which it takes the wrong one, or with an inlining barrier.
 //!
 //! ```text
 //! before: SortExec: [b.kind, a.id]             after: SortExec: [b.kind, a.id]
@@ -31,6 +31,8 @@ use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
 
+use crate::inlining_barrier::has_barrier;
+
 /// The rule. It comes when the sides of joins are settled, and before orders are relied on.
 #[derive(Debug)]
 pub(crate) struct ConstantsBarriers;
@@ -43,7 +45,7 @@ impl PhysicalOptimizerRule for ConstantsBarriers {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|plan| {
             let has_constants = || !plan.equivalence_properties().constants().is_empty();
-            let passes_conditions = !has_two_of_one_name(plan.as_ref());
+            let passes_conditions = !has_two_of_one_name(plan.as_ref()) && !holds_back(plan.as_ref())?;
             if makes_constants_vary(plan.as_ref()) && has_constants() || !passes_conditions {
                 return Ok(Transformed::yes(Arc::new(ConstantsBarrier::new(plan, passes_conditions))));
             }
@@ -77,6 +79,16 @@ fn has_two_of_one_name(plan: &dyn ExecutionPlan) -> bool {
     let schema = projection.schema();
     let mut names = HashSet::with_capacity(schema.fields().len());
     schema.fields().iter().any(|field| !names.insert(field.name()))
+}
+
+fn holds_back(plan: &dyn ExecutionPlan) -> Result<bool> {
+    let Some(projection) = plan.downcast_ref::<ProjectionExec>() else { return Ok(false) };
+    for column in projection.expr() {
+        if has_barrier(&column.expr)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The operator. It gives the rows of its input, of which nothing is believed: whoever wants them in an order sorts

@@ -15,6 +15,7 @@ mod explain;
 mod explain_error;
 mod fallback;
 mod functions;
+mod inlining_barrier;
 mod interrupt;
 mod interruptible;
 mod key_barrier;

@@ -20,6 +20,7 @@ use url::Url;
 
 use crate::constants_barrier::ConstantsBarriers;
 use crate::empty_groups::EmptyGroups;
+use crate::inlining_barrier::InliningBarrier;
 use crate::key_barrier::KeyBarrier;
 use crate::limits::Limits;
 use crate::live_first_rows::LiveFirstRows;
@@ -122,9 +123,11 @@ fn analyzer_rules() -> Vec<Arc<dyn datafusion::optimizer::AnalyzerRule + Send + 
     rules
 }
 
-/// DataFusion's, which bring filters and limits to where ours look for them.
+/// DataFusion's, which bring filters and limits to where ours look for them, behind the barriers that some filters stay
+/// above.
 fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules = Optimizer::new().rules;
+    rules.insert(0, Arc::new(InliningBarrier));
     rules.push(Arc::new(LiveGrouping));
     rules.push(Arc::new(LiveFirstRows));
     rules

@@ -1,6 +1,8 @@
 //! Functions that have a syntax of their own: EXTRACT, SUBSTRING, TRIM, and those that evaluate their arguments one by
 //! one.
 
+use datafusion::common::Result as DataFusionResult;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::logical_expr::{Case, Expr};
 use datafusion::sql::sqlparser::ast::{self, CeilFloorKind, NormalizationForm, TrimWhereField};
 
@@ -9,6 +11,7 @@ use super::character::chosen_from;
 use super::type_name::Modifier;
 use super::typed::Typed;
 use crate::error::{Error, Result};
+use crate::inlining_barrier::{is_coalesce, simplified_parts};
 use crate::pg_type::PgType;
 use crate::type_conversion::common_type;
 
@@ -94,12 +97,23 @@ impl Binder<'_> {
         }
     }
 
-    /// COALESCE.
+    /// COALESCE. The first value of the first values is the first of them all.
     pub(super) fn coalesce(&mut self, arguments: Vec<Typed>) -> Result<Typed> {
         let (arguments, metadata) = chosen_from(arguments);
         let (arguments, pg_type) = self.unified(arguments, "COALESCE")?;
-        let arguments = arguments.into_iter().map(|typed| typed.expr).collect();
-        let coalesced = datafusion::functions::core::expr_fn::coalesce(arguments);
+        let mut flat = Vec::with_capacity(arguments.len());
+        for argument in arguments {
+            match argument.expr {
+                Expr::ScalarFunction(inner) if is_coalesce(&inner) => flat.extend(inner.args),
+                other => flat.push(other),
+            }
+        }
+        let is_within = |part: &Expr| Ok(matches!(part, Expr::ScalarFunction(inner) if is_coalesce(inner)));
+        let is_nested = flat.iter().map(|argument| argument.exists(is_within)).collect::<DataFusionResult<Vec<_>>>()?;
+        let coalesced = datafusion::functions::core::expr_fn::coalesce(flat);
+        if is_nested.contains(&true) {
+            self.count_compared(simplified_parts(&coalesced, &|_| 1))?;
+        }
         Ok(Typed::new(coalesced, pg_type).with_metadata(metadata))
     }
 
