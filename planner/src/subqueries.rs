@@ -23,6 +23,7 @@
 //! Arbitrary Queries", 2015); `dependent.rs` brings these combinations to where they are needed. What DataFusion's own
 //! rules do well (`simple.rs`) is left to them: they need no second look at the outer rows.
 
+mod computed_row;
 mod dependent;
 mod replacement;
 mod simple;
@@ -42,10 +43,13 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::rewrite_set_comparison::RewriteSetComparison;
 use datafusion::optimizer::{AnalyzerRule, OptimizerContext, OptimizerRule};
 
+use self::computed_row::computed;
 use self::dependent::Dependent;
 use self::replacement::Replacement;
 
 pub(crate) use self::simple::has_subquery;
+
+use crate::error::Error;
 
 /// The rule. It comes first: what it makes is coerced and optimized as if it had been written so.
 #[derive(Debug)]
@@ -76,15 +80,40 @@ fn uses_subquery(node: &LogicalPlan) -> Result<bool> {
     Ok(found)
 }
 
-/// Names that no identifier of a query has.
+/// Nodes of plans whose rows subqueries are asked with: they are in the plan once more for each of them, and where one
+/// depends on another, twice as often for each.
+const MAX_COPIED_NODES: usize = 1_000;
+
+/// Names that no identifier of a query has, and how much of its plan is copied.
 #[derive(Debug, Default)]
-struct Names(Cell<usize>);
+struct Names {
+    given: Cell<usize>,
+    copied_nodes: Cell<usize>,
+}
 
 impl Names {
     fn next(&self, what: &str) -> String {
-        let number = self.0.get();
-        self.0.set(number + 1);
+        let number = self.given.get();
+        self.given.set(number + 1);
         format!("subquery: {what} {number}")
+    }
+
+    /// Counts a plan that is copied.
+    fn count_copy(&self, plan: &LogicalPlan) -> Result<()> {
+        let mut nodes = self.copied_nodes.get();
+        plan.apply(|_| {
+            nodes += 1;
+            Ok(if nodes > MAX_COPIED_NODES { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        })?;
+        self.copied_nodes.set(nodes);
+        if nodes > MAX_COPIED_NODES {
+            return Err(Error::TooLarge(format!(
+                "too many subqueries, or LATERAL, depend on each other: the rows that they are asked with take more than \
+                 {MAX_COPIED_NODES} steps. Join with what does not depend on other rows"
+            ))
+            .into());
+        }
+        Ok(())
     }
 }
 
@@ -156,6 +185,9 @@ fn lateral(join: &Join, names: &Names) -> Result<Option<LogicalPlan>> {
     }
     if !matches!(join.join_type, JoinType::Inner | JoinType::Left) {
         return Ok(None);
+    }
+    if let Some(computed) = computed(join)? {
+        return Ok(Some(computed));
     }
     let pushed = dependent.push(&join.right)?;
     let mut conditions = dependent.same_values(&pushed.outer);

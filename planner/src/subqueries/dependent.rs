@@ -156,6 +156,7 @@ impl<'n> Dependent<'n> {
 
     /// The values that the subquery is asked with, each once, under names of their own.
     fn values(&self) -> Result<Pushed> {
+        self.names.count_copy(&self.rows)?;
         let columns = Pushed { plan: self.rows.clone(), outer: self.columns.clone() };
         let (expressions, outer) = self.renamed(&columns);
         let plan = LogicalPlanBuilder::from(columns.plan).project(expressions)?.distinct()?.build()?;

@@ -25,7 +25,7 @@ impl Replacement {
         left_alone: fn(&Expr, &DFSchema) -> bool,
         names: &Names,
     ) -> Result<Option<Self>> {
-        let mut joined = Joined { plan: input.clone(), names };
+        let mut joined = Joined { plan: input.clone(), rows: input, names };
         let mut changed = false;
         let mut replaced = Vec::with_capacity(expressions.len());
         for expression in expressions {
@@ -48,9 +48,11 @@ impl Replacement {
 }
 
 /// A plan that grows by what subqueries give.
-struct Joined<'n> {
+struct Joined<'a> {
     plan: LogicalPlan,
-    names: &'n Names,
+    /// Before anything was joined: every subquery is asked with the values of these rows.
+    rows: &'a LogicalPlan,
+    names: &'a Names,
 }
 
 impl Joined<'_> {
@@ -73,7 +75,7 @@ impl Joined<'_> {
     }
 
     fn exists(&mut self, subquery: &Subquery) -> Result<Expr> {
-        let dependent = Dependent::new(&self.plan, &subquery.subquery, self.names)?;
+        let dependent = Dependent::new(self.rows, &subquery.subquery, self.names)?;
         let pushed = dependent.push(&subquery.subquery)?;
         if dependent.is_correlated() {
             return self.found(&dependent, &pushed, vec![], vec![]);
@@ -107,7 +109,7 @@ impl Joined<'_> {
 
     /// SQL's three values: unknown where the operand is NULL, or where no row is the same and one is NULL.
     fn is_in(&mut self, operand: Expr, subquery: &Subquery) -> Result<Expr> {
-        let dependent = Dependent::new(&self.plan, &subquery.subquery, self.names)?;
+        let dependent = Dependent::new(self.rows, &subquery.subquery, self.names)?;
         let pushed = dependent.push(&subquery.subquery)?;
         let value = value_of(&subquery.subquery, &pushed)?;
         // How many rows there are, and how many of them have a value.
@@ -126,7 +128,7 @@ impl Joined<'_> {
     }
 
     fn scalar(&mut self, subquery: &Subquery) -> Result<Expr> {
-        let dependent = Dependent::new(&self.plan, &subquery.subquery, self.names)?;
+        let dependent = Dependent::new(self.rows, &subquery.subquery, self.names)?;
         let pushed = dependent.push(&subquery.subquery)?;
         let value = value_of(&subquery.subquery, &pushed)?;
         let name = self.names.next("value");
