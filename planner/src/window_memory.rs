@@ -21,6 +21,9 @@ use futures::StreamExt;
 
 use crate::pass_through::{PassThrough, Passing};
 
+/// What a window function computes for a row, of which numbers are made before they are put into columns.
+const BYTES_OF_RESULT: usize = 64;
+
 /// The plan, with its windows' rows counted.
 pub(crate) fn with_counted_windows(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     plan.transform_up(|plan| {
@@ -57,8 +60,9 @@ impl Passing for CountedInput {
         let mut counter = RecordBatchMemoryCounter::new();
         let batches = input.execute(partition, context)?.map(move |batch| {
             let batch = batch?;
-            // Batches share memory, and each part of it counts once.
-            memory.try_grow(counter.count_batch(&batch))?;
+            // Batches share memory, and each part of it counts once; a batch may be rows without columns.
+            let computed = batch.num_rows().saturating_mul(BYTES_OF_RESULT);
+            memory.try_grow(counter.count_batch(&batch).saturating_add(computed))?;
             Ok(batch)
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(input.schema(), batches)))

@@ -93,7 +93,9 @@ impl AggregateCall<'_> {
                 ))
             }
             None => in_order(function, arguments, self.keys(), self.distinct, filter),
-            Some(over) => self.window(WindowFunctionDefinition::AggregateUDF(windowed(function)), arguments, over),
+            Some(over) => {
+                self.window(WindowFunctionDefinition::AggregateUDF(windowed(function, &over.frame)), arguments, over)
+            }
         }
     }
 

@@ -2,14 +2,16 @@
 //! frame whose beginning moves it wants aggregates from which rows can be taken away again, which of floating-point
 //! numbers leaves the traces of those rows.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{Array, ArrayRef, new_empty_array};
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use datafusion::common::{Result, ScalarValue, resources_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature};
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, WindowFrame, WindowFrameBound};
 use datafusion::physical_expr::{PhysicalExpr, PhysicalSortExpr};
 
 use crate::error::Error;
@@ -18,14 +20,36 @@ use crate::interrupt;
 /// What the values of all rows of a window may take together.
 const LARGEST_BYTES: usize = 256 << 20;
 
-/// The same aggregate, for windows.
-pub(crate) fn windowed(inner: Arc<AggregateUDF>) -> Arc<AggregateUDF> {
-    Arc::new(AggregateUDF::from(Windowed { inner }))
+/// Values that do not count: what is kept of their rows counts, and is as much.
+const SMALL_BYTES: usize = 256;
+
+/// The same aggregate, for windows. Where a frame may end at the last row, DataFusion keeps the values of all rows.
+pub(crate) fn windowed(inner: Arc<AggregateUDF>, frame: &WindowFrame) -> Arc<AggregateUDF> {
+    let ends_at_last = matches!(&frame.end_bound, WindowFrameBound::Following(rows) if rows.is_null());
+    Arc::new(AggregateUDF::from(Windowed { inner, kept: ends_at_last.then(Kept::default) }))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Windowed {
     inner: Arc<AggregateUDF>,
+    kept: Option<Kept>,
+}
+
+/// The bytes of values that are kept, of all partitions.
+#[derive(Debug, Clone, Default)]
+struct Kept(Arc<AtomicUsize>);
+
+/// Functions are the same whatever they have computed.
+impl PartialEq for Kept {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Kept {}
+
+impl Hash for Kept {
+    fn hash<H: Hasher>(&self, _state: &mut H) {}
 }
 
 impl AggregateUDFImpl for Windowed {
@@ -62,13 +86,25 @@ impl AggregateUDFImpl for Windowed {
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        let returns = args.return_field.data_type();
-        let grows = returns.is_nested() || returns.is_string() || returns.is_binary();
+        let grows = grows(args.return_field.data_type());
         let inner = self.inner.accumulator(args)?;
-        Ok(if grows { Box::new(Growing { inner, rows: 0 }) } else { inner })
+        Ok(if grows { Box::new(Growing { inner, rows: Some(0), kept: self.kept.clone() }) } else { inner })
     }
 
     fn create_sliding_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        let grows = grows(args.return_field.data_type());
+        let inner = self.sliding_accumulator(args)?;
+        Ok(if grows { Box::new(Growing { inner, rows: None, kept: self.kept.clone() }) } else { inner })
+    }
+}
+
+/// Whether values of a type may take any amount of memory.
+fn grows(data_type: &DataType) -> bool {
+    data_type.is_nested() || data_type.is_string() || data_type.is_binary()
+}
+
+impl Windowed {
+    fn sliding_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         let is_exact = !args.return_field.data_type().is_floating();
         let call = OwnedArgs::of(&args);
         if is_exact {
@@ -82,22 +118,39 @@ impl AggregateUDFImpl for Windowed {
     }
 }
 
-/// An aggregate whose value grows with its rows, and which each of them may have.
+/// An aggregate whose value grows with its rows.
 #[derive(Debug)]
 struct Growing {
     inner: Box<dyn Accumulator>,
-    rows: usize,
+    /// How many rows there were, each of which may have the value; none where every row has a value of its own.
+    rows: Option<usize>,
+    kept: Option<Kept>,
 }
 
 impl Accumulator for Growing {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.rows += values.first().map_or(0, Array::len);
+        if let Some(rows) = &mut self.rows {
+            *rows += values.first().map_or(0, Array::len);
+        }
         self.inner.update_batch(values)
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.inner.retract_batch(values)
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        self.inner.supports_retract_batch()
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
         let value = self.inner.evaluate()?;
-        if value.size().saturating_mul(self.rows) > LARGEST_BYTES {
+        if value.size() <= SMALL_BYTES {
+            return Ok(value);
+        }
+        let bytes = value.size().saturating_mul(self.rows.unwrap_or(1));
+        let before = self.kept.as_ref().map_or(0, |Kept(kept)| kept.fetch_add(bytes, Ordering::Relaxed));
+        if before.saturating_add(bytes) > LARGEST_BYTES {
             return resources_err!("the values of a window are too large together");
         }
         Ok(value)
