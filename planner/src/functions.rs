@@ -23,7 +23,7 @@ mod system;
 mod udf;
 mod windows;
 
-pub(crate) use self::aggregates::in_order;
+pub(crate) use self::aggregates::{collected, in_order};
 pub(crate) use self::catalogue::{Catalogue, Chosen, NotChosen};
 pub(crate) use self::function::{AggregateCall, Call, Function, Kind, Over};
 pub(crate) use self::keys::{array_key, grouping_key, has_key, key};

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchemaRef, ExprSchema, ScalarValue, Spans};
 use datafusion::functions::core::expr_fn::coalesce;
-use datafusion::functions_aggregate::array_agg::array_agg_udaf;
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison, SetQuantifier};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, lit};
 use datafusion::sql::sqlparser::ast::{self, Query};
@@ -17,7 +16,7 @@ use super::record::parts_of;
 use super::scope::Scope;
 use super::typed::{BoundQuery, Typed};
 use crate::error::{Error, Result};
-use crate::functions::{has_key, in_order};
+use crate::functions::{collected, has_key, in_order};
 use crate::pg_type::PgType;
 use crate::type_conversion::common_type;
 
@@ -62,8 +61,8 @@ impl Binder<'_> {
         let value = self.in_schema(Arc::clone(plan.schema()), |binder| binder.coerce(value, &pg_type))?.expr;
         let empty = ScalarValue::List(ScalarValue::new_list(&[], &value.get_type(plan.schema())?, true));
         let elements = match order.is_empty() {
-            true => array_agg_udaf().call(vec![value]),
-            false => in_order(array_agg_udaf(), vec![value], order, false, None),
+            true => collected().call(vec![value]),
+            false => in_order(collected(), vec![value], order, false, None),
         };
         let name = "elements";
         let elements_or_none = coalesce(vec![Expr::Column(Column::new_unqualified(name)), lit(empty)]);

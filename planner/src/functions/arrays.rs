@@ -76,6 +76,7 @@ fn concatenated(picks: &Picks, row: usize) -> Made {
     if left.is_none() && right.is_none() {
         return Ok(None);
     }
+    check_size(left.as_ref().map_or(0, List::len).saturating_add(right.as_ref().map_or(0, List::len)))?;
     let of = |list: Option<List>, argument| {
         let places = list.into_iter().flat_map(|list| list.places());
         places.map(Pick::of(argument))
@@ -119,7 +120,14 @@ fn sliced(picks: &Picks, row: usize) -> Made {
 }
 
 /// Elements of an array that a function may make.
-const MAX_FILLED: usize = 4 << 20;
+const MAX_ELEMENTS: usize = 4 << 20;
+
+fn check_size(elements: usize) -> ValueResult<()> {
+    if elements > MAX_ELEMENTS {
+        return Err(ValueError::new("54000", format!("array size exceeds the maximum allowed ({MAX_ELEMENTS})")));
+    }
+    Ok(())
+}
 
 fn filled() -> Function {
     picks::of_elements("array_fill", vec![PgType::AnyElement, PgType::Int4.array()], |picks, row| {
@@ -135,9 +143,7 @@ fn filled() -> Function {
                 return Err(ValueError::new("0A000", "not supported: arrays of more than one dimension"));
             }
         };
-        if size > MAX_FILLED {
-            return Err(ValueError::new("54000", format!("array size exceeds the maximum allowed ({MAX_FILLED})")));
-        }
+        check_size(size)?;
         Ok(Some(vec![Pick::Element(0, picks.value(0, row)); size]))
     })
 }

@@ -7,9 +7,9 @@ use arrow::array::{Array, ArrayRef, Float64Array, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, internal_err};
-use datafusion::functions_aggregate::array_agg::array_agg_udaf;
 use datafusion::logical_expr::{ColumnarValue, Expr, ScalarUDF, ScalarUDFImpl, Signature, SortExpr, Volatility};
 
+use super::collected::collected;
 use crate::error::Error;
 use crate::functions::column::{Argument, Array1, Float8, IntervalArg, as_list};
 use crate::functions::function::{AggregateCall, Function};
@@ -96,7 +96,7 @@ fn sorted(call: &AggregateCall<'_>) -> Result<[Expr; 2]> {
         None => is_there,
     };
     let call = AggregateCall { order_by, filter: Some(filter), ..call.clone() };
-    Ok([call.of(array_agg_udaf(), vec![value]), before])
+    Ok([call.of(collected(), vec![value]), before])
 }
 
 fn check(fraction: f64) -> ValueResult<()> {

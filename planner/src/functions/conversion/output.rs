@@ -14,6 +14,7 @@ use datafusion::logical_expr::{ColumnarValue, Expr, ScalarUDF, lit};
 use crate::error::Error;
 use crate::functions::column::{as_list, interval};
 use crate::functions::datetime::SessionZone;
+use crate::functions::growth::Growth;
 use crate::functions::strict::{argument, result_of, rows_of};
 use crate::functions::udf::{Evaluate, Udf};
 use crate::pg_type::PgType;
@@ -62,6 +63,7 @@ pub(in crate::functions) fn written(
     let zone = zones.get(&zone_name).map_err(Error::Value)?;
     let value = argument(arguments, 0)?;
     let array = value.to_array(rows_of(std::slice::from_ref(value), rows))?;
+    let mut growth = Growth::of(arguments);
     let mut texts = StringViewBuilder::with_capacity(array.len());
     let mut text = String::new();
     for row in 0..array.len() {
@@ -71,6 +73,7 @@ pub(in crate::functions) fn written(
         }
         text.clear();
         write(&array, row, zone, &mut text)?;
+        growth.add(text.len()).map_err(Error::Value)?;
         texts.append_value(&text);
     }
     result_of(Arc::new(texts.finish()), std::slice::from_ref(value))

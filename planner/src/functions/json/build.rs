@@ -5,13 +5,14 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, StringViewBuilder};
 use arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, Result};
-use datafusion::functions_aggregate::array_agg::array_agg_udaf;
 use datafusion::logical_expr::{ColumnarValue, Expr, ScalarUDF, lit};
 
 use crate::error::Error;
+use crate::functions::aggregates::collected;
 use crate::functions::column::{Array1, Json, JsonText, Jsonb, JsonbText, Text};
 use crate::functions::conversion::{converted, print, written};
 use crate::functions::function::{AggregateCall, Call, Function};
+use crate::functions::growth::Growth;
 use crate::functions::strict::{result_of, rows_of, strict1, strict2};
 use crate::functions::udf::{Evaluate, Udf};
 use crate::pg_type::{Category, PgType};
@@ -216,6 +217,7 @@ impl Evaluate for Built {
             Ok(arrow::compute::cast(&array, &DataType::Utf8View)?.as_string_view().clone())
         };
         let columns = arguments.iter().map(texts).collect::<Result<Vec<_>>>()?;
+        let mut growth = Growth::of(arguments);
         let mut built = StringViewBuilder::with_capacity(rows);
         let mut parts: Vec<Scalar<'_>> = Vec::with_capacity(columns.len());
         for row in 0..rows {
@@ -234,7 +236,9 @@ impl Evaluate for Built {
             {
                 parts.clear();
             }
-            built.append_value((self.build)(&parts).map_err(Error::Value)?);
+            let text = (self.build)(&parts).map_err(Error::Value)?;
+            growth.add(text.len()).map_err(Error::Value)?;
+            built.append_value(text);
         }
         result_of(Arc::new(built.finish()), arguments)
     }
@@ -267,7 +271,7 @@ pub(super) fn aggregates() -> Vec<Function> {
         functions.push(Function::aggregate(name, vec![PgType::AnyElement], to.clone(), move |call| {
             let [value] = call.arguments.as_slice() else { return datafusion::common::internal_err!("no value") };
             let value = aggregated(&call, value.clone(), 0, &to);
-            joined.of_expressions(vec![call.of(array_agg_udaf(), vec![value])], call.schema)
+            joined.of_expressions(vec![call.of(collected(), vec![value])], call.schema)
         }));
     }
     for (name, to, joined) in
@@ -277,8 +281,8 @@ pub(super) fn aggregates() -> Vec<Function> {
             let [key, value] = call.arguments.as_slice() else { return datafusion::common::internal_err!("no pair") };
             let value = aggregated(&call, value.clone(), 1, &to);
             let key = as_key(&call, key.clone())?;
-            let keys = call.of(array_agg_udaf(), vec![key]);
-            joined.of_expressions(vec![keys, call.of(array_agg_udaf(), vec![value])], call.schema)
+            let keys = call.of(collected(), vec![key]);
+            joined.of_expressions(vec![keys, call.of(collected(), vec![value])], call.schema)
         }));
     }
     functions
