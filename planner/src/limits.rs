@@ -153,6 +153,14 @@ mod tests {
     }
 
     #[test]
+    fn so_many_parentheses_are_read() {
+        let calls = |count| format!("SELECT ARRAY[{}]", vec!["f(x)"; count].join(","));
+        check_text(&calls(MAX_PARENTHESES)).unwrap();
+        let message = check_text(&calls(MAX_PARENTHESES + 1)).unwrap_err().to_string();
+        assert!(message.contains("at most 32768 are read"), "{message}");
+    }
+
+    #[test]
     fn what_the_parser_reads_within_itself_without_counting_is_refused() {
         for (first, repeated, last) in [
             ("", "EXPLAIN ", "SELECT 1"),

@@ -19,6 +19,17 @@ use super::{Binder, KnownTable};
 use crate::error::{Error, Result};
 use crate::pg_type::PgType;
 
+/// Columns of all tables of a FROM together. Every join has a list of those before it.
+const MAX_WIDTH: usize = 16_640;
+
+fn check_width(source: Source) -> Result<Source> {
+    let columns = source.1.columns.len();
+    if columns > MAX_WIDTH {
+        return Err(Error::TooLarge(format!("a FROM has {columns} columns; at most {MAX_WIDTH} are allowed")));
+    }
+    Ok(source)
+}
+
 /// A plan and what its columns are called.
 pub(super) type Source = (LogicalPlan, Scope);
 
@@ -32,7 +43,7 @@ impl Binder<'_> {
                 Some(left) if self.needs_left(&table.relation) => self.table_with_joins(table, Some(left))?,
                 Some(left) => {
                     let right = self.table_with_joins_after(table, &left)?;
-                    cross(left, right)?
+                    check_width(cross(left, right)?)?
                 }
             });
         }
@@ -61,7 +72,7 @@ impl Binder<'_> {
             None => self.factor(&table.relation)?,
         };
         for join in &table.joins {
-            source = self.join(source, join)?;
+            source = check_width(self.join(source, join)?)?;
         }
         Ok(source)
     }
@@ -73,7 +84,7 @@ impl Binder<'_> {
         };
         let mut source = self.lateral(&table.relation, left)?;
         for join in &table.joins {
-            source = self.join(source, join)?;
+            source = check_width(self.join(source, join)?)?;
         }
         Ok(source)
     }
