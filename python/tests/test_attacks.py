@@ -157,6 +157,7 @@ def is_withstood(server: RailForgeServer, attack: Attack) -> None:
 
 
 CONSTANTS_LIMIT = "constants that the statement computes are too large"
+COPIES = "is more than 4000 parts in its plan"
 COLUMNS = "at most 1664 are allowed"
 COMPLEX = "regular expression is too complex"
 DEPTH = "stack depth limit exceeded"
@@ -173,12 +174,19 @@ OPERATORS = "at most 1000 are planned"
 MEMORY = "memory_limit"
 TIME = "stopped after 1 s .setting query_timeout"
 EITHER = f"{MEMORY}|{TIME}"
+WINDOW = f"{MEMORY}|{TIME}|the values of a window are too large together"
 
 
 def doubled(first: str, step: str, levels: int = 16) -> str:
     """WITH queries each of which names the one before it twice."""
     names = [f"c{level + 1} AS ({step.format(f'c{level}')})" for level in range(levels)]
     return f"WITH RECURSIVE c0 AS ({first}), {', '.join(names)} SELECT count(*) FROM c{levels}"
+
+
+def chained(first: str, step: str, last: str, levels: int = 30) -> str:
+    """WITH queries each of which computes a column by that of the one before it."""
+    names = [f"c{level + 1} AS (SELECT {step} FROM c{level})" for level in range(levels)]
+    return f"WITH c0 AS ({first}), {', '.join(names)} SELECT {last.format(f'c{levels}')}"
 
 
 def recursive(first: str, step: str, last: str) -> str:
@@ -403,6 +411,59 @@ STATEMENTS = {
         f"SELECT {'CASE WHEN ' * 60}true{' THEN true ELSE false END' * 60}", answer=True
     ),
     "cross joins": Attack(f"SELECT count(*) FROM {listed('s AS s{}', 90)}", TIME),
+    # A condition is put below what computes its columns.
+    "a filter on doubled columns": Attack(
+        chained("SELECT id AS x FROM s", "x + x AS x", "x FROM {0} WHERE x > 0"), "integer out of range"
+    ),
+    "an order of doubled columns": Attack(
+        chained("SELECT id AS x FROM s", "x + x AS x", "x FROM {0} ORDER BY x LIMIT 1"),
+        "integer out of range",
+    ),
+    "a filter on conditions": Attack(
+        chained(
+            "SELECT id AS x FROM s",
+            "CASE WHEN x > 0 THEN x ELSE -x END AS x",
+            "count(*) FROM {0} WHERE x > 0",
+        ),
+        answer=10,
+    ),
+    "a filter on NULLIF": Attack(
+        chained("SELECT id AS x FROM s", "nullif(abs(x), 0) AS x", "count(*) FROM {0} WHERE x > 0"), answer=10
+    ),
+    "texts that double": Attack(
+        chained("SELECT 'x'::text AS x", "x || x AS x", "length(x) FROM {0}", 60),
+        f"{LARGE_TEXT}|{CONSTANTS_LIMIT}",
+    ),
+    "COALESCE in COALESCE": Attack(f"SELECT count({'coalesce(' * 50}id{', 1)' * 50}) FROM s", answer=10),
+    "functions in COALESCE": Attack(f"SELECT count({'coalesce(abs(' * 25}id{'), 1)' * 25}) FROM s", COPIES),
+    "full joins by names": Attack(
+        f"SELECT count(*) FROM s {listed('FULL JOIN s AS s{} USING (id)', 40, ' ')}", answer=10
+    ),
+    # Subqueries are asked with the rows of the query around them.
+    "subqueries side by side": Attack(
+        f"SELECT count(concat({listed('(SELECT max(b.id) FROM s b WHERE b.id < a.id + {})', 12)})) FROM s a",
+        answer=10,
+    ),
+    "EXISTS beside EXISTS": Attack(
+        "SELECT count(*) FROM s a WHERE "
+        + listed("EXISTS (SELECT 1 FROM s b WHERE b.id < a.id + {})", 15, " OR "),
+        answer=10,
+    ),
+    "lateral after lateral": Attack(
+        "SELECT count(*) FROM s AS s0"
+        + "".join(f", LATERAL (SELECT s{i}.id + 1 AS id) AS s{i + 1}" for i in range(90)),
+        answer=10,
+    ),
+    "lateral joins": Attack(
+        "SELECT count(*) FROM s AS s0"
+        + "".join(f", LATERAL (SELECT id FROM s WHERE s.id = s{i}.id) AS s{i + 1}" for i in range(90)),
+        "depend on each other",
+    ),
+    "stars that double": Attack(chained("SELECT id FROM s", "*, *", "count(*) FROM {0}", 20), COLUMNS),
+    "stars of joins": Attack(
+        f"WITH w AS (SELECT {listed('id AS a{}', 1600)} FROM s) SELECT * FROM {listed('w AS w{}', 50)}",
+        "at most 16640 are allowed",
+    ),
     "windows of each other": Attack("SELECT rank() OVER w FROM s WINDOW w AS (v), v AS (w)", NO_WINDOW),
     "a window of itself": Attack("SELECT rank() OVER w FROM s WINDOW w AS (w)", NO_WINDOW),
     "windows of windows": Attack(
@@ -485,6 +546,40 @@ ROWS = {
     "explained rows": Attack("EXPLAIN ANALYZE SELECT sum(a.id * b.id + c.id) FROM n a, n b, n c", TIME),
     "explained recursion": Attack(
         f"EXPLAIN ANALYZE {recursive('SELECT 1', 'SELECT x FROM r', 'SELECT count(*) FROM r')}", TIME
+    ),
+    "long texts": Attack("SELECT array_length(array_agg(repeat(a.t, 20)), 1) FROM n a, n b", EITHER),
+    "long texts of groups": Attack(
+        """SELECT max(array_length(x, 1)) FROM (
+               SELECT array_agg(repeat(a.t, 20)) AS x FROM n a, n b GROUP BY b.id % 10) AS y""",
+        EITHER,
+    ),
+    "json_agg": Attack("SELECT length(json_agg(a.t)::text) FROM n a, n b", EITHER),
+    "jsonb_object_agg": Attack(
+        "SELECT length(jsonb_object_agg(a.t || b.t, b.t)::text) FROM n a, n b", EITHER
+    ),
+    "an aggregate's delimiter": Attack("SELECT length(string_agg(t, repeat('x', 1000000))) FROM n", MADE),
+    "recursive arrays": Attack(
+        recursive("SELECT ARRAY[1]", "SELECT x || x FROM r", "SELECT max(array_length(x, 1)) FROM r"),
+        "array size exceeds the maximum allowed",
+    ),
+    "array_agg of a window": Attack(
+        "SELECT count(x) FROM (SELECT array_agg(t) OVER () AS x FROM n) AS y", WINDOW
+    ),
+    "array_agg of frames": Attack(
+        """SELECT count(x) FROM (SELECT array_agg(id) OVER (
+               ORDER BY id ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS x FROM n) AS y""",
+        WINDOW,
+    ),
+    "texts of running rows": Attack(
+        "SELECT max(length(x)) FROM (SELECT string_agg(t, ',') OVER (ORDER BY id) AS x FROM n) AS y", EITHER
+    ),
+    "a window over a cross join": Attack(
+        "SELECT max(x) FROM (SELECT count(*) OVER () AS x FROM n a, n b) AS y", EITHER
+    ),
+    "an array beside each row": Attack(
+        """SELECT count(*) FROM n WHERE -id = ANY (
+               (SELECT array_agg(i) FROM generate_series(1, 1000000) AS i)::int[])""",
+        EITHER,
     ),
     "the catalogue": Attack(f"SELECT count(*) FROM {listed('information_schema.columns AS c{}', 14)}", TIME),
 }
