@@ -62,7 +62,7 @@ pub(super) struct Execution<'t> {
     pub(super) base: Base<'t>,
     pub(super) next_base_id: i64,
     pub(super) steps: Steps,
-    /// Values in the items that have been collected.
+    /// Values in the items that have been collected for the innermost expression.
     values: usize,
 }
 
@@ -94,6 +94,14 @@ impl<'t> Execution<'t> {
 
     /// All values of an expression, or the question whether there is one.
     pub(super) fn evaluate(&mut self, expression: &Expression, sink: &mut Sink<'t>) -> Outcome {
+        // What is collected on the way is gone afterwards.
+        let outer = std::mem::take(&mut self.values);
+        let outcome = self.evaluate_within(expression, sink);
+        self.values = outer;
+        outcome
+    }
+
+    fn evaluate_within(&mut self, expression: &Expression, sink: &mut Sink<'t>) -> Outcome {
         let steps = expression.steps.as_slice();
         // Nothing can fail in a constant.
         let is_at_hand = steps.is_empty() && sink.wants_any();

@@ -164,6 +164,15 @@ mod tests {
     }
 
     #[test]
+    fn so_many_values_are_found_at_once() {
+        let ones = format!("[{}1]", "1, ".repeat(1_200_000));
+        // What a condition looks at is not kept.
+        assert_eq!(all(&ones, "$[*] ? (@ == 2)"), "");
+        let tenfold = "[0,0,0,0,0,0,0,0,0,0]".repeat(7);
+        assert_eq!(all("1", &format!("${tenfold}")), "54000 a text has more than 2097152 parts");
+    }
+
+    #[test]
     fn errors_can_be_hidden() {
         let path = |text: &str| JsonPath::parse(text);
         let target = "[{\"a\": 1}, {\"a\": 2}, 3]";
