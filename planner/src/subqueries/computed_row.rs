@@ -14,13 +14,15 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, Result};
 use datafusion::logical_expr::{Expr, Join, JoinType, LogicalPlan, Projection, lit};
 
+use super::simple::has_subquery;
+
 /// The join as a projection, if its right side is one row that is computed.
 pub(super) fn computed(join: &Join) -> Result<Option<LogicalPlan>> {
     let is_always = join.on.is_empty() && join.filter.as_ref().is_none_or(|filter| *filter == lit(true));
     if !is_always || !matches!(join.join_type, JoinType::Inner | JoinType::Left) {
         return Ok(None);
     }
-    let Some(values) = row(&join.right) else { return Ok(None) };
+    let Some(values) = row(&join.right).filter(|values| !values.iter().any(has_subquery)) else { return Ok(None) };
     let outer = join.left.schema();
     let mut columns: Vec<Expr> = outer.iter().map(|field| Expr::Column(Column::from(field))).collect();
     for (value, (qualifier, field)) in values.into_iter().zip(join.right.schema().iter()) {
