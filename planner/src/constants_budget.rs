@@ -1,6 +1,7 @@
-//! What the constants may take together that are computed while a statement is planned. Functions of constants are
-//! computed once, by the binder or by DataFusion, and their values are parts of the plan, which no memory pool knows of;
-//! and every rule that writes the plan anew copies its texts.
+//! What the constants may take together that are computed while a statement is planned, and those that are given for
+//! parameters, wherever they stand. Functions of constants are computed once, by the binder or by DataFusion, and their
+//! values are parts of the plan, which no memory pool knows of; and every rule that writes the plan anew copies its
+//! texts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -39,12 +40,24 @@ impl ConstantsBudget {
             return Ok(());
         }
         Err(Error::TooLarge(format!(
-            "the constants that the statement computes are too large together: at most {} MiB of texts, or {} MiB of \
+            "the constants of the statement are too large together: at most {} MiB of texts, or {} MiB of \
              arrays, are kept in a plan",
             LARGEST_BYTES / COPIES_OF_TEXTS >> 20,
             LARGEST_BYTES >> 20
         )))
     }
+}
+
+/// Counts a constant that is in the plan of the statement that this thread plans.
+///
+/// # Errors
+/// When there is no room for it.
+pub(crate) fn count(constant: &ScalarValue) -> Result<(), Error> {
+    // Arrays are shared with whoever gave them.
+    if constant.data_type().is_nested() {
+        return Ok(());
+    }
+    CurrentQuery::get().constants().map_or(Ok(()), |constants| constants.add(bytes(constant)))
 }
 
 /// What a function makes of its arguments; counted if they are constants of a statement that is planned.

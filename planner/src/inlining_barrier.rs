@@ -9,6 +9,8 @@
 //!               ...                                     ...
 //! ```
 //!
+//! And a long text that is computed once is not put in each place that names it.
+//!
 //! Nothing is moved below a function of which it is not known whether it gives the same value twice, and
 //! `constants_barrier.rs` does the same for the conditions of the physical plan.
 
@@ -27,10 +29,13 @@ use crate::as_is::held_back;
 /// are planned for a second.
 const MOST_PARTS: usize = 500;
 
+/// Constants count as so many parts as they have as much memory.
+const BYTES_OF_PART: usize = 128;
+
 /// The parts of a column that is a barrier: the function, and the name that it is given.
 const PARTS_OF_BARRIER: usize = 2;
 
-/// The rule. It comes first.
+/// The rule. It comes first, and again when constants have been computed.
 #[derive(Debug)]
 pub(crate) struct InliningBarrier;
 
@@ -141,6 +146,8 @@ pub(crate) fn simplified_parts(expression: &Expr, parts_of_column: &dyn Fn(&Colu
     let mut parts: usize = 1;
     match expression {
         Expr::Column(column) => return parts_of_column(column),
+        // Arrays are shared, and texts are copied.
+        Expr::Literal(value, _) if !value.data_type().is_nested() => parts += value.size() / BYTES_OF_PART,
         Expr::ScalarFunction(function) if is_barrier(function) => {}
         Expr::ScalarFunction(function) if is_coalesce(function) => {
             for (place, argument) in function.args.iter().enumerate() {
@@ -203,6 +210,14 @@ mod tests {
         let nested =
             (0..10).fold(col("x"), |inner, _| datafusion::functions::core::expr_fn::coalesce(vec![inner, lit(1)]));
         assert_eq!(simplified_parts(&nested, &|_| 1), 3_070);
+    }
+
+    #[test]
+    fn long_texts_are_held_back() {
+        let constant =
+            |bytes| LogicalPlanBuilder::empty(true).project(vec![lit("x".repeat(bytes)).alias("x")]).unwrap();
+        assert_eq!(barriers(constant(1_000).build().unwrap()), 0);
+        assert_eq!(barriers(constant(100_000).build().unwrap()), 1);
     }
 
     #[test]

@@ -36,6 +36,8 @@ const BATCH_ROWS: usize = 8_192;
 /// How many of the largest consumers an out-of-memory error names.
 const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 
+/// DataFusion's rule that computes constants.
+const SIMPLIFICATION: &str = "simplify_expressions";
 /// DataFusion's rule that decides which side of a join is which.
 const JOIN_SELECTION: &str = "join_selection";
 
@@ -127,6 +129,8 @@ fn analyzer_rules() -> Vec<Arc<dyn datafusion::optimizer::AnalyzerRule + Send + 
 /// above.
 fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules = Optimizer::new().rules;
+    let constants = rules.iter().position(|rule| rule.name() == SIMPLIFICATION).map_or(0, |place| place + 1);
+    rules.insert(constants, Arc::new(InliningBarrier));
     rules.insert(0, Arc::new(InliningBarrier));
     rules.push(Arc::new(LiveGrouping));
     rules.push(Arc::new(LiveFirstRows));

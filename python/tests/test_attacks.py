@@ -156,7 +156,7 @@ def is_withstood(server: RailForgeServer, attack: Attack) -> None:
         until_idle(server.pid, IDLE_SECONDS)
 
 
-CONSTANTS_LIMIT = "constants that the statement computes are too large"
+CONSTANTS_LIMIT = "the constants of the statement are too large together"
 COPIES = "is more than 4000 parts in its plan"
 COLUMNS = "at most 1664 are allowed"
 COMPLEX = "regular expression is too complex"
@@ -276,10 +276,17 @@ CONSTANTS = {
         "SELECT length(format(repeat('%1$s', 1000000), repeat('x', 60000000)))", CONSTANTS_LIMIT
     ),
     "format, smaller": Attack(
-        "SELECT length(format(repeat('%1$s', 1000000), repeat('x', 1000000)))", LARGE_TEXT
+        "SELECT length(format(repeat('%1$s', 100000), repeat('x', 1000000)))", LARGE_TEXT
     ),
     "concat, smaller": Attack(
         f"SELECT length(concat({several('t', 100)})) FROM (SELECT {SMALLER[0]} AS t) AS x", LARGE_TEXT
+    ),
+    "a text in many places": Attack(
+        f"SELECT length(concat({several('t', 1000)})) FROM (SELECT repeat('x', 1000000) AS t) AS x",
+        LARGE_TEXT,
+    ),
+    "a parameter in many places": Attack(
+        f"SELECT {several('length($1)', 1000)}", CONSTANTS_LIMIT, params=["x" * 4_000_000]
     ),
     "array_to_string": Attack(
         "SELECT length(array_to_string(array_fill('x'::text, ARRAY[1000000]), repeat('y', 100000)))",

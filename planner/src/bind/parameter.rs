@@ -11,6 +11,7 @@ use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::Placeholder;
 
 use super::typed::Typed;
+use crate::constants_budget::count;
 use crate::error::{Error, Result};
 use crate::pg_type::PgType;
 
@@ -46,7 +47,10 @@ impl<'a> Parameters<'a> {
         let known = self.wanted.entry(number).or_default();
         match self.given {
             Some(values) => match values.get(number - 1) {
-                Some(value) => Ok(marked(constant(value)?, name)),
+                Some(value) => {
+                    count(value)?;
+                    Ok(marked(constant(value)?, name))
+                }
                 // The count is checked at the end, when it is known how many there are.
                 None => Ok(Typed::null()),
             },
