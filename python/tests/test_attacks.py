@@ -365,7 +365,6 @@ ROWS_TIMES_VALUE = {
     "repeat": Attack("SELECT sum(length(repeat(t, 1000))) FROM n", MADE),
     "lpad": Attack("SELECT sum(length(lpad(t, 10000000))) FROM n", MADE),
     "format": Attack("SELECT sum(length(format('%1000000s', t))) FROM n", MADE),
-    "||": Attack(f"SELECT sum(length({several('repeat(t, 60)', 60, ' || ')})) FROM n", MADE),
     "numbers of texts": Attack("SELECT count((repeat('9', 131000) || '.' || id)::numeric) FROM n", MADE),
     "sha512": Attack("SELECT max(sha512(repeat(t, 1000)::bytea)) FROM n", MADE),
     "array_fill": Attack("SELECT count(array_fill(id, ARRAY[4000000])) FROM n", MADE),

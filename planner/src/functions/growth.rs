@@ -10,7 +10,7 @@ const LARGEST_BYTES: usize = 128 << 20;
 /// What is made of large values may be so many times as large.
 const GROWTH: usize = 4;
 /// But not larger than this, or than one of them: what is doubled time after time would have no end.
-const LARGEST_GROWN_BYTES: usize = 512 << 20;
+const LARGEST_GROWN_BYTES: usize = 256 << 20;
 
 /// PostgreSQL's code for what exceeds a limit of the program.
 const LIMIT_EXCEEDED: &str = "54000";
