@@ -2,6 +2,7 @@
 //! inside the transaction whose snapshot a refresh exports, so that the description and the rows are of
 //! one moment.
 
+mod collations;
 mod merge;
 
 use std::collections::{HashMap, HashSet};
@@ -9,8 +10,10 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgConnection;
 
+use self::collations::Collations;
 pub(crate) use self::merge::merge;
 use crate::TableName;
+use crate::collation::Collation;
 use crate::name::quote;
 use crate::shard::Shard;
 use crate::source::Source;
@@ -31,6 +34,8 @@ pub(crate) struct TableDescription {
     pub(crate) readable: bool,
     /// Whether the database keeps text as UTF-8, as the engine does.
     pub(crate) utf8: bool,
+    /// The database's default collation, if it does not order by bytes.
+    pub(crate) collation: Option<Collation>,
     /// What is read: the table itself, or the leaves of a partitioned table.
     pub(crate) relations: Vec<Relation>,
     /// Which of the columns is the name of the shard that a row is of, where the source has shards.
@@ -122,6 +127,8 @@ pub(crate) struct ColumnDescription {
     pub(crate) meaning: String,
     /// Whether texts are equal only if their bytes are. A collation can be declared for which they need not be.
     pub(crate) bytewise: bool,
+    /// How texts are ordered; none for other types, and where it is by bytes because the database's default is.
+    pub(crate) collation: Option<Collation>,
 }
 
 /// A column's own type: how it prints says less, because that depends on `search_path`.
@@ -209,7 +216,7 @@ const COLUMNS: &str = "
            CASE WHEN a.attgenerated = 'v' THEN
                (SELECT d.adbin::text FROM pg_catalog.pg_attrdef d
                 WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END,
-           COALESCE((SELECT l.collisdeterministic FROM pg_catalog.pg_collation l WHERE l.oid = a.attcollation), true)
+           a.attcollation::int8
     FROM pg_catalog.pg_attribute a
     WHERE a.attrelid = ANY($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
       AND has_column_privilege(a.attrelid, a.attnum, 'SELECT')
@@ -273,7 +280,7 @@ const MEANINGS: &str = "
 
 type TableRow = (i64, String, String, String, Option<String>, f64, bool, bool, bool, bool);
 type RelationRow = (i64, i64, String, String, String, i64, i64, bool, bool);
-type ColumnRow = (i64, String, i16, bool, Option<String>, String, i64, i32, i32, Option<String>, bool);
+type ColumnRow = (i64, String, i16, bool, Option<String>, String, i64, i32, i32, Option<String>, i64);
 type TypeRow = (i64, String, String, i64, i32, Option<i64>);
 type KeyRow = (i64, String, String, Vec<String>, Option<String>, Option<String>, Vec<String>, String, String);
 
@@ -307,6 +314,7 @@ pub(crate) async fn describe(
             estimated_rows: (tuples >= 0.0).then_some(tuples as u64),
             readable: schema_usable && readable,
             utf8,
+            collation: None,
             relations: vec![],
             shard_column: None,
             conflict: None,
@@ -338,6 +346,10 @@ pub(crate) async fn describe(
     let types: HashMap<i64, TypeRow> = types.into_iter().map(|row| (row.0, row)).collect();
     let meanings: Vec<(i64, String)> = sqlx::query_as(MEANINGS).bind(&oids).fetch_all(&mut *connection).await?;
     let meanings: HashMap<i64, String> = meanings.into_iter().collect();
+    let collations = Collations::read(connection, &oids).await?;
+    for table in &mut tables {
+        table.collation = collations.of_database();
+    }
     let columns: Vec<ColumnRow> = sqlx::query_as(COLUMNS).bind(&oids).fetch_all(&mut *connection).await?;
     for row in columns {
         let (
@@ -351,7 +363,7 @@ pub(crate) async fn describe(
             modifier,
             dimensions,
             expression,
-            bytewise,
+            collation,
         ) = row;
         if let Some(&index) = position.get(&table) {
             let column_type = resolve_type(&types, type_oid, modifier);
@@ -366,7 +378,8 @@ pub(crate) async fn describe(
                 column_type,
                 dimensions,
                 meaning,
-                bytewise,
+                bytewise: collations.is_deterministic(collation),
+                collation: collations.of_column(collation),
             });
         }
     }

@@ -9,6 +9,7 @@ use arrow::datatypes::{
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{ColumnDescription, ColumnType};
+use crate::collation::{COLLATION, Collation};
 use crate::name::quote;
 
 /// Field metadata: the PostgreSQL type as PostgreSQL prints it, for example `character(10)` or `jsonb`.
@@ -126,6 +127,9 @@ pub(crate) fn plan(column: &ColumnDescription, as_text: bool) -> ColumnPlan {
     if let Some(comment) = &column.comment {
         metadata.insert(COMMENT.to_owned(), comment.clone());
     }
+    if let Some(collation) = column.collation.as_ref().and_then(Collation::to_metadata) {
+        metadata.insert(COLLATION.to_owned(), collation);
+    }
     let field = Field::new(&column.name, data_type, column.nullable).with_metadata(metadata);
     ColumnPlan { field: field.into(), expression, cell }
 }
@@ -220,6 +224,7 @@ mod tests {
             dimensions: 0,
             meaning: String::new(),
             bytewise: true,
+            collation: None,
         }
     }
 

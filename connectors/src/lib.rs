@@ -4,6 +4,7 @@
 
 mod as_of;
 mod catalogue;
+mod collation;
 mod column_type;
 mod connection;
 mod error;
@@ -20,6 +21,7 @@ mod waiting;
 
 pub use as_of::{AsOf, Lsn};
 pub use catalogue::{ForeignKey, Key};
+pub use collation::{COLLATION, Collation, CollationProvider};
 pub use column_type::{COMMENT, POSTGRES_TYPE};
 pub use error::{Cause, Error, Result};
 pub use live::{Grouping, LiveEntry, LiveQuery, LiveTable, PostgresQuery, QuerySession, literal};

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{ColumnDescription, ColumnType, DeclaredType, Key, TableDescription};
 use crate::TableName;
+use crate::collation::Collation;
 use crate::source::Source;
 
 /// How PostgreSQL prints the type of the column that has the shard's name, and `pg_type.typname`.
@@ -51,6 +52,7 @@ fn merged(shard_column: &str, of_shards: &[OfShard<'_>]) -> Option<TableDescript
         estimated_rows: tables().map(|table| table.estimated_rows).sum(),
         readable: tables().all(|table| table.readable),
         utf8: tables().all(|table| table.utf8),
+        collation: merged_collation(tables().map(|table| table.collation.as_ref())),
         relations: tables().flat_map(|table| table.relations.iter().cloned()).collect(),
         conflict: conflict(shard_column, of_shards),
     })
@@ -63,9 +65,16 @@ fn merged_column(column: &ColumnDescription, of_shards: &[OfShard<'_>]) -> Colum
         merged.nullable |= known.nullable;
         merged.dimensions = merged.dimensions.max(known.dimensions);
         merged.bytewise &= known.bytewise;
+        merged.collation = Collation::merged(merged.collation.take(), known.collation.as_ref());
         merged.meaning += &format!("{shard:?} {} {}; ", known.number, known.meaning);
     }
     merged
+}
+
+/// What all shards say of a collation.
+fn merged_collation<'a>(mut collations: impl Iterator<Item = Option<&'a Collation>>) -> Option<Collation> {
+    let first = collations.next().flatten().cloned();
+    collations.fold(first, Collation::merged)
 }
 
 /// The column that has the name of a row's shard.
@@ -81,6 +90,7 @@ fn column_of_shards(name: &str) -> ColumnDescription {
         dimensions: 0,
         meaning: String::new(),
         bytewise: true,
+        collation: None,
     }
 }
 
@@ -180,6 +190,7 @@ mod tests {
             estimated_rows: Some(5),
             readable: true,
             utf8: true,
+            collation: None,
             relations: vec![],
             shard_column: None,
             conflict: None,

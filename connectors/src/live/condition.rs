@@ -1,8 +1,8 @@
 //! From a condition of a plan to SQL that is true, false or NULL for the same rows. Only what is listed here is
 //! translated; all else is none, and the engine evaluates it.
 //!
-//! The engine compares texts by bytes and PostgreSQL by collations, so that only their equality is sent, and
-//! patterns in which nothing is escaped. Where PostgreSQL and the engine differ over numbers (`-0.0`, arithmetic,
+//! Texts are compared here by the keys of their collations, which PostgreSQL has not, so that only their equality is
+//! sent, and patterns in which nothing is escaped. Where PostgreSQL and the engine differ over numbers (`-0.0`, arithmetic,
 //! functions), either it is not sent, or the answer is PostgreSQL's.
 
 use datafusion::common::ScalarValue;

@@ -28,7 +28,7 @@ pub(super) enum Kind {
         zoned: bool,
     },
     Binary,
-    /// Compared for equality alone: the engine orders by bytes, PostgreSQL by collations.
+    /// Compared for equality alone: the engine orders by bytes or by keys, PostgreSQL by collations.
     Text(Form),
 }
 

@@ -152,6 +152,7 @@ fn describe(source: &Arc<Source>, text: String, settings: String) -> Result<Opti
             dimensions: 0,
             meaning: String::new(),
             bytewise: true,
+            collation: None,
         };
         settled(column_type::plan(&description, false))
     });

@@ -120,7 +120,7 @@ fn digits<'a>(files: impl Iterator<Item = &'a FileEntry>) -> Vec<Option<Digits>>
     (0..width).map(|column| all.get(&column).copied()).collect()
 }
 
-/// Whether the same rows were read again: the files are written from the same rows in the same order, so they
+/// Whether the same rows were read again, and mean the same: the files are written from the same rows in the same order, so they
 /// are the same byte for byte.
 fn has_same_rows(previous: &TableEntry, entry: &TableEntry) -> bool {
     let same = |(left, right): (&FileEntry, &FileEntry)| {
@@ -128,6 +128,7 @@ fn has_same_rows(previous: &TableEntry, entry: &TableEntry) -> bool {
             && left.deletes == right.deletes
     };
     previous.schema == entry.schema
+        && previous.collation == entry.collation
         && previous.files.len() == entry.files.len()
         && previous.files.iter().zip(&entry.files).all(same)
 }

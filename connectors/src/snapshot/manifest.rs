@@ -11,6 +11,7 @@ use super::statistics::ColumnRange;
 use crate::TableName;
 use crate::as_of::AsOf;
 use crate::catalogue::{ForeignKey, Key, Relation, TableDescription};
+use crate::collation::Collation;
 use crate::live::LiveEntry;
 use crate::pull::Digits;
 
@@ -44,6 +45,9 @@ pub struct TableEntry {
     pub schema: SchemaRef,
     pub primary_key: Option<Key>,
     pub foreign_keys: Vec<ForeignKey>,
+    /// The default collation of its database, if it does not order by bytes. That of a column is told by its field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collation: Option<Collation>,
     pub as_of: AsOf,
     /// The version of the manifest in which its rows last changed.
     pub version: u64,
@@ -75,6 +79,7 @@ impl TableEntry {
             comment: description.comment.clone(),
             primary_key: description.primary_key.clone(),
             foreign_keys: description.foreign_keys.clone(),
+            collation: description.collation.clone(),
             ..Self::new(description.name.clone(), schema, as_of)
         }
     }
@@ -87,6 +92,7 @@ impl TableEntry {
             schema,
             primary_key: None,
             foreign_keys: vec![],
+            collation: None,
             as_of,
             version: 0,
             files: vec![],
