@@ -4,6 +4,7 @@
 pub(crate) mod array_text;
 pub(crate) mod bytea;
 pub(crate) mod calendar;
+pub(crate) mod collation;
 pub(crate) mod datetime;
 pub(crate) mod error;
 pub(crate) mod float;
