@@ -7,6 +7,7 @@ mod call;
 mod cast;
 mod character;
 mod clause;
+mod collation;
 mod comparison;
 mod expression;
 mod from;
@@ -24,6 +25,7 @@ mod sets;
 mod special;
 mod subquery;
 mod subscript;
+mod text_order;
 mod type_name;
 mod typed;
 mod values;
@@ -36,11 +38,12 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{LogicalPlan, TableSource};
 use datafusion::sql::sqlparser::ast::Query;
-use rail_forge_connectors::TableName;
+use rail_forge_connectors::{Collation, TableName};
 
 use self::clause::Level;
 use self::parameter::Parameters;
 use self::query::Cte;
+use self::text_order::DatabaseCollation;
 use self::typed::{BoundQuery, Names};
 use crate::error::{Error, Result};
 use crate::query::Surroundings;
@@ -67,6 +70,8 @@ pub(crate) struct KnownTable {
     pub(crate) schema: SchemaRef,
     /// The columns of its primary key, if it has one.
     pub(crate) primary_key: Vec<String>,
+    /// The default collation of its database, if it does not order by bytes.
+    pub(crate) collation: Option<Collation>,
 }
 
 /// A bound statement.
@@ -85,6 +90,7 @@ pub(crate) fn bind(query: &Query, tables: &Tables, surroundings: &Surroundings, 
     let mut binder = Binder {
         tables,
         surroundings,
+        database: DatabaseCollation::of(tables),
         parameters: Parameters::new(given),
         levels: vec![],
         ctes: vec![],
@@ -121,6 +127,7 @@ fn subquery_depth(plan: &LogicalPlan) -> Result<usize> {
 struct Binder<'a> {
     tables: &'a Tables,
     surroundings: &'a Surroundings,
+    database: DatabaseCollation,
     parameters: Parameters<'a>,
     /// The queries around the place that is bound, the innermost last.
     levels: Vec<Level>,

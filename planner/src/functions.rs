@@ -20,6 +20,7 @@ mod series;
 mod strict;
 mod strings;
 mod system;
+mod text_order;
 mod udf;
 mod windows;
 
@@ -29,7 +30,8 @@ pub(crate) use self::function::{AggregateCall, Call, Function, Kind, Over};
 pub(crate) use self::keys::{array_key, grouping_key, has_key, key};
 pub(crate) use self::quantified::quantified;
 pub(crate) use self::series::ordinals;
-pub(crate) use self::strings::{padded, unpadded, with_default_escape};
+pub(crate) use self::strings::{Casing, cased, padded, unpadded, with_default_escape};
+pub(crate) use self::text_order::{TextOrder, text_of_key, texts_of_keys};
 
 /// Everything that a query can call.
 fn all() -> Catalogue {

@@ -44,11 +44,12 @@ pub(crate) async fn resolve(state: &SessionState, statement: &Statement, manifes
                 truths.push(TableTruth { name: name.clone(), as_of: if live { planned } else { table.as_of }, live });
                 let source = provider_as_source(provider);
                 let primary_key = table.primary_key.iter().flat_map(|key| key.columns.clone()).collect();
-                tables.insert(name, KnownTable { source, schema: Arc::clone(&table.schema), primary_key });
+                let (schema, collation) = (Arc::clone(&table.schema), table.collation.clone());
+                tables.insert(name, KnownTable { source, schema, primary_key, collation });
             }
             (None, Some(provider)) if is_of_catalogue(&name) => {
                 let (schema, source) = (provider.schema(), provider_as_source(provider));
-                tables.insert(name, KnownTable { source, schema, primary_key: vec![] });
+                tables.insert(name, KnownTable { source, schema, primary_key: vec![], collation: None });
             }
             // What stands in FROM with parentheses behind it is looked for among the functions.
             _ if is_function() => {}

@@ -170,8 +170,7 @@ def summary_difference(
             collation = ' COLLATE "C"' if type_name.startswith(("text", "char")) else ""
             expressions += [f"{bound}({quoted}{collation})" for bound in ("min", "max")]
     named = [f"{expression} AS x{number}" for number, expression in enumerate(expressions)]
-    asked = ", ".join(named).replace(' COLLATE "C"', "")
-    frame = client.sql(f"SELECT {asked} FROM {served_as or table}").arrow()
+    frame = client.sql(f"SELECT {', '.join(named)} FROM {served_as or table}").arrow()
     printed = ", ".join(f"({expression})::text" for expression in expressions)
     [wanted] = database.execute(f"SELECT {printed} FROM {table}".encode()).fetchall()
     wanted = _scaled(wanted, scales(frame.schema))

@@ -17,7 +17,6 @@ use super::order::{Ordered, resolved};
 use super::scope::{Found, Scope};
 use super::typed::{Names, Typed};
 use crate::error::{Error, Result};
-use crate::functions::grouping_key;
 use crate::pg_type::PgType;
 use crate::statement::check_columns;
 
@@ -233,7 +232,7 @@ pub(super) fn grouped(
     let mut replaced: Vec<(Expr, Expr)> = vec![];
     let mut forms: Vec<(Expr, Expr)> = vec![];
     for key in &groups.keys {
-        match grouping_key(&key.expr, &key.pg_type) {
+        match key.grouping_key()? {
             Some(form) => {
                 let shown = first_value_udaf().call(vec![key.expr.clone()]);
                 let column = match groups.sets {

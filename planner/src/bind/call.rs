@@ -11,6 +11,7 @@ use rail_forge_connectors::nearest;
 
 use super::Binder;
 use super::clause::Clause;
+use super::collation::Derivation;
 use super::names::{folded, function_name, parts};
 use super::order::SortKey;
 use super::type_name::Modifier;
@@ -260,6 +261,8 @@ impl Binder<'_> {
         for (argument, to) in arguments.positional.into_iter().zip(&chosen.arguments) {
             cast.push(self.coerce(argument, to)?);
         }
+        let collation = Derivation::merged(&cast)?;
+        let order = self.order_of_aggregate(name, arguments.distinct, &cast, &collation)?;
         let schema = std::sync::Arc::clone(&self.level()?.scope.schema);
         let shown = CHOOSING.contains(&name).then(|| cast.first()?.metadata.clone()).flatten();
         let call = AggregateCall {
@@ -269,13 +272,14 @@ impl Binder<'_> {
             filter,
             order_by: order_by.into_iter().map(|key| key.sort()).collect::<Vec<SortExpr>>(),
             over: over_window,
+            order,
             schema: &schema,
             surroundings: self.surroundings,
         };
         let is_aggregate = call.over.is_none();
         let bound = body(call)?;
         let bound = if is_aggregate { self.placed(bound)? } else { bound };
-        Ok(Typed::new(bound, chosen.returns).with_metadata(shown))
+        Ok(Typed::new(bound, chosen.returns).with_metadata(shown).with_collation(collation))
     }
 
     /// `count(*)`, and `count(t)` and `count(t.*)`, which count the rows of `t` that are there.
@@ -317,6 +321,7 @@ impl Binder<'_> {
             filter,
             order_by: vec![],
             over,
+            order: None,
             schema: &schema,
             surroundings: self.surroundings,
         };
@@ -335,7 +340,7 @@ impl Binder<'_> {
         let schema = std::sync::Arc::clone(&self.level()?.scope.schema);
         let types = types(&cast);
         let arguments = cast.into_iter().map(|typed| typed.expr).collect();
-        Ok(body(Call { arguments, types, schema: &schema, surroundings: self.surroundings })?)
+        Ok(body(Call { arguments, types, order: None, schema: &schema, surroundings: self.surroundings })?)
     }
 
     /// The arguments of a function in FROM.

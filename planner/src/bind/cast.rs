@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast;
 
 use super::Binder;
 use super::character::unpadded;
+use super::collation::Derivation;
 use super::names::unnested;
 use super::parameter::named;
 use super::type_name::{self, Modifier};
@@ -60,25 +61,27 @@ impl Binder<'_> {
             return Ok(typed);
         }
         let typed = unpadded(typed);
+        let collation = Derivation::merged([&typed])?;
         if let Some(id) = typed.open_parameter() {
-            return Ok(self.parameters.settle(id, to));
+            return Ok(self.parameters.settle(id, to).with_collation(collation));
         }
         if let Some(text) = typed.quoted() {
             let Some(text) = text else {
-                return Ok(Typed::constant(ScalarValue::try_from(to.arrow())?, to.clone()));
+                let null = Typed::constant(ScalarValue::try_from(to.arrow())?, to.clone());
+                return Ok(null.with_collation(collation));
             };
             let value =
                 conversion::read(text, to, self.surroundings).map_err(|error| named(error, std::iter::once(&typed)))?;
-            return Ok(Typed::constant(value, to.clone()));
+            return Ok(Typed::constant(value, to.clone()).with_collation(collation));
         }
         if let Expr::Literal(value, _) = &typed.expr
             && let Some(value) = conversion::constant(value, &typed.pg_type, to)
         {
-            return Ok(Typed::constant(value, to.clone()));
+            return Ok(Typed::constant(value, to.clone()).with_collation(collation));
         }
         let schema = std::sync::Arc::clone(&self.level()?.scope.schema);
         let expr = conversion::converted(typed.expr, &typed.pg_type, to, &schema, self.surroundings)?;
-        Ok(Typed::new(expr, to.clone()))
+        Ok(Typed::new(expr, to.clone()).with_collation(collation))
     }
 }
 

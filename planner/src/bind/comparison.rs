@@ -7,6 +7,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, lit};
 use datafusion::sql::sqlparser::ast::{self, BinaryOperator};
 
 use super::Binder;
+use super::collation::Derivation;
 use super::names::unnested;
 use super::record::parts_of;
 use super::typed::{Typed, types};
@@ -35,7 +36,9 @@ impl Binder<'_> {
             return Ok(None);
         }
         let as_text = |typed: &Typed| match typed.pg_type {
-            PgType::Printed(_) => Typed::new(typed.expr.clone(), PgType::Text),
+            PgType::Printed(_) => {
+                Typed { pg_type: PgType::Text, collation: typed.printed_collation(), ..typed.clone() }
+            }
             _ => typed.clone(),
         };
         self.operator(symbol, vec![as_text(left), as_text(right)]).map(Some)
@@ -99,11 +102,13 @@ impl Binder<'_> {
         let mut own = types(&elements);
         own.insert(0, operand.pg_type.clone());
         let common = common_type(&own).filter(|_| parts_of(&operand).is_none());
+        let collation = Derivation::merged(std::iter::once(&operand).chain(&elements))?;
+        let are_told_apart = common.as_ref().is_some_and(|common| !matches!(collation.equality(common), Ok(None)));
         let is_plain = |pg_type: &PgType| !functions::has_key(pg_type) && !matches!(pg_type, PgType::Printed(_));
         // DataFusion takes what it could fold for constant.
         let are_constant =
             elements.iter().all(|element| matches!(element.expr, Expr::Literal(..) | Expr::Placeholder(_)));
-        if let Some(common) = common.filter(|common| are_constant && is_plain(common)) {
+        if let Some(common) = common.filter(|common| are_constant && !are_told_apart && is_plain(common)) {
             return self.among(operand, elements, &common, negated);
         }
         let mut compared = Vec::with_capacity(elements.len());
@@ -157,6 +162,8 @@ impl Binder<'_> {
             }
         };
         if let Some(elements) = constant_elements(&array) {
+            let with_collation = |element: Typed| element.with_collation(array.collation.clone());
+            let elements = elements.into_iter().map(with_collation).collect();
             return self.compared_with_each(&operand, symbol, elements, all);
         }
         let element = array.pg_type.element().cloned().unwrap_or(PgType::Text);
@@ -164,18 +171,29 @@ impl Binder<'_> {
         let common = common_type(&[operand.pg_type.clone(), element]).ok_or_else(|| {
             Error::Query(format!("operator does not exist: {} {symbol} {}", operand.pg_type, array.pg_type))
         })?;
-        let operand = self.coerce(operand, &common)?;
-        let array = self.coerce(array, &common.clone().array())?;
-        let compared = functions::quantified(symbol, &common, all).ok_or_else(|| {
+        let sides = [operand, array];
+        let collation = Derivation::merged(&sides)?;
+        let order = self.order_of_call(symbol, &sides, &collation)?;
+        let [operand, array] = sides;
+        let mut operand = self.coerce(operand, &common)?.expr;
+        let mut array = self.coerce(array, &common.clone().array())?.expr;
+        let mut compared_type = &common;
+        if let Some(order) = &order {
+            (operand, array) = (order.key(operand), order.keys_of_elements(array));
+            compared_type = &PgType::Bytea;
+        }
+        let compared = functions::quantified(symbol, compared_type, all).ok_or_else(|| {
             Error::Unsupported(format!("not supported: {symbol} {} of an array", if all { "ALL" } else { "ANY" }))
         })?;
-        Ok(Typed::boolean(compared.call(vec![operand.expr, array.expr])))
+        Ok(Typed::boolean(compared.call(vec![operand, array])))
     }
 
     fn compared_with_each(&mut self, operand: &Typed, symbol: &str, elements: Vec<Typed>, all: bool) -> Result<Typed> {
         let mut own = types(&elements);
         own.insert(0, operand.pg_type.clone());
-        let common = common_type(&own).filter(|common| !functions::has_key(common));
+        let collation = Derivation::merged(std::iter::once(operand).chain(&elements))?;
+        let is_plain = |common: &PgType| !functions::has_key(common) && matches!(collation.equality(common), Ok(None));
+        let common = common_type(&own).filter(is_plain);
         if let (Some(common), "=" | "<>", false) = (common, symbol, elements.is_empty())
             && (symbol == "<>") == all
         {

@@ -7,14 +7,15 @@ use datafusion::sql::sqlparser::ast::{self, BinaryOperator, UnaryOperator, Value
 use super::Binder;
 use super::character::{chosen_from, padded, shows_padding, unpadded};
 use super::clause::Clause;
+use super::collation::Derivation;
 use super::parameter::named;
 use super::scope::Found;
 use super::typed::{Typed, types};
 use crate::as_is::asked_for_null;
 use crate::error::{Error, Result};
-use crate::functions::{Call, Catalogue, Chosen, Kind, NotChosen, with_default_escape};
+use crate::functions::{Call, Catalogue, Chosen, Kind, NotChosen, cased, texts_of_keys, with_default_escape};
 use crate::null_safe::null_safe_equal;
-use crate::pg_type::{Category, PgType};
+use crate::pg_type::PgType;
 
 /// What LIKE escapes with unless it is told otherwise.
 const DEFAULT_ESCAPE: char = '\\';
@@ -228,14 +229,26 @@ impl Binder<'_> {
             };
             cast.push(self.coerce(argument, to)?);
         }
+        let collation = Derivation::merged(&cast)?;
+        let order = self.order_of_call(chosen.function.name, &cast, &collation)?;
+        let casing = self.casing(&collation);
         let types = types(&cast);
-        let arguments = cast.into_iter().map(|typed| typed.expr).collect();
+        let mut arguments: Vec<Expr> = cast.into_iter().map(|typed| typed.expr).collect();
         let Kind::Scalar(body) = &chosen.function.kind else {
             return Err(Error::Internal("an operator that is no scalar function".into()));
         };
+        let typed = |expr: Expr| Typed::new(expr, chosen.returns.clone()).with_collation(collation);
+        if let Some(cased) = casing.and_then(|casing| cased(chosen.function.name, casing, &arguments)) {
+            return Ok(typed(cased));
+        }
+        let is_sorting = chosen.function.name == "array_sort";
+        if let (true, Some(order), [array]) = (is_sorting, &order, arguments.as_mut_slice()) {
+            *array = order.keys_of_elements(array.clone());
+        }
         let schema = std::sync::Arc::clone(&self.level()?.scope.schema);
-        let call = Call { arguments, types, schema: &schema, surroundings: self.surroundings };
-        Ok(Typed::new(body(call)?, chosen.returns.clone()))
+        let call = Call { arguments, types, order: order.clone(), schema: &schema, surroundings: self.surroundings };
+        let value = body(call)?;
+        Ok(typed(if is_sorting && order.is_some() { texts_of_keys(value) } else { value }))
     }
 
     /// IS [NOT] TRUE and its like, as comparisons: DataFusion's own tests are never NULL in a plan, and may be when it
@@ -349,12 +362,13 @@ impl Binder<'_> {
         }
         // The type is looked for in PostgreSQL's order: ELSE comes first.
         results.insert(0, otherwise.map_or_else(|| Ok(Typed::null()), |otherwise| self.expression(otherwise))?);
+        let collation = Derivation::merged(&results)?;
         let (results, metadata) = chosen_from(results);
         let (mut results, pg_type) = self.unified(results, "CASE")?;
         let otherwise = results.remove(0);
         let pairs = whens.into_iter().zip(results).map(|(when, then)| (Box::new(when), Box::new(then.expr)));
         let case = datafusion::logical_expr::Case::new(None, pairs.collect(), Some(Box::new(otherwise.expr)));
-        Ok(Typed::new(Expr::Case(case), pg_type).with_metadata(metadata))
+        Ok(Typed::new(Expr::Case(case), pg_type).with_metadata(metadata).with_collation(collation))
     }
 
     /// The expressions cast to the type that they have together.
@@ -365,19 +379,6 @@ impl Binder<'_> {
         };
         let cast = expressions.into_iter().map(|typed| self.coerce(typed, &common)).collect::<Result<Vec<_>>>()?;
         Ok((cast, common))
-    }
-
-    fn collate(&mut self, inner: &ast::Expr, collation: &ast::ObjectName) -> Result<Typed> {
-        let typed = self.expression(inner)?;
-        let name = super::names::parts(collation).last().map(super::names::folded).unwrap_or_default();
-        if !matches!(typed.pg_type.category(), Category::String | Category::Unknown) {
-            return Err(Error::Query(format!("collations are not supported by type {}", typed.pg_type)));
-        }
-        match name.as_str() {
-            // Texts are compared by bytes.
-            "c" | "C" | "POSIX" | "ucs_basic" | "C.UTF-8" | "pg_c_utf8" | "default" => Ok(typed),
-            _ => Err(Error::Unsupported(format!("not supported: COLLATE \"{name}\"; texts are compared as in \"C\""))),
-        }
     }
 }
 

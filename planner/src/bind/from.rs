@@ -7,9 +7,10 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{
     Ident, Join, JoinConstraint, JoinOperator, Query, TableAlias, TableFactor, TableFunctionArgs, TableWithJoins,
 };
-use rail_forge_connectors::{POSTGRES_TYPE, TableName};
+use rail_forge_connectors::{COLLATION, Collation, POSTGRES_TYPE, TableName};
 
 use super::clause::{Clause, Level};
+use super::collation::Derivation;
 use super::names::{folded, parts};
 use super::query::Cte;
 use super::scope::{Relation, Scope, ScopeColumn};
@@ -217,6 +218,7 @@ impl Binder<'_> {
                 name: name.clone(),
                 pg_type: value.pg_type,
                 metadata: value.metadata,
+                collation: value.collation,
                 expr: value.expr,
                 is_plain: true,
             });
@@ -280,7 +282,7 @@ impl Binder<'_> {
             return self.cte_source(&folded(name), cte, alias);
         }
         let full = self.full_name(name)?;
-        let Some(KnownTable { source, schema, primary_key }) = self.tables.get(&full) else {
+        let Some(KnownTable { source, schema, primary_key, collation }) = self.tables.get(&full) else {
             return Err(Error::UnknownTable(format!("table {full} does not exist")));
         };
         self.count_nodes(1)?;
@@ -289,25 +291,30 @@ impl Binder<'_> {
         let visible = alias.map_or_else(|| full.table.clone(), |alias| folded(&alias.name));
         let qualifier = self.qualifiers.unique(&visible);
         // The manifest knows more of a column than the plan.
-        let fields: Vec<(&String, PgType, Option<Metadata>)> = schema
+        let fields: Vec<(&String, PgType, Option<Metadata>, Derivation)> = schema
             .fields()
             .iter()
             .zip(scan.schema().fields())
             .map(|(known, field)| {
                 let name = known.metadata().get(POSTGRES_TYPE).map(String::as_str);
-                let metadata = (!known.metadata().is_empty()).then(|| Arc::new(known.metadata().clone()));
-                (known.name(), PgType::of_column(name, field.data_type()), metadata)
+                let pg_type = PgType::of_column(name, field.data_type());
+                let collation = self.collation_of_column(Collation::of_field(known), collation.as_ref(), &pg_type);
+                let mut metadata = known.metadata().clone();
+                metadata.remove(COLLATION);
+                let metadata = (!metadata.is_empty()).then(|| Arc::new(metadata));
+                (known.name(), pg_type, metadata, collation)
             })
             .collect();
         let plan = LogicalPlanBuilder::from(scan).alias(TableReference::bare(&*qualifier))?.build()?;
         let column = |name: &str| Column::new(Some(TableReference::bare(&*qualifier)), name);
         let primary_key = primary_key.iter().map(|name| column(name)).collect();
         let table = alias.is_none().then_some(full);
-        let columns = fields.iter().map(|(name, pg_type, metadata)| ScopeColumn {
+        let columns = fields.iter().map(|(name, pg_type, metadata, collation)| ScopeColumn {
             relation: Some(0),
             name: (*name).clone(),
             pg_type: pg_type.clone(),
             metadata: metadata.clone(),
+            collation: collation.clone(),
             expr: Expr::Column(column(name)),
             is_plain: true,
         });
@@ -356,6 +363,7 @@ impl Binder<'_> {
             name: column.name,
             pg_type: column.pg_type,
             metadata: column.metadata,
+            collation: column.collation.of_result(),
             expr: Expr::Column(Column::new(Some(TableReference::bare(&*qualifier)), column.internal.name)),
             is_plain: true,
         });

@@ -1,19 +1,23 @@
 //! ORDER BY.
 
-use datafusion::logical_expr::SortExpr;
+use std::sync::Arc;
+
+use datafusion::logical_expr::{Expr, SortExpr};
 use datafusion::sql::sqlparser::ast::{Expr as Ast, OrderBy, OrderByExpr, OrderByKind, Value};
 
 use super::Binder;
 use super::names::folded;
 use super::typed::Typed;
 use crate::error::{Error, Result};
-use crate::functions::key;
+use crate::functions::{self, TextOrder};
 use crate::pg_type::PgType;
 
 /// What rows are ordered by.
 #[derive(Debug, Clone)]
 pub(super) struct SortKey {
     pub(super) value: Typed,
+    /// How texts are compared, where not by bytes.
+    order: Option<Arc<TextOrder>>,
     pub(super) ascending: bool,
     pub(super) nulls_first: bool,
 }
@@ -21,8 +25,26 @@ pub(super) struct SortKey {
 impl SortKey {
     /// The key in the plan, whose order is that of PostgreSQL.
     pub(super) fn sort(self) -> SortExpr {
-        let key = key(self.value.expr, &self.value.pg_type);
+        let key = self.key_of(self.value.expr.clone());
         SortExpr::new(key, self.ascending, self.nulls_first)
+    }
+
+    /// Whether values are compared by another form of them.
+    pub(super) fn has_key(&self) -> bool {
+        self.order.is_some() || functions::has_key(&self.value.pg_type)
+    }
+
+    /// The form by which an expression is compared that has the key's values.
+    pub(super) fn key_of(&self, expr: Expr) -> Expr {
+        match &self.order {
+            Some(order) => order.key(expr),
+            None => functions::key(expr, &self.value.pg_type),
+        }
+    }
+
+    /// Whether it sorts by an expression as that has it, without another COLLATE.
+    pub(super) fn is_of(&self, typed: &Typed) -> bool {
+        self.value.expr == typed.expr && self.value.collation.is_same(&typed.collation)
     }
 }
 
@@ -44,19 +66,20 @@ impl Binder<'_> {
                     PgType::Unknown => self.coerce(value, &PgType::Text)?,
                     _ => value,
                 };
-                with_direction(value, item)
+                self.with_direction(value, item)
             })
             .collect()
     }
-}
 
-/// The key with the direction that the query says.
-pub(super) fn with_direction(value: Typed, item: &OrderByExpr) -> Result<SortKey> {
-    if matches!(value.pg_type, PgType::Json | PgType::Jsonpath) {
-        return Err(Error::Query(format!("could not identify an ordering operator for type {}", value.pg_type)));
+    /// The key with the direction that the query says.
+    pub(super) fn with_direction(&self, value: Typed, item: &OrderByExpr) -> Result<SortKey> {
+        if matches!(value.pg_type, PgType::Json | PgType::Jsonpath) {
+            return Err(Error::Query(format!("could not identify an ordering operator for type {}", value.pg_type)));
+        }
+        let order = self.sort_order(&value)?;
+        let ascending = item.options.asc.unwrap_or(true);
+        Ok(SortKey { value, order, ascending, nulls_first: item.options.nulls_first.unwrap_or(!ascending) })
     }
-    let ascending = item.options.asc.unwrap_or(true);
-    Ok(SortKey { value, ascending, nulls_first: item.options.nulls_first.unwrap_or(!ascending) })
 }
 
 /// The items of an ORDER BY.

@@ -18,12 +18,11 @@ use datafusion::sql::sqlparser::ast::{
 use super::Binder;
 use super::clause::{Clause, Level};
 use super::names::folded;
-use super::order::{self, items, resolved, with_direction};
+use super::order::{self, items, resolved};
 use super::scope::{Scope, ScopeColumn};
 use super::select::change;
 use super::typed::{BoundQuery, OutputColumn};
 use crate::error::{Error, Result};
-use crate::functions::{has_key, key};
 use crate::pg_type::PgType;
 
 /// A WITH query.
@@ -130,6 +129,7 @@ impl Binder<'_> {
             name: column.name.clone(),
             pg_type: column.pg_type.clone(),
             metadata: column.metadata.clone(),
+            collation: column.collation.clone(),
             internal: Column::new_unqualified(&column.name),
         };
         let columns = scope.columns.iter().map(output).collect();
@@ -162,12 +162,12 @@ impl Binder<'_> {
                     value?
                 }
             };
-            let sort = with_direction(value, item)?;
+            let sort = self.with_direction(value, item)?;
             let expr = match &sort.value.expr {
-                Expr::Column(_) if !has_key(&sort.value.pg_type) => sort.value.expr.clone(),
+                Expr::Column(_) if !sort.has_key() => sort.value.expr.clone(),
                 other => {
                     let name = format!("order {number}");
-                    projected.push(key(other.clone(), &sort.value.pg_type).alias(&name));
+                    projected.push(sort.key_of(other.clone()).alias(&name));
                     Expr::Column(Column::new_unqualified(name))
                 }
             };
@@ -331,6 +331,7 @@ fn scope_column(column: &OutputColumn) -> ScopeColumn {
         name: column.name.clone(),
         pg_type: column.pg_type.clone(),
         metadata: column.metadata.clone(),
+        collation: column.collation.clone(),
         expr: column.typed().expr,
         is_plain: true,
     }

@@ -6,6 +6,7 @@ use datafusion::logical_expr::{Expr, lit};
 use datafusion::sql::sqlparser::ast;
 
 use super::Binder;
+use super::collation::Derivation;
 use super::scope::{Found, Scope};
 use super::typed::{Typed, record};
 use crate::error::{Error, Result};
@@ -56,7 +57,7 @@ pub(super) fn get(row: &Typed, index: usize) -> Option<Typed> {
     let PgType::Record(fields) = &row.pg_type else { return None };
     let (name, pg_type) = fields.get(index)?;
     let expr = datafusion::functions::core::expr_fn::get_field(row.expr.clone(), name.as_str());
-    Some(Typed::new(expr, pg_type.clone()))
+    Some(Typed::new(expr, pg_type.clone()).with_collation(row.collation.of_field(index)))
 }
 
 /// The row of a relation.
@@ -70,9 +71,11 @@ pub(super) fn of_relation(scope: &Scope, relation: usize) -> Typed {
 pub(super) fn of_fields(fields: Vec<(String, Typed)>) -> Typed {
     let types: Vec<(String, PgType)> =
         fields.iter().map(|(name, typed)| (name.clone(), typed.pg_type.clone())).collect();
+    let collation = Derivation::of_fields(&fields);
     let arguments = fields.into_iter().flat_map(|(name, typed)| [lit(name), typed.expr]).collect();
     let function = datafusion::functions::core::named_struct();
     Typed::new(Expr::ScalarFunction(ScalarFunction::new_udf(function, arguments)), record(&types))
+        .with_collation(collation)
 }
 
 /// The fields of a row that is made in this expression.
@@ -80,12 +83,10 @@ pub(super) fn parts_of(row: &Typed) -> Option<Vec<Typed>> {
     match (&row.pg_type, &row.expr) {
         (PgType::Record(fields), Expr::ScalarFunction(function)) if function.name() == STRUCT => {
             let values = function.args.iter().skip(1).step_by(2);
-            Some(
-                values
-                    .zip(fields.iter())
-                    .map(|(expr, (_, pg_type))| Typed::new(expr.clone(), pg_type.clone()))
-                    .collect(),
-            )
+            let typed = |(index, (expr, (_, pg_type))): (usize, (&Expr, &(String, PgType)))| {
+                Typed::new(expr.clone(), pg_type.clone()).with_collation(row.collation.of_field(index))
+            };
+            Some(values.zip(fields.iter()).enumerate().map(typed).collect())
         }
         _ => None,
     }

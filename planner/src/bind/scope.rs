@@ -5,6 +5,7 @@ use datafusion::logical_expr::Expr;
 use datafusion::sql::sqlparser::ast::Ident;
 use rail_forge_connectors::{TableName, nearest};
 
+use super::collation::Derivation;
 use super::names::folded;
 use super::typed::{Metadata, Typed};
 use crate::error::{Error, Result};
@@ -18,6 +19,7 @@ pub(super) struct ScopeColumn {
     pub(super) name: String,
     pub(super) pg_type: PgType,
     pub(super) metadata: Option<Metadata>,
+    pub(super) collation: Derivation,
     pub(super) expr: Expr,
     /// Whether the name alone means it. JOIN USING hides the columns that it merges.
     pub(super) is_plain: bool,
@@ -140,7 +142,9 @@ impl Scope {
 
 impl ScopeColumn {
     pub(super) fn typed(&self) -> Typed {
-        Typed::new(self.expr.clone(), self.pg_type.clone()).with_metadata(self.metadata.clone())
+        Typed::new(self.expr.clone(), self.pg_type.clone())
+            .with_metadata(self.metadata.clone())
+            .with_collation(self.collation.clone())
     }
 }
 

@@ -12,13 +12,12 @@ use super::Binder;
 use super::aggregation::{grouped, output_column, unaliased, with_columns, with_names_of_their_own};
 use super::clause::{Clause, Level};
 use super::names::{folded, of_unnamed, parts};
-use super::order::{self, SortKey, resolved, with_direction};
+use super::order::{self, SortKey, resolved};
 use super::query::Ordered;
 use super::scope::ScopeColumn;
 use super::series::with_sets;
 use super::typed::{Names, OutputColumn, Typed};
 use crate::error::{Error, Result};
-use crate::functions::{grouping_key, has_key, key};
 use crate::pg_type::PgType;
 use crate::statement::check_columns;
 
@@ -68,7 +67,7 @@ impl Binder<'_> {
         let mut keys = self.within(Clause::OrderBy, |binder| binder.keys(order_by, &mut items, &names))?;
         let mut distinct_on = match &select.distinct {
             Some(Distinct::On(expressions)) => {
-                self.within(Clause::DistinctOn, |binder| binder.distinct_on(expressions, &items, &names))?
+                self.within(Clause::DistinctOn, |binder| binder.distinct_on(expressions, &items, &names, &keys))?
             }
             _ => vec![],
         };
@@ -120,8 +119,8 @@ impl Binder<'_> {
                 other => (other.clone().alias(&name), Column::new_unqualified(&name)),
             };
             projected.push(value);
-            let Typed { pg_type, metadata, .. } = item.typed;
-            columns.push(OutputColumn { name: item.name, pg_type, metadata, internal: column });
+            let Typed { pg_type, metadata, collation, .. } = item.typed;
+            columns.push(OutputColumn { name: item.name, pg_type, metadata, collation, internal: column });
         }
         let mut order = Vec::with_capacity(keys.len());
         let shown = projected.len();
@@ -129,12 +128,12 @@ impl Binder<'_> {
         for sort_key in keys {
             let (value, sort_key) = match sort_key {
                 // What is ordered by itself needs no column of its own, and what repeats itself has none.
-                Key::Item(place, sort_key) if is_distinct || !has_key(&sort_key.value.pg_type) => {
-                    (key(columns[place].typed().expr, &sort_key.value.pg_type), sort_key)
+                Key::Item(place, sort_key) if is_distinct || !sort_key.has_key() => {
+                    (sort_key.key_of(columns[place].typed().expr), sort_key)
                 }
                 Key::Item(_, sort_key) | Key::Hidden(sort_key) => {
                     let name = internal.unique("order");
-                    let value = key(sort_key.value.expr.clone(), &sort_key.value.pg_type);
+                    let value = sort_key.key_of(sort_key.value.expr.clone());
                     projected.push(value.alias(&name));
                     (Expr::Column(Column::new_unqualified(name)), sort_key)
                 }
@@ -238,7 +237,7 @@ impl Binder<'_> {
                     if items[place].typed.pg_type == PgType::Unknown {
                         items[place].typed = self.coerce(items[place].typed.clone(), &PgType::Text)?;
                     }
-                    Key::Item(place, with_direction(items[place].typed.clone(), item)?)
+                    Key::Item(place, self.with_direction(items[place].typed.clone(), item)?)
                 }
                 order::Ordered::Expression(expression) => {
                     let value = self.expression(expression)?;
@@ -247,7 +246,7 @@ impl Binder<'_> {
                         _ => value,
                     };
                     let place = items.iter().position(|known| known.typed.expr == value.expr);
-                    let key = with_direction(value, item)?;
+                    let key = self.with_direction(value, item)?;
                     place.map_or_else(|| Key::Hidden(key.clone()), |place| Key::Item(place, key.clone()))
                 }
             });
@@ -255,20 +254,36 @@ impl Binder<'_> {
         Ok(keys)
     }
 
-    fn distinct_on(&mut self, expressions: &[ast::Expr], items: &[Item], names: &[String]) -> Result<Vec<Expr>> {
+    /// What DISTINCT ON says: by the same form that rows are sorted by, where they are.
+    fn distinct_on(
+        &mut self,
+        expressions: &[ast::Expr],
+        items: &[Item],
+        names: &[String],
+        keys: &[Key],
+    ) -> Result<Vec<Expr>> {
         let mut on = Vec::with_capacity(expressions.len());
         for expression in expressions {
             let typed = match resolved(expression, names, "DISTINCT ON")? {
                 order::Ordered::Column(place) => items[place].typed.clone(),
                 order::Ordered::Expression(expression) => self.expression(expression)?,
             };
-            on.push(key(typed.expr, &typed.pg_type));
+            on.push(match keys.iter().map(Key::sort_key).find(|key| key.is_of(&typed)) {
+                Some(key) => key.key_of(typed.expr),
+                None => typed.equality_key()?,
+            });
         }
         Ok(on)
     }
 }
 
 impl Key {
+    fn sort_key(&self) -> &SortKey {
+        match self {
+            Self::Item(_, key) | Self::Hidden(key) => key,
+        }
+    }
+
     fn sort_key_mut(&mut self) -> &mut SortKey {
         match self {
             Self::Item(_, key) | Self::Hidden(key) => key,
@@ -342,14 +357,14 @@ pub(super) fn distinct(plan: LogicalPlan, columns: &[OutputColumn]) -> Result<Lo
         }
     }
     let value = |column: &OutputColumn| column.typed().expr;
-    let key_of = |column: &OutputColumn| grouping_key(&value(column), &column.pg_type);
-    if columns.iter().all(|column| key_of(column).is_none()) {
+    let grouping_keys = columns.iter().map(|column| column.typed().grouping_key()).collect::<Result<Vec<_>>>()?;
+    if grouping_keys.iter().all(Option::is_none) {
         return Ok(LogicalPlanBuilder::from(plan).distinct()?.build()?);
     }
     let mut keys = vec![];
     let mut shown = vec![];
-    for column in columns {
-        match key_of(column) {
+    for (column, key) in columns.iter().zip(grouping_keys) {
+        match key {
             Some(key) => {
                 keys.push(key);
                 let first = first_value_udaf().call(vec![value(column)]);

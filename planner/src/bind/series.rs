@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{self, FunctionArg, Ident, TableAlias};
 use super::Binder;
 use super::call::no_function;
 use super::clause::{Clause, Level, SetCall};
+use super::collation::Derivation;
 use super::from::{Source, rename};
 use super::names::folded;
 use super::scope::{Relation, Scope, ScopeColumn};
@@ -17,15 +18,27 @@ use crate::error::{Error, Result};
 use crate::functions::{Catalogue, Chosen, Kind, ordinals};
 use crate::pg_type::PgType;
 
+/// What a function returns as rows.
+struct Rows {
+    /// The array of them.
+    list: Expr,
+    pg_type: PgType,
+    /// The names of the columns, if it has some for them.
+    columns: Vec<String>,
+    collation: Derivation,
+}
+
 impl Binder<'_> {
     /// A function in a select list, which repeats the row for each of its own.
     pub(super) fn set_in_select(&mut self, chosen: &Chosen, arguments: Vec<Typed>) -> Result<Typed> {
         self.allow_set()?;
+        let collation = Derivation::merged(&arguments)?;
         let list = self.set_list(chosen, arguments)?;
         let level = self.level()?;
         let column = level.set_names.unique(&format!("rows of {}", chosen.function.name));
         level.sets.push(SetCall { list, column: column.clone() });
-        Ok(Typed::new(Expr::Column(Column::new_unqualified(column)), element(chosen)))
+        let rows = Expr::Column(Column::new_unqualified(column));
+        Ok(Typed::new(rows, element(chosen)).with_collation(collation))
     }
 
     /// A function in FROM.
@@ -42,25 +55,25 @@ impl Binder<'_> {
         self.levels.push(Level::new(left.1.clone(), Clause::From));
         let list = self.function_list(&name, arguments);
         self.levels.pop();
-        let (list, columns, pg_type) = list?;
-        self.rows(left, vec![(list, pg_type, columns)], &name, with_ordinality, alias, join_type)
+        self.rows(left, vec![list?], &name, with_ordinality, alias, join_type)
     }
 
-    fn function_list(&mut self, name: &str, arguments: &[FunctionArg]) -> Result<(Expr, Vec<String>, PgType)> {
+    fn function_list(&mut self, name: &str, arguments: &[FunctionArg]) -> Result<Rows> {
         let arguments = self.arguments_in_from(name, arguments)?;
         let own = types(&arguments);
         let chosen = Catalogue::get().function(name, &own).map_err(|why| no_function(name, &own, why))?;
         match &chosen.function.kind {
             Kind::Set(_, columns) => {
                 let columns = columns.iter().map(|&column| column.to_owned()).collect();
+                let collation = Derivation::merged(&arguments)?;
                 let list = self.set_list(&chosen, arguments)?;
-                Ok((list, columns, element(&chosen)))
+                Ok(Rows { list, pg_type: element(&chosen), columns, collation })
             }
             // A function of values is one row.
             Kind::Scalar(_) => {
                 let value = self.apply(&chosen, arguments)?;
                 let list = datafusion::functions_nested::expr_fn::make_array(vec![value.expr]);
-                Ok((list, vec![], value.pg_type))
+                Ok(Rows { list, pg_type: value.pg_type, columns: vec![], collation: value.collation })
             }
             _ => Err(Error::Query(format!("{name} is no function that returns rows"))),
         }
@@ -83,8 +96,9 @@ impl Binder<'_> {
                 let own = vec![array.pg_type.clone()];
                 let chosen =
                     Catalogue::get().function("unnest", &own).map_err(|why| no_function("unnest", &own, why))?;
+                let collation = Derivation::merged([&array])?;
                 let list = self.set_list(&chosen, vec![array])?;
-                Ok((list, element(&chosen), vec![]))
+                Ok(Rows { list, pg_type: element(&chosen), columns: vec![], collation })
             })
             .collect::<Result<Vec<_>>>();
         self.levels.pop();
@@ -95,7 +109,7 @@ impl Binder<'_> {
     fn rows(
         &mut self,
         (plan, scope): Source,
-        lists: Vec<(Expr, PgType, Vec<String>)>,
+        lists: Vec<Rows>,
         name: &str,
         with_ordinality: bool,
         alias: Option<&TableAlias>,
@@ -111,11 +125,12 @@ impl Binder<'_> {
         let mut projected = outer_names.clone();
         let mut unnested = vec![];
         let mut columns = vec![];
-        for (number, (list, pg_type, names)) in lists.iter().enumerate() {
+        for (number, Rows { list, pg_type, columns: names, collation }) in lists.iter().enumerate() {
             let internal = format!("{qualifier} rows {number}");
             projected.push(list.clone().alias(&internal));
             unnested.push(column(internal.clone()));
             let value = Typed::new(Expr::Column(column(internal)), pg_type.clone());
+            let value = value.with_collation(collation.clone().of_result());
             match pg_type {
                 PgType::Record(fields) if names.len() == fields.len() => {
                     for (index, name) in names.iter().enumerate() {
@@ -129,7 +144,7 @@ impl Binder<'_> {
         }
         if with_ordinality {
             let internal = format!("{qualifier} ordinality");
-            let longest: Vec<Expr> = lists.iter().map(|(list, ..)| list.clone()).collect();
+            let longest: Vec<Expr> = lists.iter().map(|rows| rows.list.clone()).collect();
             projected.push(ordinals(longest).alias(&internal));
             unnested.push(column(internal.clone()));
             columns.push(("ordinality".to_owned(), Typed::new(Expr::Column(column(internal)), PgType::Int8)));
@@ -154,6 +169,7 @@ impl Binder<'_> {
                 name,
                 pg_type: value.pg_type,
                 metadata: None,
+                collation: value.collation,
                 expr: Expr::Column(own(&unique)),
                 is_plain: true,
             });

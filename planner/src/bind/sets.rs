@@ -10,10 +10,10 @@ use datafusion::sql::sqlparser::ast::{SetExpr, SetOperator, SetQuantifier};
 
 use super::Binder;
 use super::character::{chosen_from, padded};
+use super::collation::Derivation;
 use super::select::distinct;
 use super::typed::{BoundQuery, Names, OutputColumn, Typed};
 use crate::error::{Error, Result};
-use crate::functions::{has_key, key};
 use crate::pg_type::PgType;
 use crate::type_conversion::common_type;
 
@@ -54,18 +54,21 @@ impl Binder<'_> {
             let Some(common) = common_type(&own) else {
                 return Err(Error::Query(format!("{name} types {} and {} cannot be matched", own[0], own[1])));
             };
+            let compared = !all || operator != SetOperator::Union;
+            let collation = Derivation::of_sides(&one.shown(), &other.shown(), compared)?;
             let (_, metadata) = chosen_from(vec![one.shown(), other.shown()]);
-            types.push((common, metadata));
+            types.push((common, metadata, collation));
         }
         let mut internal = Names::default();
         let columns: Vec<OutputColumn> = left
             .columns
             .iter()
             .zip(types)
-            .map(|(column, (pg_type, metadata))| OutputColumn {
+            .map(|(column, (pg_type, metadata, collation))| OutputColumn {
                 name: column.name.clone(),
                 pg_type,
                 metadata,
+                collation,
                 internal: Column::new_unqualified(internal.unique(&column.name)),
             })
             .collect();
@@ -118,7 +121,7 @@ fn matched(
     }
     // Beside columns whose equality is not that of their values in Arrow stands what they are compared by.
     let (left, right) = (with_keys(left, columns)?, with_keys(right, columns)?);
-    let mut names: Vec<String> = columns.iter().map(key_name).collect();
+    let mut names = columns.iter().map(key_name).collect::<Result<Vec<String>>>()?;
     let (left, right) = match all {
         true => {
             let numbered = (numbered(left, &names)?, numbered(right, &names)?);
@@ -142,20 +145,22 @@ fn matched(
     if all { Ok(plan) } else { distinct(plan, columns) }
 }
 
-fn key_name(column: &OutputColumn) -> String {
-    match has_key(&column.pg_type) {
+fn key_name(column: &OutputColumn) -> Result<String> {
+    Ok(match column.typed().has_equality_key()? {
         true => format!("key of {}", column.internal.name),
         false => column.internal.name.clone(),
-    }
+    })
 }
 
 fn with_keys(plan: LogicalPlan, columns: &[OutputColumn]) -> Result<LogicalPlan> {
-    if !columns.iter().any(|column| has_key(&column.pg_type)) {
-        return Ok(plan);
-    }
     let mut projected: Vec<Expr> = columns.iter().map(|column| column.typed().expr).collect();
-    for column in columns.iter().filter(|column| has_key(&column.pg_type)) {
-        projected.push(key(column.typed().expr, &column.pg_type).alias(key_name(column)));
+    for column in columns {
+        if column.typed().has_equality_key()? {
+            projected.push(column.typed().equality_key()?.alias(key_name(column)?));
+        }
+    }
+    if projected.len() == columns.len() {
+        return Ok(plan);
     }
     Ok(LogicalPlanBuilder::from(plan).project(projected)?.build()?)
 }

@@ -8,9 +8,11 @@ use datafusion::sql::sqlparser::ast::{self, CeilFloorKind, NormalizationForm, Tr
 
 use super::Binder;
 use super::character::chosen_from;
+use super::collation::Derivation;
 use super::type_name::Modifier;
 use super::typed::Typed;
 use crate::error::{Error, Result};
+use crate::functions::text_of_key;
 use crate::inlining_barrier::{is_coalesce, simplified_parts};
 use crate::pg_type::PgType;
 use crate::type_conversion::common_type;
@@ -99,6 +101,7 @@ impl Binder<'_> {
 
     /// COALESCE. The first value of the first values is the first of them all.
     pub(super) fn coalesce(&mut self, arguments: Vec<Typed>) -> Result<Typed> {
+        let collation = Derivation::merged(&arguments)?;
         let (arguments, metadata) = chosen_from(arguments);
         let (arguments, pg_type) = self.unified(arguments, "COALESCE")?;
         let mut flat = Vec::with_capacity(arguments.len());
@@ -114,7 +117,7 @@ impl Binder<'_> {
         if is_nested.contains(&true) {
             self.count_compared(simplified_parts(&coalesced, &|_| 1))?;
         }
-        Ok(Typed::new(coalesced, pg_type).with_metadata(metadata))
+        Ok(Typed::new(coalesced, pg_type).with_metadata(metadata).with_collation(collation))
     }
 
     /// NULLIF.
@@ -127,6 +130,7 @@ impl Binder<'_> {
             PgType::Unknown => first.pg_type.clone(),
             _ => common_type(&[first.pg_type.clone(), second.pg_type.clone()]).unwrap_or(first.pg_type.clone()),
         };
+        let collation = Derivation::merged([&first, &second])?;
         let copy = self.copied(&first)?;
         let equal = self.operator("=", vec![copy, second])?.expr;
         let first = match compared {
@@ -136,31 +140,38 @@ impl Binder<'_> {
         };
         let null = super::cast::null_of(&first, &self.level()?.scope.schema)?;
         let case = Case::new(None, vec![(Box::new(equal), Box::new(null))], Some(Box::new(first.expr)));
-        Ok(Typed::new(Expr::Case(case), first.pg_type).with_metadata(first.metadata))
+        Ok(Typed::new(Expr::Case(case), first.pg_type).with_metadata(first.metadata).with_collation(collation))
     }
 
     /// GREATEST and LEAST, which pass over NULL.
     pub(super) fn extreme(&mut self, name: &str, arguments: Vec<Typed>) -> Result<Typed> {
+        let collation = Derivation::merged(&arguments)?;
         let (arguments, metadata) = chosen_from(arguments);
         let (arguments, pg_type) = self.unified(arguments, &name.to_uppercase())?;
+        let order = self.text_order(&pg_type, &collation)?;
         let symbol = if name == "greatest" { ">=" } else { "<=" };
-        if !crate::functions::has_key(&pg_type) {
+        let is_array = matches!(pg_type, PgType::Array(_));
+        let keys = order.as_ref().filter(|order| order.is_bytewise_equal() && !is_array);
+        if keys.is_some() || order.is_none() && !crate::functions::has_key(&pg_type) {
             let function = match name {
                 "greatest" => datafusion::functions::core::greatest(),
                 _ => datafusion::functions::core::least(),
             };
-            let arguments = arguments.into_iter().map(|typed| typed.expr).collect();
-            return Ok(Typed::new(function.call(arguments), pg_type).with_metadata(metadata));
+            let key = |typed: Typed| keys.map_or(typed.expr.clone(), |order| order.key(typed.expr));
+            let found = function.call(arguments.into_iter().map(key).collect());
+            let found = if keys.is_some() { text_of_key(found) } else { found };
+            return Ok(Typed::new(found, pg_type).with_metadata(metadata).with_collation(collation));
         }
         let mut arguments = arguments.into_iter();
-        let Some(mut best) = arguments.next() else {
+        let Some(mut best) = arguments.next().map(|first| first.with_collation(collation.clone())) else {
             return Err(Error::Query(format!("{} takes an argument at least", name.to_uppercase())));
         };
         for other in arguments {
+            let other = other.with_collation(collation.clone());
             let compared = vec![self.copied(&best)?, self.copied(&other)?];
             let stays = self.operator(symbol, compared)?.expr.or(other.expr.clone().is_null());
             let case = Case::new(None, vec![(Box::new(stays), Box::new(best.expr))], Some(Box::new(other.expr)));
-            best = Typed::new(Expr::Case(case), pg_type.clone());
+            best = Typed::new(Expr::Case(case), pg_type.clone()).with_collation(collation.clone());
         }
         Ok(best)
     }

@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::{self, Query};
 
 use super::Binder;
 use super::clause::{Clause, Level};
+use super::collation::Derivation;
 use super::query::Ordered;
 use super::record::parts_of;
 use super::scope::Scope;
@@ -49,7 +50,9 @@ impl Binder<'_> {
         let bound = self.settled_query(query)?;
         let [column] = bound.columns.as_slice() else { return Err(one_column(bound.columns.len())) };
         let (pg_type, metadata) = (column.pg_type.clone(), column.metadata.clone());
-        Ok(Typed::new(Expr::ScalarSubquery(subquery_of(bound.plan)), pg_type).with_metadata(metadata))
+        let collation = column.collation.clone().of_result();
+        let value = Typed::new(Expr::ScalarSubquery(subquery_of(bound.plan)), pg_type);
+        Ok(value.with_metadata(metadata).with_collation(collation))
     }
 
     /// `ARRAY(SELECT ...)`, which is empty where there are no rows.
@@ -57,6 +60,7 @@ impl Binder<'_> {
         let Ordered { plan, columns, order } = self.ordered_query(query)?;
         let [column] = columns.as_slice() else { return Err(one_column(columns.len())) };
         let value = column.typed();
+        let collation = column.collation.clone().of_result();
         let pg_type = column.pg_type.clone().settled();
         let value = self.in_schema(Arc::clone(plan.schema()), |binder| binder.coerce(value, &pg_type))?.expr;
         let empty = ScalarValue::List(ScalarValue::new_list(&[], &value.get_type(plan.schema())?, true));
@@ -70,7 +74,7 @@ impl Binder<'_> {
             .aggregate(Vec::<Expr>::new(), vec![elements.alias(name)])?
             .project([elements_or_none.alias(name)])?
             .build()?;
-        Ok(Typed::new(Expr::ScalarSubquery(subquery_of(plan)), pg_type.array()))
+        Ok(Typed::new(Expr::ScalarSubquery(subquery_of(plan)), pg_type.array()).with_collation(collation))
     }
 
     pub(super) fn in_subquery(&mut self, operand: &ast::Expr, query: &Query, negated: bool) -> Result<Typed> {
@@ -97,7 +101,7 @@ impl Binder<'_> {
             let few = if operands.len() > bound.columns.len() { "few" } else { "many" };
             return Err(Error::Query(format!("subquery has too {few} columns")));
         }
-        let (operands, plan) = self.alike(operands, bound)?;
+        let (operands, plan) = self.alike(symbol, operands, bound)?;
         let [operand] = operands.as_slice() else {
             return match (symbol, all) {
                 ("=", false) => self.row_in(&operands, &plan),
@@ -140,7 +144,7 @@ impl Binder<'_> {
     }
 
     /// Operands and the columns of a subquery, cast to the types in which they are compared.
-    fn alike(&mut self, operands: Vec<Typed>, bound: BoundQuery) -> Result<(Vec<Typed>, LogicalPlan)> {
+    fn alike(&mut self, symbol: &str, operands: Vec<Typed>, bound: BoundQuery) -> Result<(Vec<Typed>, LogicalPlan)> {
         let BoundQuery { plan, columns } = bound;
         let mut cast = Vec::with_capacity(operands.len());
         let mut projected = Vec::with_capacity(columns.len());
@@ -150,13 +154,20 @@ impl Binder<'_> {
             let Some(common) = common_type(&own) else {
                 return Err(Error::Query(format!("operator does not exist: {} = {}", own[0], own[1])));
             };
-            let value = column.typed();
             // A name without a table before it could be one of the tables' columns, where DataFusion joins them.
-            is_changed |= column.pg_type != common || has_key(&common) || column.internal.relation.is_none();
+            let sides = [column.typed(), operand];
+            let collation = Derivation::merged(&sides)?;
+            let order = self.order_of_call(symbol, &sides, &collation)?;
+            let [value, operand] = sides;
+            is_changed |=
+                column.pg_type != common || order.is_some() || has_key(&common) || column.internal.relation.is_none();
             let schema = Arc::clone(plan.schema());
             let value = self.in_schema(schema, |binder| binder.coerce(value, &common))?;
             let operand = self.coerce(operand, &common)?;
-            let key = |typed: Typed| Typed::new(crate::functions::key(typed.expr, &common), common.clone());
+            let key = |typed: Typed| match &order {
+                Some(order) => Typed::new(order.key(typed.expr), PgType::Bytea),
+                None => Typed::new(crate::functions::key(typed.expr, &common), common.clone()),
+            };
             projected.push(key(value).expr.alias(self.qualifiers.unique("compared")));
             cast.push(key(operand));
         }

@@ -6,6 +6,7 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::sql::sqlparser::ast::{self, AccessExpr, Subscript};
 
 use super::Binder;
+use super::collation::Derivation;
 use super::type_name::Modifier;
 use super::typed::Typed;
 use crate::error::{Error, Result};
@@ -45,9 +46,11 @@ impl Binder<'_> {
             let empty = ScalarValue::new_list(&[], &pg_type.arrow(), true);
             return Ok(Typed::constant(ScalarValue::List(empty), pg_type.array()));
         }
+        let collation = Derivation::merged(&elements)?;
         let elements = elements.into_iter().map(|element| element.expr).collect();
         let function = datafusion::functions_nested::make_array::make_array_udf();
-        Ok(Typed::new(Expr::ScalarFunction(ScalarFunction::new_udf(function, elements)), pg_type.array()))
+        let array = Expr::ScalarFunction(ScalarFunction::new_udf(function, elements));
+        Ok(Typed::new(array, pg_type.array()).with_collation(collation))
     }
 
     /// What follows an expression in brackets and behind dots.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::Expr;
 
+use super::collation::Derivation;
 use crate::pg_type::PgType;
 
 /// What is told of a column beside its type: the modifier of its type, its comment. It belongs to the column of a table, and
@@ -18,15 +19,20 @@ pub(crate) struct Typed {
     pub(crate) expr: Expr,
     pub(crate) pg_type: PgType,
     pub(crate) metadata: Option<Metadata>,
+    pub(crate) collation: Derivation,
 }
 
 impl Typed {
     pub(crate) fn new(expr: Expr, pg_type: PgType) -> Self {
-        Self { expr, pg_type, metadata: None }
+        Self { expr, pg_type, metadata: None, collation: Derivation::Default }
     }
 
     pub(crate) fn with_metadata(self, metadata: Option<Metadata>) -> Self {
         Self { metadata, ..self }
+    }
+
+    pub(crate) fn with_collation(self, collation: Derivation) -> Self {
+        Self { collation, ..self }
     }
 
     /// A constant of a type that Arrow tells.
@@ -71,6 +77,7 @@ pub(crate) struct OutputColumn {
     pub(crate) name: String,
     pub(crate) pg_type: PgType,
     pub(crate) metadata: Option<Metadata>,
+    pub(crate) collation: Derivation,
     /// What the plan calls it. No other column of the plan has the same name, with or without a table before it.
     pub(crate) internal: Column,
 }

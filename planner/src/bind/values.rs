@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::Binder;
 use super::character::chosen_from;
 use super::clause::{Clause, Level};
+use super::collation::Derivation;
 use super::scope::Scope;
 use super::typed::{BoundQuery, OutputColumn, Typed};
 use crate::error::{Error, Result};
@@ -39,13 +40,15 @@ impl Binder<'_> {
         let mut output = Vec::with_capacity(columns.len());
         let mut rows: Vec<Vec<Expr>> = vec![vec![]; values.rows.len()];
         for (number, column) in columns.into_iter().enumerate() {
+            let collation = Derivation::merged(&column)?.of_result();
             let (column, metadata) = chosen_from(column);
             let (column, pg_type) = self.unified(column, "VALUES")?;
             for (row, value) in rows.iter_mut().zip(column) {
                 row.push(value.expr);
             }
             let name = format!("column{}", number + 1);
-            output.push(OutputColumn { internal: Column::new_unqualified(&name), name, pg_type, metadata });
+            let internal = Column::new_unqualified(&name);
+            output.push(OutputColumn { internal, name, pg_type, metadata, collation });
         }
         // What is computed has its decimals when it is planned, and rows of VALUES have those that they seem to have.
         let is_computed = |place: usize| rows.iter().any(|row| !matches!(row.get(place), Some(Expr::Literal(..))));
@@ -79,7 +82,9 @@ impl OutputColumn {
     /// The column in the plan.
     pub(super) fn typed(&self) -> Typed {
         let column = Expr::Column(self.internal.clone());
-        Typed::new(column, self.pg_type.clone()).with_metadata(self.metadata.clone())
+        Typed::new(column, self.pg_type.clone())
+            .with_metadata(self.metadata.clone())
+            .with_collation(self.collation.clone())
     }
 }
 

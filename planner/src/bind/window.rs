@@ -10,7 +10,7 @@ use super::clause::Clause;
 use super::names::folded;
 use super::order::SortKey;
 use crate::error::{Error, Result};
-use crate::functions::{Over, key};
+use crate::functions::Over;
 use crate::pg_type::PgType;
 
 /// Windows that a WINDOW may name. Each is kept with all that it takes over from others.
@@ -101,7 +101,7 @@ impl Binder<'_> {
             let typed = self.expression(expression)?;
             // A constant makes no partitions.
             if !matches!(typed.expr, Expr::Literal(..)) {
-                partition_by.push(key(typed.expr, &typed.pg_type));
+                partition_by.push(typed.equality_key()?);
             }
         }
         let keys = self.sort_keys(&spec.order_by)?;
@@ -109,7 +109,8 @@ impl Binder<'_> {
             Some(frame) => self.frame(frame, &keys)?,
             None => WindowFrame::new((!keys.is_empty()).then_some(false)),
         };
-        let frame = if keys.iter().any(|key| has_no_range(&key.value.pg_type)) { of_groups(frame) } else { frame };
+        let has_no_range = |key: &SortKey| key.has_key() || has_no_range(&key.value.pg_type);
+        let frame = if keys.iter().any(has_no_range) { of_groups(frame) } else { frame };
         let mut order_by = keys.into_iter().map(SortKey::sort).collect();
         frame.regularize_order_bys(&mut order_by)?;
         Ok(Over { partition_by, order_by, frame })

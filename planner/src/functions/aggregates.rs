@@ -31,8 +31,9 @@ use super::column::{Float8, Int8, IntervalArg, Text};
 use super::division::numeric_division;
 use super::function::{AggregateCall, Function};
 use super::growth::Growth;
-use super::keys::{has_key, key};
+use super::keys::has_key;
 use super::strict::{Operand, argument, strict1, strict2};
+use super::text_order::text_of_key;
 use super::udf::{Evaluate, Udf};
 use crate::error::Error;
 use crate::pg_type::{BIGINT_DIGITS, PgType};
@@ -66,7 +67,7 @@ pub(super) fn functions() -> Vec<Function> {
     let mut functions = vec![Function::aggregate("count", vec![PgType::Any], PgType::Int8, |call| {
         let value = only(&call);
         let counted = match call.types.first() {
-            Some(pg_type) if call.distinct => key(value, pg_type),
+            Some(pg_type) if call.distinct => call.key(value, pg_type),
             _ => value,
         };
         Ok(call.of(count_udaf(), vec![counted]))
@@ -168,8 +169,14 @@ fn extreme(call: &AggregateCall<'_>, least: bool) -> Result<Expr> {
     let value = only(call);
     let extreme = if least { min_udaf() } else { max_udaf() };
     match call.types.first() {
-        Some(pg_type) if has_key(pg_type) => {
-            let key = key(value.clone(), pg_type);
+        Some(pg_type) if call.order.is_some() || has_key(pg_type) => {
+            let key = match &call.order {
+                // The key has the text, and DataFusion's own extremes are of bytes.
+                Some(order) if order.is_bytewise_equal() && !matches!(pg_type, PgType::Array(_)) => {
+                    return Ok(text_of_key(call.of(extreme, vec![order.key(value)])));
+                }
+                _ => call.key(value.clone(), pg_type),
+            };
             let call = AggregateCall { order_by: vec![], distinct: false, ..call.clone() };
             Ok(call.of(extreme_by_key(least), vec![value, key]))
         }
@@ -240,7 +247,7 @@ impl Evaluate for Counted {
 fn in_order_if_distinct(call: AggregateCall<'_>) -> AggregateCall<'_> {
     match call.types.first() {
         Some(pg_type) if call.distinct && call.order_by.is_empty() => {
-            let first = key(only(&call), pg_type);
+            let first = call.key(only(&call), pg_type);
             AggregateCall { order_by: vec![SortExpr::new(first, true, false)], ..call }
         }
         _ => call,

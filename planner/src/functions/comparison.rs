@@ -77,6 +77,7 @@ pub(super) fn operators() -> Vec<Function> {
 fn compared(operator: Operator, call: Call<'_>) -> datafusion::common::Result<Expr> {
     let types = call.types;
     let surroundings = call.surroundings;
+    let order = &call.order;
     let mut sides = call.arguments.into_iter().zip(types.iter()).map(|(side, pg_type)| {
         let other = types.iter().find(|other| *other != pg_type).unwrap_or(pg_type);
         match (pg_type, other) {
@@ -85,7 +86,10 @@ fn compared(operator: Operator, call: Call<'_>) -> datafusion::common::Result<Ex
                 super::conversion::converted(side, pg_type, other, call.schema, surroundings)
             }
             (PgType::Float4, PgType::Float8) => Ok(cast(side, PgType::Float8.arrow())),
-            _ => Ok(key(side, pg_type)),
+            _ => Ok(match order {
+                Some(order) => order.key(side),
+                None => key(side, pg_type),
+            }),
         }
     });
     match (sides.next(), sides.next()) {

@@ -100,7 +100,8 @@ pub(crate) fn converted(
         return Ok(expr);
     }
     if let Some(function) = CASTS.get(&(from.clone(), to.clone())) {
-        let call = Call { arguments: vec![expr], types: vec![from.clone()], schema, surroundings };
+        let (arguments, types) = (vec![expr], vec![from.clone()]);
+        let call = Call { arguments, types, order: None, schema, surroundings };
         return function.expression(call);
     }
     if let (PgType::Array(from), PgType::Array(to)) = (from, to) {
@@ -202,7 +203,7 @@ fn moments() -> Vec<Function> {
 
 /// The value within the limit of its type.
 pub(crate) fn with_modifier(typed: Typed, limit: Limit, schema: &DFSchema) -> Result<Typed> {
-    let Typed { expr, pg_type, .. } = typed;
+    let Typed { expr, pg_type, collation, .. } = typed;
     let mut metadata = None;
     let limited = match (limit, &pg_type) {
         (Limit::None, _) => expr,
@@ -223,10 +224,12 @@ pub(crate) fn with_modifier(typed: Typed, limit: Limit, schema: &DFSchema) -> Re
                 None => expr,
             }
         }
-        (_, PgType::Array(element)) => return arrays::with_modifier(expr, element, limit),
+        (_, PgType::Array(element)) => {
+            return Ok(arrays::with_modifier(expr, element, limit)?.with_collation(collation));
+        }
         _ => expr,
     };
-    Ok(Typed::new(limited, pg_type).with_metadata(metadata))
+    Ok(Typed::new(limited, pg_type).with_metadata(metadata).with_collation(collation))
 }
 
 /// A constant in place of a function of constants.

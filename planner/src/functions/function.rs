@@ -12,6 +12,7 @@ use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF, SortExpr, WindowFr
 
 use super::aggregates::{in_order, windowed};
 use super::keys::key;
+use super::text_order::TextOrder;
 use super::udf::{Decimals, FindPreimage, Udf};
 use crate::pg_type::PgType;
 use crate::query::Surroundings;
@@ -51,6 +52,8 @@ type AggregateBody = Arc<dyn Fn(AggregateCall<'_>) -> Result<Expr> + Send + Sync
 pub(crate) struct Call<'a> {
     pub(crate) arguments: Vec<Expr>,
     pub(crate) types: Vec<PgType>,
+    /// How texts among them are compared, where the function compares them and not by bytes.
+    pub(crate) order: Option<Arc<TextOrder>>,
     pub(crate) schema: &'a DFSchema,
     pub(crate) surroundings: &'a Surroundings,
 }
@@ -65,6 +68,8 @@ pub(crate) struct AggregateCall<'a> {
     pub(crate) order_by: Vec<SortExpr>,
     /// The window, if it is called with OVER.
     pub(crate) over: Option<Over>,
+    /// How texts among its arguments are compared, where it compares them and not by bytes.
+    pub(crate) order: Option<Arc<TextOrder>>,
     pub(crate) schema: &'a DFSchema,
     pub(crate) surroundings: &'a Surroundings,
 }
@@ -99,12 +104,20 @@ impl AggregateCall<'_> {
         }
     }
 
+    /// What an argument is compared by.
+    pub(crate) fn key(&self, argument: Expr, pg_type: &PgType) -> Expr {
+        match &self.order {
+            Some(order) => order.key(argument),
+            None => key(argument, pg_type),
+        }
+    }
+
     /// What rows are sorted by: all arguments, where only one is wanted of rows that are the same in them.
     fn keys(&self) -> Vec<SortExpr> {
         let mut keys = self.order_by.clone();
         if self.distinct {
             for (argument, pg_type) in self.arguments.iter().zip(&self.types) {
-                let key = key(argument.clone(), pg_type);
+                let key = self.key(argument.clone(), pg_type);
                 if !matches!(key, Expr::Literal(..)) && !keys.iter().any(|known| known.expr == key) {
                     keys.push(SortExpr::new(key, true, false));
                 }
@@ -201,7 +214,8 @@ impl Function {
     /// The expression of a function that is made of arguments alone.
     pub(super) fn of_expressions(&self, arguments: Vec<Expr>, schema: &DFSchema) -> Result<Expr> {
         let surroundings = Surroundings::default();
-        self.expression(Call { arguments, types: self.arguments.clone(), schema, surroundings: &surroundings })
+        let types = self.arguments.clone();
+        self.expression(Call { arguments, types, order: None, schema, surroundings: &surroundings })
     }
 
     /// The expression of a function of values.

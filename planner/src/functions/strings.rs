@@ -55,6 +55,36 @@ fn lengths() -> Vec<Function> {
     functions
 }
 
+/// How letters become capitals and small letters, where that is not one for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Casing {
+    /// Letters of ASCII alone do.
+    Ascii,
+    /// One can become several, and what it becomes can depend on those around it.
+    Full,
+}
+
+/// A call of a function that changes case in another way; none where the function does not, or that way is not had.
+pub(crate) fn cased(name: &str, casing: Casing, arguments: &[Expr]) -> Option<Expr> {
+    macro_rules! function {
+        ($name:literal, $change:path) => {{
+            static FUNCTION: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
+                Arc::new(ScalarUDF::from(udf1::<(), Text, _, _>($name, |(), text: &str| $change(text))))
+            });
+            &FUNCTION
+        }};
+    }
+    let function = match (name, casing) {
+        ("upper", Casing::Ascii) => function!("upper_ascii", str::to_ascii_uppercase),
+        ("lower", Casing::Ascii) => function!("lower_ascii", str::to_ascii_lowercase),
+        ("initcap", Casing::Ascii) => function!("initcap_ascii", casing::initcap_ascii),
+        ("upper", Casing::Full) => function!("upper_full", casing::upper_full),
+        ("lower", Casing::Full) => function!("lower_full", casing::lower_full),
+        _ => return None,
+    };
+    Some(function.call(arguments.to_vec()))
+}
+
 fn cases() -> Vec<Function> {
     vec![
         strict1::<Text, _, _>("upper", casing::upper),

@@ -17,7 +17,7 @@ use self::icu::Icu;
 const SEPARATOR: u8 = 0;
 
 /// Why texts cannot be ordered as PostgreSQL orders them.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 #[error("not supported: collation \"{collation}\" {why}; {remedy}")]
 pub(crate) struct Refused {
     collation: String,

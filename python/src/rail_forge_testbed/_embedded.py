@@ -24,14 +24,15 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from rail_forge_testbed import _binaries
+from rail_forge_testbed import _binaries, locales
 from rail_forge_testbed._guard import Guard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
 HOST = "127.0.0.1"
+LOCALES = "locales"  # a folder
 SUPERUSER = "postgres"
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
@@ -79,7 +80,7 @@ class EmbeddedPostgres:
     """One PostgreSQL server; as a context manager it is started on entry and gone after exit.
 
     `directory` becomes the data directory and is kept; without it the data lies in a private temporary
-    directory.
+    directory. Of glibc's locales it knows those of `locale_names` (`en_US`), and `C`.
     """
 
     def __init__(
@@ -87,11 +88,13 @@ class EmbeddedPostgres:
         version: int = 18,
         settings: Mapping[str, str] | None = None,
         directory: str | os.PathLike[str] | None = None,
+        locale_names: Sequence[str] = (),
     ) -> None:
         _binaries.installation(version)
         self.version = version
         self._settings = {**SETTINGS, **(settings or {})}
         self._kept = None if directory is None else Path(directory).absolute()
+        self._locales = tuple(locale_names)
         self._account = _binaries.account()
         self._private: Path | None = None
         self._guard: Guard | None = None
@@ -154,6 +157,7 @@ class EmbeddedPostgres:
             raise PostgresError("the server is already running")
         if self._guard is None:
             self._guard = Guard(signal.SIGQUIT, self._private_directory())
+        self._make_locales()
         fresh = self._is_fresh()
         if fresh:
             self._initialise()
@@ -213,6 +217,12 @@ class EmbeddedPostgres:
         if self._guard is None:
             raise PostgresError("the server was never started")
         return self._guard
+
+    def _make_locales(self) -> None:
+        directory = self._private_directory() / LOCALES
+        if self._locales and not directory.exists():
+            locales.make(self._locales, directory)
+            _binaries.give_to(directory, self._account)
 
     def _initialise(self) -> None:
         data = self._data_directory()
@@ -286,9 +296,16 @@ class EmbeddedPostgres:
             [str(root / "bin" / program), *arguments],
             log=private / "log",
             cwd=private,
-            env=_environment(),
+            env=self._environment(),
             account=self._account,
         )
+
+    def _environment(self) -> dict[str, str]:
+        # Nothing of the caller's locale, time zone or PG* variables may decide how the server behaves.
+        environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+        if self._locales:
+            environment["LOCPATH"] = str(self._private_directory() / LOCALES)
+        return environment
 
     def _wait_until_ready(self) -> bool:
         """Whether the server became ready; False when it exited instead."""
@@ -308,11 +325,6 @@ class EmbeddedPostgres:
     def _create_locked_role(self) -> None:
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute("CREATE ROLE locked LOGIN PASSWORD 'right'")
-
-
-def _environment() -> dict[str, str]:
-    # Nothing of the caller's locale, time zone or PG* variables may decide how the server behaves.
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 
 def _existing_part(path: Path) -> Path:

@@ -13,7 +13,6 @@ use super::collected::collected;
 use crate::error::Error;
 use crate::functions::column::{Argument, Array1, Float8, IntervalArg, as_list};
 use crate::functions::function::{AggregateCall, Function};
-use crate::functions::keys::key;
 use crate::functions::strict::strict2;
 use crate::pg_type::PgType;
 use crate::postgres::error::{ValueError, ValueResult};
@@ -71,6 +70,9 @@ pub(super) fn functions() -> Vec<Function> {
         },
     ));
     functions.push(Function::ordered_set("mode", vec![PgType::AnyElement], PgType::AnyElement, |call| {
+        if call.order.as_ref().is_some_and(|order| !order.is_bytewise_equal()) {
+            return datafusion::common::not_impl_err!("mode() of texts that can be equal and not the same");
+        }
         let [values, _] = sorted(&call)?;
         Ok(ScalarUDF::from(Picked::new(Pick::Mode)).call(vec![values]))
     }));
@@ -87,7 +89,9 @@ fn sorted(call: &AggregateCall<'_>) -> Result<[Expr; 2]> {
         _ => Expr::Literal(ScalarValue::Null, None),
     };
     let order_by = match call.order_by.as_slice() {
-        [order] => vec![SortExpr::new(key(value.clone(), pg_type), order.asc, false)],
+        [by] => {
+            vec![SortExpr::new(call.key(value.clone(), pg_type), by.asc, false)]
+        }
         _ => vec![],
     };
     let is_there = value.clone().is_not_null();

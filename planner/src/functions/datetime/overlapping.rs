@@ -78,7 +78,7 @@ fn sum(call: &Call<'_>, place: usize) -> Result<datafusion::logical_expr::Expr> 
     match Catalogue::get().operator("+", &types) {
         Ok(chosen) => {
             let (schema, surroundings) = (call.schema, call.surroundings);
-            chosen.function.expression(Call { arguments, types, schema, surroundings })
+            chosen.function.expression(Call { arguments, types, order: None, schema, surroundings })
         }
         Err(NotChosen::UnknownName | NotChosen::NoneFits | NotChosen::Ambiguous) => {
             datafusion::common::internal_err!("no sum of a moment and an interval")

@@ -82,7 +82,7 @@ pub(super) fn made_in_zones() -> Vec<Function> {
             let (schema, surroundings) = (call.schema, call.surroundings);
             let moment = first.expression(call)?;
             let types = vec![PgType::Timestamp];
-            in_session.expression(Call { arguments: vec![moment], types, schema, surroundings })
+            in_session.expression(Call { arguments: vec![moment], types, order: None, schema, surroundings })
         }),
         Function::made(
             "make_timestamptz",
@@ -93,7 +93,8 @@ pub(super) fn made_in_zones() -> Vec<Function> {
                 let zone = call.arguments.pop().unwrap_or(lit("UTC"));
                 let moment = second.expression(call)?;
                 let types = vec![PgType::Timestamp, PgType::Text];
-                in_zone.expression(Call { arguments: vec![moment, zone], types, schema, surroundings })
+                let arguments = vec![moment, zone];
+                in_zone.expression(Call { arguments, types, order: None, schema, surroundings })
             },
         ),
     ]

@@ -186,7 +186,7 @@ fn built(
     let of_any = |arguments: Vec<PgType>| {
         let (udf, to) = (Arc::clone(&udf), returns.clone());
         Function::made(name, arguments, returns.clone(), move |call| {
-            let Call { arguments, types, schema, surroundings } = call;
+            let Call { arguments, types, schema, surroundings, .. } = call;
             let mut parts = Vec::with_capacity(arguments.len());
             for (place, (value, pg_type)) in arguments.into_iter().zip(&types).enumerate() {
                 parts.push(match has_keys && place % 2 == 0 {

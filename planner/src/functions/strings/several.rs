@@ -181,7 +181,7 @@ fn first_letter(text: Expr) -> Expr {
 }
 
 fn as_texts(call: Call<'_>) -> Result<Vec<Expr>> {
-    let Call { arguments, types, schema, surroundings } = call;
+    let Call { arguments, types, schema, surroundings, .. } = call;
     let typed = arguments.into_iter().zip(&types);
     typed.map(|(argument, pg_type)| converted(argument, pg_type, &PgType::Text, schema, surroundings)).collect()
 }

@@ -1,14 +1,15 @@
-"""Makes `glibc.bin`, the weights that glibc's strcoll gives to every character, from what strxfrm_l says of each.
+"""Makes `glibc.bin`, the weights that glibc's strcoll gives to characters, from what strxfrm_l says of each.
 
     LOCPATH=DIRECTORY python make_glibc_table.py LOCALE SOURCE TABLE
 
-LOCALE is one whose collation is `iso14651_t1` as it is (en_US.utf8, made by localedef in DIRECTORY), and SOURCE glibc's
-file `iso14651_t1_common`, which names the characters that weigh something together.
+LOCALE is one whose collation is `iso14651_t1` as it is (en_US.utf8, made by localedef in DIRECTORY), and
+SOURCE glibc's file `iso14651_t1_common`, which names the characters that weigh something together.
 
-An entry is four lengths and the weights of the four levels; 0x80 in the second length marks the section that is read
-from behind on the second level. Weights of the fourth level are kept without the position before them. The table is: the
-gap to the character before, and its entry; 0; how many sequences; for each its length, its characters and its entry.
-Characters that only have the weights of unknown bytes, and those of Han, which count up, are left out.
+An entry is four lengths and the weights of the four levels; 0x80 in the second length marks the section that
+is read from behind on the second level. Weights of the fourth level are kept without the position before
+them. The table is: the gap to the character before, and its entry; 0; how many sequences; for each its
+length, its characters and its entry. Characters that only have the weights of unknown bytes, and those of Han, which
+count up, are left out.
 """
 
 import ctypes

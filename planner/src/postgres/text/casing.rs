@@ -1,4 +1,5 @@
-//! Upper and lower case, one character for one as libc and the builtin locale `C.UTF-8` do: `ß` stays.
+//! Upper and lower case, one character for one as libc and the builtin locale `C.UTF-8` do: `ß` stays. Beside them what
+//! the locale `C` does, and what ICU and `PG_UNICODE_FAST` do.
 
 /// `upper(text)`.
 pub(crate) fn upper(text: &str) -> String {
@@ -19,6 +20,44 @@ pub(crate) fn initcap(text: &str) -> String {
         in_word = letter.is_alphabetic() || letter.is_ascii_digit();
     }
     capitalized
+}
+
+/// `initcap(text)` in the locale `C`.
+pub(crate) fn initcap_ascii(text: &str) -> String {
+    let mut capitalized = String::with_capacity(text.len());
+    let mut in_word = false;
+    for letter in text.chars() {
+        capitalized.push(if in_word { letter.to_ascii_lowercase() } else { letter.to_ascii_uppercase() });
+        in_word = letter.is_ascii_alphanumeric();
+    }
+    capitalized
+}
+
+/// `upper(text)`, where `ß` becomes `SS`.
+pub(crate) fn upper_full(text: &str) -> String {
+    let mut upper = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match is_newer_than_postgres(letter) {
+            true => upper.push(letter),
+            false => upper.extend(letter.to_uppercase()),
+        }
+    }
+    upper
+}
+
+/// `lower(text)`, where `Σ` at the end of a word becomes `ς`.
+pub(crate) fn lower_full(text: &str) -> String {
+    if !text.chars().any(is_newer_than_postgres) {
+        return text.to_lowercase();
+    }
+    let mut lower = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match is_newer_than_postgres(letter) {
+            true => lower.push(letter),
+            false => lower.extend(letter.to_lowercase()),
+        }
+    }
+    lower
 }
 
 /// `casefold(text)`: texts that differ in case only become equal.
@@ -96,5 +135,12 @@ mod tests {
         assert_eq!(lower("ÀİΣ"), "àiσ");
         assert_eq!(initcap("hi THOMAS ǆx 1a_b"), "Hi Thomas Ǆx 1a_B");
         assert_eq!(casefold("ẞſΣς"), "ßsσσ");
+    }
+
+    #[test]
+    fn ascii_alone_and_several_for_one() {
+        assert_eq!(initcap_ascii("été ÉTÉ a-b"), "éTé ÉTÉ A-B");
+        assert_eq!(upper_full("straße ŉ ᾳ"), "STRASSE ʼN ΑΙ");
+        assert_eq!(lower_full("ΑΣ İ"), "ας i\u{307}");
     }
 }
