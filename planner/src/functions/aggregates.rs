@@ -244,7 +244,7 @@ impl Evaluate for Counted {
 }
 
 /// PostgreSQL sorts what it looks for repetitions in, and leaves it sorted.
-fn in_order_if_distinct(call: AggregateCall<'_>) -> AggregateCall<'_> {
+pub(super) fn in_order_if_distinct(call: AggregateCall<'_>) -> AggregateCall<'_> {
     match call.types.first() {
         Some(pg_type) if call.distinct && call.order_by.is_empty() => {
             let first = call.key(only(&call), pg_type);

@@ -8,7 +8,7 @@ use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::{ColumnarValue, Expr, ScalarUDF, lit};
 
 use crate::error::Error;
-use crate::functions::aggregates::collected;
+use crate::functions::aggregates::{collected, in_order_if_distinct};
 use crate::functions::column::{Array1, Json, JsonText, Jsonb, JsonbText, Text};
 use crate::functions::conversion::{converted, print, written};
 use crate::functions::function::{AggregateCall, Call, Function};
@@ -271,6 +271,7 @@ pub(super) fn aggregates() -> Vec<Function> {
         functions.push(Function::aggregate(name, vec![PgType::AnyElement], to.clone(), move |call| {
             let [value] = call.arguments.as_slice() else { return datafusion::common::internal_err!("no value") };
             let value = aggregated(&call, value.clone(), 0, &to);
+            let call = in_order_if_distinct(call);
             joined.of_expressions(vec![call.of(collected(), vec![value])], call.schema)
         }));
     }
@@ -281,6 +282,7 @@ pub(super) fn aggregates() -> Vec<Function> {
             let [key, value] = call.arguments.as_slice() else { return datafusion::common::internal_err!("no pair") };
             let value = aggregated(&call, value.clone(), 1, &to);
             let key = as_key(&call, key.clone())?;
+            let call = in_order_if_distinct(call);
             let keys = call.of(collected(), vec![key]);
             joined.of_expressions(vec![keys, call.of(collected(), vec![value])], call.schema)
         }));
