@@ -172,7 +172,7 @@ fn texts() -> Vec<Function> {
 
 fn moments() -> Vec<Function> {
     vec![
-        strict1::<DateArg, _, _>("timestamp", Date::timestamp),
+        strict1::<DateArg, _, _>("timestamp", Date::timestamp).preimage(preimages::midnight_of_date),
         strict1::<TimestampArg, _, _>("date", Timestamp::date).preimage(preimages::day_of_timestamp),
         strict1::<TimestampArg, _, _>("time", Timestamp::time),
         strict1::<TimeArg, _, _>("interval", Time::interval),

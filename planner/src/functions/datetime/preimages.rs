@@ -63,6 +63,15 @@ fn days(value: &ScalarValue) -> Option<[Timestamp; 2]> {
     Some([Date(*day).timestamp().ok()?, Date(day.checked_add(1)?).timestamp().ok()?])
 }
 
+/// `date::timestamp`. A date is a midnight; what is between two of them has no date.
+pub(in crate::functions) fn midnight_of_date(_constants: Constants<'_>, value: &ScalarValue) -> Option<Preimage> {
+    let ScalarValue::TimestampMicrosecond(Some(micros), None) = value else { return None };
+    let moment = Timestamp(*micros);
+    let date = moment.date().ok().filter(|date| date.timestamp().is_ok_and(|midnight| midnight == moment))?;
+    let [low, end] = [date.0, date.0.checked_add(1)?].map(|day| ScalarValue::Date32(Some(day)));
+    Some(Preimage { argument: 0, low, end })
+}
+
 /// `timestamp::date`.
 pub(in crate::functions) fn day_of_timestamp(_constants: Constants<'_>, value: &ScalarValue) -> Option<Preimage> {
     let [low, end] = days(value)?.map(timestamp);
