@@ -14,6 +14,7 @@ mod every_partition;
 mod explain;
 mod explain_error;
 mod fallback;
+mod found_rows;
 mod functions;
 mod inlining_barrier;
 mod interrupt;

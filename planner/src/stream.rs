@@ -23,6 +23,7 @@ use crate::admission::{Admission, Class, Place};
 use crate::bind::Wanted;
 use crate::error::{Error, Result};
 use crate::explain::{ExplainOptions, Explanation, Measured};
+use crate::found_rows::with_found_rows;
 use crate::interrupt::{Within, check_planning};
 use crate::interruptible::{StopFlag, interruptible};
 use crate::query::Truth;
@@ -261,7 +262,7 @@ impl Execution {
         let stop = StopFlag::default();
         let runs = explain.is_none_or(|options| options.analyze);
         let (state, plan) = physical(state, plan).await?;
-        let plan = with_counted_windows(interruptible(plan, &stop)?)?;
+        let plan = with_counted_windows(interruptible(with_found_rows(plan)?, &stop)?)?;
         let truth = match state.config().get_extension::<LiveQuery>().filter(|_| runs) {
             Some(live) => truth.read_at(&live.open(&plan).await?),
             None => truth,
