@@ -36,6 +36,15 @@ const BATCH_ROWS: usize = 8_192;
 /// How many of the largest consumers an out-of-memory error names.
 const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 
+/// Up to how many rows, or bytes where they are known, a join's left side is one table that all threads look into.
+/// Above, both sides are dealt out by their keys, which moves every row of the right side.
+const COLLECTED_ROWS: usize = 1 << 20;
+const COLLECTED_BYTES: usize = 16 << 20;
+/// Joins on one integer look keys up by their distance from the smallest one where these lie in so narrow a range (4 bytes
+/// for each number in it, 4 MiB here), or make up more than that share of it (200 bytes for each row).
+const DIRECT_RANGE: usize = 1 << 20;
+const DIRECT_DENSITY: f64 = 0.02;
+
 /// DataFusion's rule that computes constants.
 const SIMPLIFICATION: &str = "simplify_expressions";
 /// DataFusion's rule that decides which side of a join is which.
@@ -112,6 +121,10 @@ fn config(default_catalog: &str) -> SessionConfig {
     // Whether a computed column may be NULL is known better before a plan is optimized than afterwards, and the check of
     // an aggregate's input takes a difference for an error.
     options.execution.skip_physical_aggregate_schema_check = true;
+    options.execution.perfect_hash_join_small_build_threshold = DIRECT_RANGE;
+    options.execution.perfect_hash_join_min_key_density = DIRECT_DENSITY;
+    options.optimizer.hash_join_single_partition_threshold = COLLECTED_BYTES;
+    options.optimizer.hash_join_single_partition_threshold_rows = COLLECTED_ROWS;
     config
 }
 
