@@ -31,6 +31,7 @@ const LEVEL_SEPARATOR: u8 = 1;
 const LATER: u8 = 0xFF;
 /// In the length of the second level.
 const BACKWARD: u8 = 0x80;
+const ASCII_CHARS: usize = 128;
 const PAGE_BITS: u32 = 8;
 const PAGE_CHARS: usize = 1 << PAGE_BITS;
 const PAGES: usize = 0x11_0000 >> PAGE_BITS;
@@ -76,6 +77,8 @@ pub(super) struct Glibc {
     places: Vec<u32>,
     /// Elements of several characters, by the first of them, the longest first.
     sequences: HashMap<char, Vec<(Vec<char>, u32)>>,
+    /// The weights of characters of ASCII, but for those (digits) that the second level has and reads from behind.
+    plain: [Option<[&'static [u8]; LEVELS]>; ASCII_CHARS],
 }
 
 /// What a character, several, or a byte of one weigh.
@@ -90,7 +93,8 @@ enum Element {
 impl Glibc {
     fn read() -> Self {
         let mut reader = Reader { at: 0 };
-        let mut read = Self { pages: vec![0; PAGES], places: vec![0; PAGE_CHARS], sequences: HashMap::new() };
+        let (pages, places) = (vec![0; PAGES], vec![0; PAGE_CHARS]);
+        let mut read = Self { pages, places, sequences: HashMap::new(), plain: [None; ASCII_CHARS] };
         let mut character = 0;
         loop {
             match reader.number() {
@@ -115,11 +119,23 @@ impl Glibc {
         for sequences in read.sequences.values_mut() {
             sequences.sort_by_key(|(rest, _)| std::cmp::Reverse(rest.len()));
         }
+        for code in 0..ASCII_CHARS as u8 {
+            let mut elements = vec![];
+            read.push(char::from(code), &mut elements);
+            if let [element] = elements.as_slice() {
+                let [first, second, third, fourth] = std::array::from_fn(|level| element.level(level));
+                let is_plain = (second.is_empty() || !element.is_backward()) && !fourth.is_empty();
+                read.plain[usize::from(code)] = is_plain.then_some([first, second, third, fourth]);
+            }
+        }
         read
     }
 
     /// Appends a key whose bytes sort as `strcoll` compares.
     pub(super) fn sort_key(&self, text: &str, key: &mut Vec<u8>) {
+        if self.plain_key(text, key) {
+            return;
+        }
         let mut elements = Vec::with_capacity(text.len());
         let mut rest = text;
         while let Some(first) = rest.chars().next() {
@@ -154,6 +170,25 @@ impl Glibc {
                 }
             }
         }
+    }
+
+    /// The same of a text of plain characters, level by level; nothing of another. Most texts are such, and their keys are
+    /// made in half the time.
+    fn plain_key(&self, text: &str, key: &mut Vec<u8>) -> bool {
+        let start = key.len();
+        for level in 0..LEVELS {
+            if level > 0 {
+                key.push(LEVEL_SEPARATOR);
+            }
+            for byte in text.bytes() {
+                let Some(Some(weights)) = self.plain.get(usize::from(byte)) else {
+                    key.truncate(start);
+                    return false;
+                };
+                key.extend_from_slice(weights[level]);
+            }
+        }
+        true
     }
 
     fn push(&self, character: char, elements: &mut Vec<Element>) {
@@ -318,5 +353,33 @@ impl Reader {
         let length: usize = TABLE[place..][..LEVELS].iter().map(|length| usize::from(length & !BACKWARD)).sum();
         self.at += LEVELS + length;
         place as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All texts of these letters, up to so many.
+    fn texts(letters: &[char], most: u32) -> Vec<String> {
+        let count = letters.len();
+        let text = |length: u32, number: usize| {
+            (0..length).map(|place| letters[number / count.pow(place) % count]).collect::<String>()
+        };
+        (0..=most).flat_map(|length| (0..count.pow(length)).map(move |number| text(length, number))).collect()
+    }
+
+    #[test]
+    fn plain_characters_are_read_from_behind_to_no_effect() {
+        for text in texts(&['a', 'B', ' ', '-', '\u{1}'], 6) {
+            let (mut plain, mut elements) = (vec![], vec![]);
+            assert!(GLIBC.plain_key(&text, &mut plain), "{text:?}");
+            text.chars().for_each(|letter| GLIBC.push(letter, &mut elements));
+            let mut second = vec![];
+            secondary(&elements, &mut second);
+            let levels: Vec<&[u8]> = plain.split(|byte| *byte == LEVEL_SEPARATOR).collect();
+            assert_eq!(levels[1], second, "{text:?}");
+        }
+        assert!(!GLIBC.plain_key("a1", &mut vec![]));
     }
 }
