@@ -8,7 +8,7 @@ use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use rail_forge_connectors::POSTGRES_TYPE;
+use rail_forge_connectors::{COLLATION, POSTGRES_TYPE};
 
 /// From the engine's batches to the wire's.
 #[derive(Debug)]
@@ -58,7 +58,10 @@ fn wire_field(field: &FieldRef) -> FieldRef {
     let data_type = wire_type(field.data_type());
     // NULL alone is text in PostgreSQL, and always NULL.
     let nullable = field.is_nullable() || field.data_type().is_null();
-    Arc::new(Field::new(field.name(), data_type, nullable).with_metadata(field.metadata().clone()))
+    let mut metadata = field.metadata().clone();
+    // How the engine sorts a column of a table is not of a client's values.
+    metadata.remove(COLLATION);
+    Arc::new(Field::new(field.name(), data_type, nullable).with_metadata(metadata))
 }
 
 fn wire_type(data_type: &DataType) -> DataType {
