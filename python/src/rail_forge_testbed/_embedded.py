@@ -80,7 +80,8 @@ class EmbeddedPostgres:
     """One PostgreSQL server; as a context manager it is started on entry and gone after exit.
 
     `directory` becomes the data directory and is kept; without it the data lies in a private temporary
-    directory. Of glibc's locales it knows those of `locale_names` (`en_US`), and `C`.
+    directory. Of glibc's locales it knows those of `locale_names` (`en_US`), and `C`; of ICU's, with `icu`,
+    all.
     """
 
     def __init__(
@@ -89,8 +90,10 @@ class EmbeddedPostgres:
         settings: Mapping[str, str] | None = None,
         directory: str | os.PathLike[str] | None = None,
         locale_names: Sequence[str] = (),
+        *,
+        icu: bool = False,
     ) -> None:
-        _binaries.installation(version)
+        self._installation = _binaries.installation(version, icu=icu)
         self.version = version
         self._settings = {**SETTINGS, **(settings or {})}
         self._kept = None if directory is None else Path(directory).absolute()
@@ -291,7 +294,7 @@ class EmbeddedPostgres:
 
     def _execute(self, program: str, *arguments: str) -> int:
         private = self._private_directory()
-        root = _binaries.reachable_installation(self.version, self._account, private)
+        root = _binaries.reachable_installation(self._installation, self._account, private)
         return self._running_guard().start(
             [str(root / "bin" / program), *arguments],
             log=private / "log",

@@ -1,7 +1,7 @@
 """Locales of glibc for the embedded PostgreSQL, which has none of its own but `C`.
 
-`localedef` makes them of their sources, which Debian has in its package `locales`. Where either is missing,
-nothing is made, and tests that need a locale say so.
+`localedef` makes them of their sources, which Debian has in its package `locales`. Refuses to do without
+either: a test of a locale that is skipped would look like one that passes.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ COMPILER = "localedef"
 SOURCES = Path("/usr/share/i18n/locales")
 
 
-def can_be_made() -> bool:
-    """Whether this system has what locales are made with and of."""
-    return shutil.which(COMPILER) is not None and SOURCES.is_dir()
-
-
 def make(names: Iterable[str], directory: Path) -> None:
     """Make locales (`en_US`) for UTF-8 (`en_US.utf8`) in a directory, in which `LOCPATH` has glibc look."""
+    if shutil.which(COMPILER) is None or not SOURCES.is_dir():
+        raise RuntimeError(
+            f"locales are made with {COMPILER} of what is in {SOURCES}, and one of them is missing here;"
+            " Debian has them in its package `locales`: apt-get install locales"
+        )
     directory.mkdir(exist_ok=True)
     for name in names:
         target = directory / f"{name}.utf8"
