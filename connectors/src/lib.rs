@@ -24,8 +24,8 @@ pub use catalogue::{ForeignKey, Key};
 pub use collation::{COLLATION, Collation, CollationProvider};
 pub use column_type::{COMMENT, POSTGRES_TYPE};
 pub use error::{Cause, Error, Result};
-pub use live::{Grouping, LiveEntry, LiveQuery, LiveTable, PostgresQuery, QuerySession, literal};
-pub use name::TableName;
+pub use live::{Described, Grouping, LiveEntry, LiveQuery, LiveTable, PostgresQuery, QuerySession, literal};
+pub use name::{TableName, quote};
 pub use pull::Digits;
 pub use refresh::{Observer, RefreshEvent, RefreshReport, Scope, TableReport, nearest, refresh};
 pub use snapshot::{

@@ -27,6 +27,6 @@ pub(crate) use self::entry::{FREE_DIGITS, LiveColumn};
 pub use self::grouping::Grouping;
 pub use self::literal::literal;
 pub(crate) use self::literal::quoted as quoted_text;
-pub use self::postgres_query::{PostgresQuery, QuerySession};
+pub use self::postgres_query::{Described, PostgresQuery, QuerySession};
 pub use self::query::LiveQuery;
 pub use self::table::LiveTable;

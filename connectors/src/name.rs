@@ -34,7 +34,7 @@ impl fmt::Display for TableName {
 }
 
 /// An identifier in double quotes, inner quotes doubled.
-pub(crate) fn quote(identifier: &str) -> String {
+pub fn quote(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }
 

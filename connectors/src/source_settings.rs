@@ -20,6 +20,9 @@ pub const MIN_LIVE_CONNECTIONS: usize = 2;
 /// How long one statement of a query on a live table may run; as long as a whole query by default.
 pub const DEFAULT_STATEMENT_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// How names of PostgreSQL's own functions about the server begin.
+const OF_SERVER: &str = "pg_";
+
 /// The column that says which of several databases a row is of.
 pub const DEFAULT_SHARD_COLUMN: &str = "shard";
 
@@ -86,7 +89,11 @@ impl SourceSettings {
 
     /// Whether a query that PostgreSQL answers as a whole may call a function that the engine does not have.
     pub fn allows_function(&self, name: &str) -> bool {
-        self.fallback_functions.iter().any(|pattern| matches_pattern(pattern, name))
+        // Those about the server, and those of other schemas, are meant only where that is written.
+        let is_meant = |pattern: &str| {
+            (pattern.starts_with(OF_SERVER) || !name.starts_with(OF_SERVER)) && pattern.contains('.') == name.contains('.')
+        };
+        self.fallback_functions.iter().any(|pattern| is_meant(pattern) && matches_pattern(pattern, name))
     }
 
     /// The columns of a table that come as text.

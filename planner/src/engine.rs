@@ -192,7 +192,7 @@ impl Shared {
             && analysed.passed_on.is_none()
             && let Err(Error::Unsupported(why)) = physical(analysed.state.clone(), analysed.plan.clone()).await
         {
-            analysed = self.pass_on(query, analysed.snapshot, why).await?;
+            analysed = self.pass_on(query, why).await?;
         }
         let Analysed { schema, truth, wanted, .. } = analysed;
         Ok(Prepared { schema, parameters: wanted, truth })
@@ -219,10 +219,10 @@ impl Shared {
             }
         };
         let place = self.admission.enter(query.class).await?;
-        let (snapshot, mut passed_on) = (analysed.snapshot.clone(), analysed.passed_on.clone());
+        let mut passed_on = analysed.passed_on.clone();
         let execution = match Execution::new(analysed, recording).await {
             Err(Error::Unsupported(why)) if passed_on.is_none() => {
-                let analysed = self.pass_on(query, snapshot, why).await?;
+                let analysed = self.pass_on(query, why).await?;
                 passed_on.clone_from(&analysed.passed_on);
                 Execution::new(analysed, None).await?
             }
@@ -238,16 +238,18 @@ impl Shared {
     /// The analysed plan, whose columns are those of the result: the engine's or, where that does not support the query
     /// and the operator allows it, that of what PostgreSQL answers.
     async fn analyse(&self, query: &Query, snapshot: PinnedSnapshot) -> Result<Analysed> {
-        match self.analyse_here(query, snapshot.clone()).await {
-            Err(Error::Unsupported(why)) => self.pass_on(query, snapshot, why).await,
+        match self.analyse_here(query, snapshot).await {
+            Err(Error::Unsupported(why)) => self.pass_on(query, why).await,
             analysed => analysed,
         }
     }
 
-    async fn pass_on(&self, query: &Query, snapshot: PinnedSnapshot, why: String) -> Result<Analysed> {
+    /// What PostgreSQL may be asked is what is served now, as what it answers is of now.
+    async fn pass_on(&self, query: &Query, why: String) -> Result<Analysed> {
         if self.fallbacks.is_off() {
             return Err(Error::Unsupported(why));
         }
+        let snapshot = self.store.pin();
         let state = self.sessions.open(&snapshot, &query.options);
         let surroundings = surroundings(&state, &query.options)?;
         self.fallbacks.analyse(query, state, &surroundings, snapshot, why).await

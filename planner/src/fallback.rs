@@ -5,13 +5,15 @@
 mod reads;
 mod text;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlanBuilder;
-use rail_forge_connectors::{AsOf, Fallback, PinnedSnapshot, PostgresQuery, QuerySession, Source, TableName};
+use rail_forge_connectors::{
+    AsOf, Described, Fallback, PinnedSnapshot, PostgresQuery, QuerySession, Source, TableName, quote,
+};
 use serde::{Deserialize, Serialize};
 
 use self::reads::{NamedTable, Reads};
@@ -19,6 +21,7 @@ use crate::bind::folded;
 use crate::error::{Error, Result};
 use crate::explain;
 use crate::functions::Catalogue;
+use crate::pg_type::PgType;
 use crate::query::{AnsweredBy, Query, Surroundings, TableTruth, Truth};
 use crate::statement::{self, Asked};
 use crate::stream::Analysed;
@@ -86,17 +89,23 @@ impl Fallbacks {
     ) -> Result<Analysed> {
         let asked = statement::parse(&query.sql)?;
         let Some(asker) = self.asker(&asked, surroundings, &snapshot) else { return Err(Error::Unsupported(why)) };
-        let Asker { source, tables, functions } = asker;
-        if let Some(function) = functions.iter().find(|name| !may_call(&source, name)) {
+        let Asker { source, tables, defined, functions, attributes } = asker;
+        let not_named = |function: &str| {
             let advice = "PostgreSQL is not asked, because its setting fallback_functions does not name";
-            return Err(Error::Unsupported(format!("{why}; {advice} {function}")));
+            Error::Unsupported(format!("{why}; {advice} {function}"))
+        };
+        if let Some(function) = functions.iter().find(|name| !may_call(&source, name)) {
+            return Err(not_named(function));
         }
         let literals = query.parameters.as_deref().map(text::literals).transpose()?;
-        let replaced: Vec<_> = tables.iter().map(|table| (table.span, table.name.quoted())).collect();
+        let replaced: Vec<_> =
+            tables.iter().map(|table| (table.span, table.name.quoted())).chain(defined).collect();
         let text = text::rewritten(&query.sql, asked.begin, &replaced, literals.as_deref())?;
         let session = QuerySession { schema: &surroundings.schema, timezone: &surroundings.zone };
-        let Some(answered) = PostgresQuery::describe(&source, text, session).await? else {
-            return Err(Error::Unsupported(why));
+        let answered = match PostgresQuery::describe(&source, text, session, attributes).await? {
+            Described::Query(answered) => answered,
+            Described::NotUnderstood => return Err(Error::Unsupported(why)),
+            Described::Calls(function) => return Err(not_named(&function)),
         };
         let schema = match asked.explain {
             Some(options) => explain::schema(options),
@@ -116,17 +125,22 @@ impl Fallbacks {
 
     /// The source of all tables of a statement, if it is one and may answer it.
     fn asker(&self, asked: &Asked, surroundings: &Surroundings, snapshot: &PinnedSnapshot) -> Option<Asker> {
-        let Reads { tables, functions } = Reads::of(statement::query_of(&asked.statement)?)?;
+        let Reads { tables, defined, functions, attributes } = Reads::of(statement::query_of(&asked.statement)?)?;
+        let mut columns = HashSet::new();
         let served = |table: &NamedTable| {
             let name = full_name(table, surroundings)?;
-            snapshot.manifest.table(&name)?;
+            columns.extend(snapshot.manifest.table(&name)?.schema.fields().iter().map(|field| field.name().clone()));
             Some(Served { name, span: table.span })
         };
         let tables = tables.iter().map(served).collect::<Option<Vec<_>>>()?;
         let name = tables.first().map_or(&surroundings.catalog, |table| &table.name.catalog);
         let source = Arc::clone(self.sources.get(name)?);
         let is_alone = tables.iter().all(|table| table.name.catalog == source.name());
-        is_alone.then_some(Asker { source, tables, functions })
+        // Quoted, so that none is taken for a word of PostgreSQL's.
+        let defined = defined.iter().filter_map(|name| Some((name.span, quote(&folded(name.parts.first()?))))).collect();
+        let is_harmless = |name: &String| columns.contains(name) || is_type(name) || may_call(&source, name);
+        let attributes = attributes.into_iter().filter(|name| !is_harmless(name)).collect();
+        is_alone.then_some(Asker { source, tables, defined, functions, attributes })
     }
 }
 
@@ -134,7 +148,11 @@ impl Fallbacks {
 struct Asker {
     source: Arc<Source>,
     tables: Vec<Served>,
+    /// Names that a WITH has defined, and what is written for them.
+    defined: Vec<(text::Span, String)>,
     functions: BTreeSet<String>,
+    /// Names behind dots that are no columns of the tables, and must be no functions.
+    attributes: Vec<String>,
 }
 
 /// A table where a statement names it.
@@ -149,6 +167,11 @@ fn full_name(table: &NamedTable, surroundings: &Surroundings) -> Option<TableNam
     let schema = parts.next().unwrap_or_else(|| surroundings.schema.clone());
     let catalog = parts.next().unwrap_or_else(|| surroundings.catalog.clone());
     parts.next().is_none().then_some(TableName { catalog, schema, table })
+}
+
+/// A function of a type's name is a cast to it.
+fn is_type(name: &str) -> bool {
+    !matches!(PgType::of_name(name), PgType::Printed(_))
 }
 
 fn may_call(source: &Source, name: &str) -> bool {

@@ -167,7 +167,8 @@ impl Reading<'_> {
         match self.before() {
             None | Some(Token::LParen | Token::RParen) => true,
             Some(Token::Word(word)) => {
-                matches!(word.keyword, Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT | Keyword::ALL)
+                use Keyword::{ALL, DISTINCT, EXCEPT, INTERSECT, UNION};
+                matches!(word.keyword, UNION | EXCEPT | INTERSECT | ALL | DISTINCT)
             }
             _ => false,
         }

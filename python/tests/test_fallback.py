@@ -194,6 +194,20 @@ ELSEWHERE = {
     "behind a comment": (
         "SELECT '[1,2]'::int4range @> 1 -- \r, (SELECT what FROM secret_audit)\n FROM secret_audit"
     ),
+    "a table behind DISTINCT": "SELECT '[1,2]'::int4range @> 1 UNION DISTINCT TABLE secret_audit",
+    "behind a constant with escapes": (
+        "SELECT '[1,2]'::int4range @> 1, E'a'\n'\\', ' , (SELECT what FROM secret_audit) --'\nFROM a"
+    ),
+    "behind a dollar quote": (
+        "SELECT '[1,2]'::int4range @> 1, $€$, '$€$ , (SELECT what FROM secret_audit) --'\nFROM a"
+    ),
+    "an attribute that is a function": (
+        "SELECT '[1,2]'::int4range @> 1, ('SELECT to_tsvector(what) FROM secret_audit').ts_stat"
+    ),
+    "a column that is a function": (
+        "SELECT '[1,2]'::int4range @> 1, f.pg_read_file FROM unnest(ARRAY['postgresql.conf']) AS f"
+    ),
+    "a name of the catalogue": "SELECT '[1,2]'::int4range @> 1, 1260::regclass::text",
     "two statements": "SELECT '[1,2]'::int4range @> 1; SELECT what FROM secret_audit",
     "a change": "WITH x AS (DELETE FROM a RETURNING id) SELECT '[1,2]'::int4range @> id FROM x",
 }
@@ -205,6 +219,13 @@ def test_only_what_is_served_can_be_read(client: rail_forge.Client, what: str) -
         client.sql(ELSEWHERE[what]).rows()
     assert "canary" not in str(refusal.value)
     assert "root:" not in str(refusal.value)
+
+
+def test_a_name_of_with_is_no_word_of_postgresql(client: rail_forge.Client) -> None:
+    statement = (
+        "WITH \"only\" AS (SELECT 1 AS what) SELECT what, '[1,2]'::int4range @> 1 FROM ONLY secret_audit"
+    )
+    assert client.sql(statement).rows() == [(1, True)]
 
 
 def test_a_function_that_is_not_named_is(client: rail_forge.Client) -> None:

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use arrow::array::Array;
+use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::{Decimal128Type, Decimal256Type, DecimalType, IntervalMonthDayNano};
 use arrow::temporal_conversions::{date32_to_datetime, time64us_to_time, timestamp_us_to_datetime};
 use chrono::Datelike;
@@ -72,12 +72,25 @@ fn list(value: &ScalarValue) -> Option<String> {
         ScalarValue::LargeList(list) => list.value(0),
         _ => return None,
     };
-    if elements.is_empty() {
-        return Some("'{}'".to_owned());
+    if elements.is_empty() || elements.data_type().is_string() {
+        return texts(&elements);
     }
     let element = |index| literal(&ScalarValue::try_from_array(&elements, index).ok()?);
     let elements = (0..elements.len()).map(element).collect::<Option<Vec<_>>>()?;
     Some(format!("ARRAY[{}]", elements.join(", ")))
+}
+
+/// Texts as an array that may be of any type.
+fn texts(elements: &ArrayRef) -> Option<String> {
+    let element = |index| {
+        let value = ScalarValue::try_from_array(elements, index).ok()?;
+        if value.is_null() {
+            return Some("NULL".to_owned());
+        }
+        Some(format!("\"{}\"", text(&value, true)?.replace('\\', "\\\\").replace('"', "\\\"")))
+    };
+    let elements = (0..elements.len()).map(element).collect::<Option<Vec<_>>>()?;
+    Some(quoted(&format!("{{{}}}", elements.join(","))))
 }
 
 /// A constant that is a text, if PostgreSQL can take it: a database of another encoding than UTF-8 may not know

@@ -34,6 +34,8 @@ const ALIAS: &str = "query";
 const PRINTED_TYPES: &str = "
     SELECT format_type(t.oid, t.modifier)
     FROM unnest($1::oid[], $2::int4[]) WITH ORDINALITY t(oid, modifier, i) ORDER BY t.i";
+/// Those of some names that are functions.
+const FUNCTIONS: &str = "SELECT p.proname::text FROM pg_catalog.pg_proc p WHERE p.proname = ANY($1::text[]) LIMIT 1";
 /// Class 42, syntax error or access rule violation, but for insufficient privilege
 /// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>), and class 0A, feature not supported.
 const NOT_UNDERSTOOD: [&str; 2] = ["42", "0A"];
@@ -50,6 +52,16 @@ pub struct PostgresQuery {
     /// The columns as the query calls them.
     result: SchemaRef,
     parameters: Vec<Option<DataType>>,
+}
+
+/// What PostgreSQL says of a query before it is run.
+#[derive(Debug)]
+pub enum Described {
+    Query(PostgresQuery),
+    /// It does not understand the query either.
+    NotUnderstood,
+    /// A name that must be of no function is of one.
+    Calls(String),
 }
 
 /// The session that PostgreSQL reads a query in.
@@ -71,19 +83,24 @@ impl QuerySession<'_> {
 }
 
 impl PostgresQuery {
-    /// Asks PostgreSQL for the columns of the query `text`, and for its parameters. None where it does not understand
-    /// the query either.
+    /// Asks PostgreSQL for the columns of the query `text`, and for its parameters. `no_functions` are names in it that
+    /// must be of no function.
     ///
     /// # Errors
     /// [`Error::Source`] when PostgreSQL cannot be asked, [`Error::WholeQuery`] when it says no.
-    pub async fn describe(source: &Arc<Source>, text: String, session: QuerySession<'_>) -> Result<Option<Self>> {
+    pub async fn describe(
+        source: &Arc<Source>,
+        text: String,
+        session: QuerySession<'_>,
+        no_functions: Vec<String>,
+    ) -> Result<Described> {
         let settings = session.statements();
         let patience = source.settings().connect_timeout;
         let place = source.live_connections().reserve(source.name(), 1, patience).await?;
         let source = Arc::clone(source);
         // It blocks. Whoever waits for it may end meanwhile.
         let described = tokio::task::spawn_blocking(move || {
-            let described = describe(&source, text, settings);
+            let described = describe(&source, text, settings, &no_functions);
             drop(place);
             described
         });
@@ -112,7 +129,7 @@ fn column_name(index: usize) -> String {
     format!("c{}", index + 1)
 }
 
-fn describe(source: &Arc<Source>, text: String, settings: String) -> Result<Option<PostgresQuery>> {
+fn describe(source: &Arc<Source>, text: String, settings: String, no_functions: &[String]) -> Result<Described> {
     let shard = &source.shards()[ONLY_SHARD];
     let pool = shard.database.connect_pooled().map_err(|error| source.unreachable(shard, error))?;
     let lost = |cause: crate::error::Cause| Error::Source {
@@ -123,6 +140,12 @@ fn describe(source: &Arc<Source>, text: String, settings: String) -> Result<Opti
     let mut client = pool.client().map_err(|cause| lost(cause.into()))?;
     let begin = [&query_statements(None, source.settings()), &reading_statements(source.settings()), &settings[..]];
     client.batch_execute(&begin.join("; ")).map_err(|cause| lost(cause.into()))?;
+    if !no_functions.is_empty() {
+        let found = client.query(FUNCTIONS, &[&no_functions]).map_err(|cause| lost(cause.into()))?;
+        if let Some(function) = found.first() {
+            return Ok(Described::Calls(function.try_get(0).unwrap_or_default()));
+        }
+    }
     // Alone, so that it is one query that ends where its text ends.
     let statement = match client.prepare(&text) {
         Ok(statement) => statement,
@@ -131,7 +154,7 @@ fn describe(source: &Arc<Source>, text: String, settings: String) -> Result<Opti
             let (code, message) = (said.code().code().to_owned(), said.message().to_owned());
             if code != "42501" && NOT_UNDERSTOOD.iter().any(|class| code.starts_with(class)) {
                 tracing::debug!(source = source.name(), code, "PostgreSQL does not understand a query either");
-                return Ok(None);
+                return Ok(Described::NotUnderstood);
             }
             return Err(query_failed(source, &code, &message, error.into()));
         }
@@ -154,7 +177,13 @@ fn describe(source: &Arc<Source>, text: String, settings: String) -> Result<Opti
             bytewise: true,
             collation: None,
         };
-        settled(column_type::plan(&description, false))
+        let plan = column_type::plan(&description, false);
+        // Cast, so that it is of this type also when a table has changed before it is read.
+        let expression = match plan.expression == quote(&description.name) && description.column_type.kind != 'p' {
+            true => format!("{}::{}", plan.expression, description.printed_type),
+            false => plan.expression,
+        };
+        settled(ColumnPlan { expression, ..plan })
     });
     let plans: Vec<ColumnPlan> = described.collect();
     let parameter = |wanted: &Type| column_type::of_parameter(&column_type(wanted, NO_MODIFIER));
@@ -163,7 +192,7 @@ fn describe(source: &Arc<Source>, text: String, settings: String) -> Result<Opti
     let named =
         schema.fields().iter().zip(columns).map(|(field, column)| field.as_ref().clone().with_name(column.name()));
     let result = Arc::new(Schema::new(named.collect::<Vec<_>>()));
-    Ok(Some(PostgresQuery {
+    Ok(Described::Query(PostgresQuery {
         source_name: source.name().to_owned(),
         settings,
         text,

@@ -238,6 +238,11 @@ fn concerns_query(code: &str) -> bool {
     !matches!(code.get(..2), Some("08" | "28" | "53" | "57" | "58") | None) || code == CANCELLED
 }
 
+/// Whether a query's data are the reason of an error: data exception, cardinality violation.
+fn is_of_values(code: &str) -> bool {
+    matches!(code.get(..2), Some("21" | "22"))
+}
+
 /// That PostgreSQL has not answered a query. What it says of the values that the query has computed is for whoever
 /// has asked; what else it says may name what is not theirs to know.
 pub(crate) fn query_failed(source: &Source, code: &str, message: &str, cause: Cause) -> Error {
@@ -246,11 +251,11 @@ pub(crate) fn query_failed(source: &Source, code: &str, message: &str, cause: Ca
         "42501" => "the role of the connection may not read something that it needs",
         "55P03" => "somebody holds a lock on a table; ask again, or raise lock_timeout",
         "25006" => "it would change something",
-        _ if code.starts_with("22") || code.starts_with("21") => message,
+        _ if is_of_values(code) => message,
         _ => "it was refused",
     };
     let (source_name, message) = (source.name().to_owned(), format!("{message} (SQLSTATE {code})"));
-    Error::WholeQuery { source_name, message, is_of_values: code.starts_with('2'), cause }
+    Error::WholeQuery { source_name, message, is_of_values: is_of_values(code), cause }
 }
 
 /// What a SQLSTATE says, in words of ours, and whether it concerns one table alone

@@ -2,11 +2,11 @@
 
 use datafusion::sql::sqlparser::ast::{Expr, Function, Ident, ObjectName, ObjectNamePart};
 
-/// An identifier as PostgreSQL reads it: in lower case unless it is quoted.
+/// An identifier as PostgreSQL reads it: letters of ASCII are small unless it is quoted.
 pub(crate) fn folded(ident: &Ident) -> String {
     match ident.quote_style {
         Some(_) => ident.value.clone(),
-        None => ident.value.to_lowercase(),
+        None => ident.value.to_ascii_lowercase(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::ptr;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, ObjectNamePart, Query, SetExpr, TableFactor, Visit, Visitor,
+    AccessExpr, DataType, Expr, Ident, ObjectName, ObjectNamePart, Query, SetExpr, TableFactor, Visit, Visitor,
 };
 
 use super::text::Span;
@@ -16,8 +16,12 @@ use crate::bind::{folded, joined, name_parts};
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Reads {
     pub(super) tables: Vec<NamedTable>,
+    /// Where a name of a WITH stands in place of a table.
+    pub(super) defined: Vec<NamedTable>,
     /// By their names, without the schema `pg_catalog`.
     pub(super) functions: BTreeSet<String>,
+    /// Names behind a dot. Where there is no such column, PostgreSQL calls a function of that name.
+    pub(super) attributes: BTreeSet<String>,
 }
 
 /// A table by the name that a query calls it.
@@ -81,8 +85,8 @@ impl Visitor for Reading {
     type Break = NotKnown;
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<NotKnown> {
-        // The parser makes it of nothing that the tokens leave there.
-        if matches!(query.body.as_ref(), SetExpr::Table(_)) {
+        // No visitor shows it; the tokens have put other words for it.
+        if has_table(&query.body) {
             return ControlFlow::Break(NotKnown);
         }
         self.around.push(Around::new(query));
@@ -117,11 +121,36 @@ impl Visitor for Reading {
     }
 
     fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<NotKnown> {
-        if let Expr::Function(function) = expression {
-            self.call(&function.name);
+        match expression {
+            Expr::Function(function) => self.call(&function.name),
+            Expr::CompoundIdentifier(parts) => self.reads.attributes.extend(parts.last().map(folded)),
+            Expr::CompoundFieldAccess { access_chain, .. } => {
+                let names = access_chain.iter().filter_map(|access| match access {
+                    AccessExpr::Dot(Expr::Identifier(name)) => Some(folded(name)),
+                    AccessExpr::Dot(_) | AccessExpr::Subscript(_) => None,
+                });
+                self.reads.attributes.extend(names);
+            }
+            Expr::Cast { data_type, .. } if is_of_catalogue(data_type) => return ControlFlow::Break(NotKnown),
+            Expr::TypedString(text) if is_of_catalogue(&text.data_type) => return ControlFlow::Break(NotKnown),
+            _ => {}
         }
         ControlFlow::Continue(())
     }
+}
+
+fn has_table(body: &SetExpr) -> bool {
+    match body {
+        SetExpr::Table(_) => true,
+        SetExpr::SetOperation { left, right, .. } => has_table(left) || has_table(right),
+        _ => false,
+    }
+}
+
+/// Whether values of a type are the names of whatever is in the database: `regclass` and its like.
+fn is_of_catalogue(data_type: &DataType) -> bool {
+    let name = data_type.to_string().to_ascii_lowercase().replace('"', "");
+    name.rsplit('.').next().is_some_and(|name| name.starts_with("reg"))
 }
 
 impl Reading {
@@ -134,18 +163,19 @@ impl Reading {
             return ControlFlow::Break(NotKnown);
         }
         let parts = name_parts(name);
+        // A name in single quotes has no place in the text.
+        if parts.iter().any(|part| part.quote_style == Some('\'')) {
+            return ControlFlow::Break(NotKnown);
+        }
         let is_defined = |name: &Ident| {
             let name = folded(name);
             self.around.iter().any(|around| around.sees(&name))
         };
+        let [first, ..] = parts.as_slice() else { return ControlFlow::Break(NotKnown) };
+        let span = Span { start: first.span.start, end: parts.last().map_or(first.span.end, |last| last.span.end) };
         match parts.as_slice() {
-            [only] if is_defined(only) => {}
-            [first, ..] => {
-                let start = first.span.start;
-                let end = parts.last().map_or(first.span.end, |last| last.span.end);
-                self.reads.tables.push(NamedTable { span: Span { start, end }, parts });
-            }
-            [] => return ControlFlow::Break(NotKnown),
+            [only] if is_defined(only) => self.reads.defined.push(NamedTable { span, parts }),
+            _ => self.reads.tables.push(NamedTable { span, parts }),
         }
         ControlFlow::Continue(())
     }
@@ -158,7 +188,7 @@ mod tests {
 
     fn reads(sql: &str) -> (Vec<String>, Vec<String>) {
         let asked = parse(sql).unwrap();
-        let Reads { tables, functions } = Reads::of(query_of(&asked.statement).unwrap()).unwrap();
+        let Reads { tables, functions, .. } = Reads::of(query_of(&asked.statement).unwrap()).unwrap();
         let name = |table: &NamedTable| table.parts.iter().map(folded).collect::<Vec<_>>().join(".");
         (tables.iter().map(name).collect(), functions.into_iter().collect())
     }
@@ -187,6 +217,23 @@ mod tests {
         ] {
             assert_eq!(reads(sql).0, expected, "{sql}");
         }
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused() {
+        for sql in ["SELECT * FROM 'a'.b", "SELECT 1::regclass", "SELECT regrole '10'", "SELECT 1::pg_catalog.\"regproc\""] {
+            let asked = parse(sql).unwrap();
+            assert_eq!(Reads::of(query_of(&asked.statement).unwrap()), None, "{sql}");
+        }
+        let (tables, _) = reads("SELECT 1 UNION DISTINCT TABLE a");
+        assert_eq!(tables, ["a"]);
+    }
+
+    #[test]
+    fn names_behind_dots_may_be_functions() {
+        let asked = parse("SELECT (a).f, b.\"G\", c FROM b").unwrap();
+        let Reads { attributes, .. } = Reads::of(query_of(&asked.statement).unwrap()).unwrap();
+        assert_eq!(attributes.into_iter().collect::<Vec<_>>(), ["G", "f"]);
     }
 
     #[test]

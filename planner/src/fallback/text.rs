@@ -47,17 +47,24 @@ pub(super) fn rewritten(
     let starts = starts(sql, &tokens);
     let mut text = String::with_capacity(sql.len());
     let mut known = 0;
+    // Whether the end of a line here makes one constant of two. Behind `E'...'` the second would have escapes.
+    let mut joins = false;
     for (index, token) in tokens.iter().enumerate().filter(|(_, token)| token.span.start >= begin) {
         let own = starts.get(index).zip(starts.get(index + 1)).and_then(|(&start, &end)| sql.get(start..end));
         let own = own.unwrap_or_default();
         let place = token.span.start;
         match (tables.iter().find(|(span, _)| span.start <= place && place < span.end), &token.token) {
-            (Some((span, name)), _) if span.start == place => text.push_str(name),
+            (Some((span, name)), _) if span.start == place => push_apart(&mut text, name),
             (Some(_), _) | (None, Token::SemiColon | Token::EOF) => {}
-            // Between two constants, the end of a line makes them one.
-            (None, Token::Whitespace(_)) => text.push(if own.contains('\n') { '\n' } else { ' ' }),
+            (None, Token::Whitespace(_)) => {
+                text.push(if joins && own.contains('\n') { '\n' } else { ' ' });
+                continue;
+            }
             (None, Token::Placeholder(name)) => {
-                let number: usize = name.trim_start_matches('$').parse().unwrap_or(0);
+                let number = name.strip_prefix('$').and_then(|digits| digits.parse::<usize>().ok());
+                let number = number.filter(|&number| number > 0).ok_or_else(|| {
+                    Error::Parameter(format!("parameters are written $1, $2 and so on, and not {name}"))
+                })?;
                 known = known.max(number);
                 match parameters {
                     None => text.push_str(own),
@@ -67,12 +74,20 @@ pub(super) fn rewritten(
                             let given = values.len();
                             Error::Parameter(format!("the statement has ${number}, but only {given} values were given"))
                         };
-                        text.push_str(value.ok_or_else(missing)?);
+                        push_apart(&mut text, value.ok_or_else(missing)?);
                     }
                 }
             }
+            // PostgreSQL ends these elsewhere, depending on its version.
+            (None, Token::DollarQuotedString(quoted)) if begins_with_digit(quoted.tag.as_deref()) => {
+                return Err(Error::Unsupported("not supported: a dollar quote whose tag begins with a digit".to_owned()));
+            }
+            (None, Token::HexStringLiteral(digits)) if digits.contains('\\') => {
+                return Err(Error::Query("a bit string has digits only".to_owned()));
+            }
             (None, _) => text.push_str(own),
         }
+        joins = matches!(token.token, Token::SingleQuotedString(_));
     }
     match parameters {
         Some(values) if values.len() > known => Err(Error::Parameter(format!(
@@ -81,6 +96,17 @@ pub(super) fn rewritten(
         ))),
         _ => Ok(text),
     }
+}
+
+/// What is put in must not become one word with what is around it.
+fn push_apart(text: &mut String, word: &str) {
+    text.push(' ');
+    text.push_str(word);
+    text.push(' ');
+}
+
+fn begins_with_digit(tag: Option<&str>) -> bool {
+    tag.is_some_and(|tag| tag.starts_with(|first: char| first.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -92,7 +118,15 @@ mod tests {
     #[test]
     fn comments_and_ends_are_left_out() {
         let sql = "SELECT 1 /* a /* b */ c */ + 2 -- d\r, secret\n, 'x;--'\n'y';\n";
-        assert_eq!(rewritten(sql, BEGIN, &[], None).unwrap(), "SELECT 1   + 2 \n, 'x;--'\n'y'\n");
+        assert_eq!(rewritten(sql, BEGIN, &[], None).unwrap(), "SELECT 1   + 2  , 'x;--'\n'y' ");
+        assert_eq!(rewritten("SELECT E'a'\n'\\' AS b", BEGIN, &[], None).unwrap(), "SELECT E'a' '\\' AS b");
+    }
+
+    #[test]
+    fn what_postgresql_reads_otherwise_is_refused() {
+        for sql in ["SELECT $€$, '$€$ , 1 --'", "SELECT $0", "SELECT X'\\'"] {
+            assert!(rewritten(sql, BEGIN, &[], None).is_err(), "{sql}");
+        }
     }
 
     #[test]
@@ -103,7 +137,7 @@ mod tests {
         let given = ["1".to_owned(), "'it''s'".to_owned()];
         assert_eq!(
             rewritten(sql, Location::new(1, 9), &tables, Some(&given)).unwrap(),
-            "SELECT 1, o . x, '$1'\nFROM \"ö\".\"O\" AS o WHERE a = 'it''s'"
+            "SELECT  1 , o . x, '$1'\nFROM  \"ö\".\"O\"  AS o WHERE a =  'it''s' "
         );
         assert!(rewritten(sql, BEGIN, &[], Some(&given[..1])).unwrap_err().to_string().contains("$2"));
     }
