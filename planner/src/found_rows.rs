@@ -159,7 +159,9 @@ impl ExecutionPlan for FoundRows {
         Ok(Box::pin(Found {
             input: self.input.execute(partition, context)?.fuse(),
             filters: self.filters.iter().map(RowFilter::new).collect(),
-            collected: BatchCoalescer::new(Arc::clone(&schema), batch_rows),
+            // What is large enough is not copied.
+            collected: BatchCoalescer::new(Arc::clone(&schema), batch_rows)
+                .with_biggest_coalesce_batch_size(Some(batch_rows / 2)),
             schema,
             metrics: BaselineMetrics::new(&self.metrics, partition),
         }))
@@ -205,7 +207,12 @@ impl RowFilter {
             Some(current) => Arc::clone(current),
             None => Arc::clone(self.current.insert(snapshot_physical_expr(Arc::clone(&self.filter))?)),
         };
-        let passing = current.evaluate(batch)?.into_array(batch.num_rows())?;
+        let evaluated = current.evaluate(batch).and_then(|value| value.into_array(batch.num_rows()));
+        let Ok(passing) = evaluated else {
+            // The keys may be computed, of rows that something between here and the join leaves out.
+            (self.asked_rows, self.passed_rows) = (JUDGED_AFTER_ROWS, JUDGED_AFTER_ROWS);
+            return Ok(None);
+        };
         let passing = as_boolean_array(&passing)?;
         let passed_rows = passing.true_count();
         self.asked_rows += batch.num_rows();
