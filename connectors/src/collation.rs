@@ -37,9 +37,22 @@ pub enum CollationProvider {
     OtherLibc,
     /// The shards of a source do not agree.
     Differing,
+    /// None that is known here: it was not read, or another version of this program has written it.
+    #[serde(other)]
+    Unread,
 }
 
 impl Collation {
+    /// That of texts of which no refresh has read it yet. Texts are told apart by their bytes, as by nearly every collation.
+    pub fn unread() -> Self {
+        let (name, provider, locale) = ("default".to_owned(), CollationProvider::Unread, String::new());
+        Self { name, provider, locale, deterministic: true, rules: None, version: None }
+    }
+
+    pub fn is_unread(&self) -> bool {
+        self.provider == CollationProvider::Unread
+    }
+
     /// Whether it orders by the bytes of UTF-8.
     pub fn is_bytewise(&self) -> bool {
         match self.provider {
@@ -48,13 +61,14 @@ impl Collation {
             CollationProvider::Glibc | CollationProvider::OtherLibc => {
                 matches!(self.locale.split(['.', '@']).next(), Some("C" | "POSIX"))
             }
-            CollationProvider::Icu | CollationProvider::Differing => false,
+            CollationProvider::Icu | CollationProvider::Differing | CollationProvider::Unread => false,
         }
     }
 
-    /// That of a column, by its metadata.
+    /// That of a column, by its metadata. What cannot be read there is no order by bytes.
     pub fn of_field(field: &Field) -> Option<Self> {
-        serde_json::from_str(field.metadata().get(COLLATION)?).ok()
+        let metadata = field.metadata().get(COLLATION)?;
+        Some(serde_json::from_str(metadata).unwrap_or_else(|_| Self::unread()))
     }
 
     /// What the metadata of a column says.
@@ -103,6 +117,7 @@ mod tests {
             (CollationProvider::OtherLibc, "POSIX", true),
             (CollationProvider::OtherLibc, "en_US.UTF-8", false),
             (CollationProvider::Icu, "und", false),
+            (CollationProvider::Unread, "C", false),
         ] {
             assert_eq!(collation(provider, locale).is_bytewise(), bytewise, "{provider:?} {locale}");
         }
@@ -126,5 +141,17 @@ mod tests {
         let metadata = [(COLLATION.to_owned(), english.to_metadata().unwrap())].into();
         let field = Field::new("a", arrow::datatypes::DataType::Utf8, true).with_metadata(metadata);
         assert_eq!(Collation::of_field(&field), Some(english));
+    }
+
+    #[test]
+    fn what_a_newer_version_has_written_is_unread() {
+        let field = |metadata: &str| {
+            let metadata = [(COLLATION.to_owned(), metadata.to_owned())].into();
+            Field::new("a", arrow::datatypes::DataType::Utf8, true).with_metadata(metadata)
+        };
+        let newer = field(r#"{"name": "words", "provider": "icu5", "locale": "und", "deterministic": true}"#);
+        let newer = Collation::of_field(&newer).unwrap();
+        assert_eq!((newer.name.as_str(), newer.provider), ("words", CollationProvider::Unread));
+        assert_eq!(Collation::of_field(&field("[]")), Some(Collation::unread()));
     }
 }

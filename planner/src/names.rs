@@ -7,7 +7,7 @@ use datafusion::common::{ResolvedTableReference, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
 use datafusion::sql::parser::Statement;
-use rail_forge_connectors::{AsOf, Manifest, TableName, nearest};
+use rail_forge_connectors::{AsOf, Collation, Manifest, TableName, nearest};
 
 use crate::bind::{KnownTable, Tables};
 use crate::error::{Error, Result};
@@ -44,7 +44,8 @@ pub(crate) async fn resolve(state: &SessionState, statement: &Statement, manifes
                 truths.push(TableTruth { name: name.clone(), as_of: if live { planned } else { table.as_of }, live });
                 let source = provider_as_source(provider);
                 let primary_key = table.primary_key.iter().flat_map(|key| key.columns.clone()).collect();
-                let (schema, collation) = (Arc::clone(&table.schema), table.collation.clone());
+                let schema = Arc::clone(&table.schema);
+                let collation = if table.collations_read { table.collation.clone() } else { Some(Collation::unread()) };
                 tables.insert(name, KnownTable { source, schema, primary_key, collation });
             }
             (None, Some(provider)) if is_of_catalogue(&name) => {

@@ -128,7 +128,7 @@ fn has_same_rows(previous: &TableEntry, entry: &TableEntry) -> bool {
             && left.deletes == right.deletes
     };
     previous.schema == entry.schema
-        && previous.collation == entry.collation
+        && (previous.collations_read, &previous.collation) == (entry.collations_read, &entry.collation)
         && previous.files.len() == entry.files.len()
         && previous.files.iter().zip(&entry.files).all(same)
 }

@@ -48,6 +48,10 @@ pub struct TableEntry {
     /// The default collation of its database, if it does not order by bytes. That of a column is told by its field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collation: Option<Collation>,
+    /// Whether collations were read: a manifest of an older version has none, and its texts are not ordered by bytes for
+    /// that.
+    #[serde(default)]
+    pub collations_read: bool,
     pub as_of: AsOf,
     /// The version of the manifest in which its rows last changed.
     pub version: u64,
@@ -80,6 +84,7 @@ impl TableEntry {
             primary_key: description.primary_key.clone(),
             foreign_keys: description.foreign_keys.clone(),
             collation: description.collation.clone(),
+            collations_read: true,
             ..Self::new(description.name.clone(), schema, as_of)
         }
     }
@@ -93,6 +98,7 @@ impl TableEntry {
             primary_key: None,
             foreign_keys: vec![],
             collation: None,
+            collations_read: false,
             as_of,
             version: 0,
             files: vec![],
@@ -211,5 +217,25 @@ impl Manifest {
     /// The entry of a table.
     pub fn table(&self, name: &TableName) -> Option<&TableEntry> {
         self.tables.iter().find(|table| &table.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::datatypes::Schema;
+
+    use super::*;
+
+    #[test]
+    fn an_older_version_has_not_read_collations() {
+        let name = TableName { catalog: "shop".into(), schema: "public".into(), table: "t".into() };
+        let entry = TableEntry::new(name, Arc::new(Schema::empty()), AsOf::now());
+        let mut written = serde_json::to_value(TableEntry { collations_read: true, ..entry }).unwrap();
+        let read = |written: &serde_json::Value| serde_json::from_value::<TableEntry>(written.clone()).unwrap();
+        assert!(read(&written).collations_read);
+        written.as_object_mut().unwrap().remove("collations_read");
+        assert!(!read(&written).collations_read);
     }
 }

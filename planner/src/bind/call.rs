@@ -248,10 +248,12 @@ impl Binder<'_> {
                 return Err(Error::Query(format!("{name} is not a window function nor an aggregate function")));
             }
         };
-        if matches!(chosen.function.kind, Kind::Aggregate(_)) {
-            check_determined(name, &chosen.function, &arguments.positional)?;
-        }
-        let is_argument = |key: &SortKey| arguments.positional.iter().any(|argument| argument.expr == key.value.expr);
+        check_determined(name, &chosen.function, &arguments.positional)?;
+        // A text in quotes has no type there yet, and is none of the arguments.
+        let is_argument = |key: &SortKey| {
+            key.value.pg_type != PgType::Unknown
+                && arguments.positional.iter().any(|argument| argument.expr == key.value.expr)
+        };
         if arguments.distinct && !order_by.iter().all(is_argument) {
             return Err(Error::Query(
                 "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list".to_owned(),
@@ -262,7 +264,8 @@ impl Binder<'_> {
             cast.push(self.coerce(argument, to)?);
         }
         let collation = Derivation::merged(&cast)?;
-        let order = self.order_of_aggregate(name, arguments.distinct, &cast, &collation)?;
+        let orders = cast.iter().map(|argument| self.order_of_argument(name, arguments.distinct, argument));
+        let orders = orders.collect::<Result<Vec<_>>>()?;
         let schema = std::sync::Arc::clone(&self.level()?.scope.schema);
         let shown = CHOOSING.contains(&name).then(|| cast.first()?.metadata.clone()).flatten();
         let call = AggregateCall {
@@ -272,7 +275,7 @@ impl Binder<'_> {
             filter,
             order_by: order_by.into_iter().map(|key| key.sort()).collect::<Vec<SortExpr>>(),
             over: over_window,
-            order,
+            orders,
             schema: &schema,
             surroundings: self.surroundings,
         };
@@ -321,7 +324,7 @@ impl Binder<'_> {
             filter,
             order_by: vec![],
             over,
-            order: None,
+            orders: vec![],
             schema: &schema,
             surroundings: self.surroundings,
         };

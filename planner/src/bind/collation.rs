@@ -74,7 +74,7 @@ impl Known {
                 (!SPECIAL.contains(&language)).then_some(Casing::Full)
             }
             (CollationProvider::Builtin, "PG_UNICODE_FAST") => Some(Casing::Full),
-            (CollationProvider::Differing, _) => None,
+            (CollationProvider::Differing | CollationProvider::Unread, _) => None,
             (_, "C" | "POSIX") => Some(Casing::Ascii),
             _ => None,
         }

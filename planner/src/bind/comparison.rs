@@ -171,12 +171,11 @@ impl Binder<'_> {
         let common = common_type(&[operand.pg_type.clone(), element]).ok_or_else(|| {
             Error::Query(format!("operator does not exist: {} {symbol} {}", operand.pg_type, array.pg_type))
         })?;
-        let sides = [operand, array];
+        // What is a text in quotes before it is cast need not be compared as one.
+        let sides = [self.coerce(operand, &common)?, self.coerce(array, &common.clone().array())?];
         let collation = Derivation::merged(&sides)?;
         let order = self.order_of_call(symbol, &sides, &collation)?;
-        let [operand, array] = sides;
-        let mut operand = self.coerce(operand, &common)?.expr;
-        let mut array = self.coerce(array, &common.clone().array())?.expr;
+        let [mut operand, mut array] = sides.map(|side| side.expr);
         let mut compared_type = &common;
         if let Some(order) = &order {
             (operand, array) = (order.key(operand), order.keys_of_elements(array));

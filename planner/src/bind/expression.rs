@@ -360,9 +360,10 @@ impl Binder<'_> {
             });
             results.push(self.expression(&case.result)?);
         }
-        // The type is looked for in PostgreSQL's order: ELSE comes first.
-        results.insert(0, otherwise.map_or_else(|| Ok(Typed::null()), |otherwise| self.expression(otherwise))?);
+        // In PostgreSQL's order, ELSE comes last for the collation and first for the type.
+        results.push(otherwise.map_or_else(|| Ok(Typed::null()), |otherwise| self.expression(otherwise))?);
         let collation = Derivation::merged(&results)?;
+        results.rotate_right(1);
         let (results, metadata) = chosen_from(results);
         let (mut results, pg_type) = self.unified(results, "CASE")?;
         let otherwise = results.remove(0);

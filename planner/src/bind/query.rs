@@ -318,8 +318,18 @@ impl Binder<'_> {
                 )));
             }
         }
-        let step = self.as_columns(step, &columns)?;
         let is_distinct = quantifier != SetQuantifier::All;
+        // DataFusion tells the rows apart by the values themselves.
+        for column in columns.iter().chain(&step.columns) {
+            if is_distinct && column.collation.equality(&column.pg_type)?.is_some() {
+                return Err(Error::Unsupported(format!(
+                    "not supported: UNION of the recursive query \"{name}\" by a nondeterministic collation, which column \
+                     \"{}\" has; say UNION ALL, or COLLATE \"C\" in the query",
+                    column.name
+                )));
+            }
+        }
+        let step = self.as_columns(step, &columns)?;
         let plan = LogicalPlanBuilder::from(plan).to_recursive_query(work_name, step, is_distinct)?.build()?;
         Ok(BoundQuery { plan, columns })
     }
@@ -380,7 +390,8 @@ fn limit(ordered: &mut Ordered, limits: Limits) -> Result<()> {
                 args: vec![],
                 partition_by: vec![],
                 order_by: ordered.order.clone(),
-                window_frame: WindowFrame::new(Some(false)),
+                // A rank looks at no frame, and DataFusion knows no RANGE over keys.
+                window_frame: WindowFrame::new(Some(true)),
                 filter: None,
                 null_treatment: None,
                 distinct: false,

@@ -150,9 +150,9 @@ impl Binder<'_> {
         let (arguments, pg_type) = self.unified(arguments, &name.to_uppercase())?;
         let order = self.text_order(&pg_type, &collation)?;
         let symbol = if name == "greatest" { ">=" } else { "<=" };
-        let is_array = matches!(pg_type, PgType::Array(_));
-        let keys = order.as_ref().filter(|order| order.is_bytewise_equal() && !is_array);
-        if keys.is_some() || order.is_none() && !crate::functions::has_key(&pg_type) {
+        let has_key = crate::functions::has_key(&pg_type);
+        let keys = order.as_ref().filter(|order| order.is_bytewise_equal() && !has_key);
+        if keys.is_some() || order.is_none() && !has_key {
             let function = match name {
                 "greatest" => datafusion::functions::core::greatest(),
                 _ => datafusion::functions::core::least(),

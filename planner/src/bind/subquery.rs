@@ -155,15 +155,14 @@ impl Binder<'_> {
                 return Err(Error::Query(format!("operator does not exist: {} = {}", own[0], own[1])));
             };
             // A name without a table before it could be one of the tables' columns, where DataFusion joins them.
-            let sides = [column.typed(), operand];
+            let schema = Arc::clone(plan.schema());
+            let value = self.in_schema(schema, |binder| binder.coerce(column.typed(), &common))?;
+            let sides = [value, self.coerce(operand, &common)?];
             let collation = Derivation::merged(&sides)?;
             let order = self.order_of_call(symbol, &sides, &collation)?;
             let [value, operand] = sides;
             is_changed |=
                 column.pg_type != common || order.is_some() || has_key(&common) || column.internal.relation.is_none();
-            let schema = Arc::clone(plan.schema());
-            let value = self.in_schema(schema, |binder| binder.coerce(value, &common))?;
-            let operand = self.coerce(operand, &common)?;
             let key = |typed: Typed| match &order {
                 Some(order) => Typed::new(order.key(typed.expr), PgType::Bytea),
                 None => Typed::new(crate::functions::key(typed.expr, &common), common.clone()),

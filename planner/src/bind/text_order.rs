@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use datafusion::logical_expr::Expr;
 use datafusion::sql::sqlparser::ast;
 use rail_forge_connectors::{Collation, CollationProvider};
 
@@ -68,6 +69,10 @@ impl Binder<'_> {
                 let is_default = default == Some(&own);
                 Derivation::Implicit(Known::new(own, is_default))
             }
+            // It may be another than the default, so that no other is preferred to it.
+            (None, _) if default.is_some_and(Collation::is_unread) && is_collatable(pg_type) => {
+                Derivation::Implicit(Known::new(Collation::unread(), false))
+            }
             // By bytes, by default; only beside another database it has to be told.
             (None, DatabaseCollation::Differing) if is_collatable(pg_type) && !is_printed(pg_type) => {
                 Derivation::Implicit(Known::by_bytes(DEFAULT, "C.UTF-8", true))
@@ -93,6 +98,9 @@ impl Binder<'_> {
             }
             return Ok(None);
         }
+        if *pg_type == PgType::Jsonb {
+            return self.order_of_jsonb();
+        }
         if !is_collatable(pg_type) {
             return Ok(None);
         }
@@ -111,6 +119,17 @@ impl Binder<'_> {
         }
     }
 
+    /// PostgreSQL orders strings in `jsonb` by the default collation, always.
+    fn order_of_jsonb(&self) -> Result<Option<Arc<TextOrder>>> {
+        let of_texts = self.text_order(&PgType::Text, &Derivation::Default).map_err(|error| match error {
+            Error::Unsupported(why) => {
+                Error::Unsupported(format!("{why}; jsonb takes no COLLATE, but a text of it does (value #>> '{{}}')"))
+            }
+            other => other,
+        })?;
+        Ok(of_texts.map(|order| order.of_jsonb()))
+    }
+
     /// The order of what rows are sorted by.
     pub(super) fn sort_order(&self, sorted: &Typed) -> Result<Option<Arc<TextOrder>>> {
         match &sorted.collation {
@@ -126,6 +145,9 @@ impl Binder<'_> {
         arguments: &[Typed],
         collation: &Derivation,
     ) -> Result<Option<Arc<TextOrder>>> {
+        if matches!(name, "<" | "<=" | ">" | ">=") && arguments.iter().all(|typed| typed.pg_type == PgType::Jsonb) {
+            return self.order_of_jsonb();
+        }
         let Some(compared) = arguments.iter().find(|typed| typed.is_collatable()) else { return Ok(None) };
         let refused = || {
             Err(Error::Unsupported(format!(
@@ -144,19 +166,19 @@ impl Binder<'_> {
         }
     }
 
-    /// The order that an aggregate needs of its arguments. One with DISTINCT sorts what it looks for repetitions in.
-    pub(super) fn order_of_aggregate(
+    /// The order that an aggregate needs of an argument. One with DISTINCT sorts what it looks for repetitions in, each
+    /// argument by its own collation.
+    pub(super) fn order_of_argument(
         &self,
         name: &str,
         distinct: bool,
-        arguments: &[Typed],
-        collation: &Derivation,
+        argument: &Typed,
     ) -> Result<Option<Arc<TextOrder>>> {
-        let Some(compared) = arguments.iter().find(|typed| typed.is_collatable()) else { return Ok(None) };
         match name {
-            "count" if distinct => collation.equality(&compared.pg_type),
-            "min" | "max" | "percentile_disc" | "mode" => self.text_order(&compared.pg_type, collation),
-            _ if distinct => self.text_order(&compared.pg_type, collation),
+            "count" if distinct => argument.collation.equality(&argument.pg_type),
+            "min" | "max" | "percentile_disc" | "mode" => self.text_order(&argument.pg_type, &argument.collation),
+            // There is nothing to sort in one value.
+            _ if distinct && !matches!(argument.expr, Expr::Literal(..)) => self.sort_order(argument),
             _ => Ok(None),
         }
     }
@@ -213,10 +235,10 @@ impl Binder<'_> {
         if is_locale_of_libc(name) {
             // The library is that of the database, as far as it is known.
             let is_libc = |known: &Collation| {
-                use CollationProvider::{Builtin, Differing, Glibc, Icu, Musl, OtherLibc};
+                use CollationProvider::{Builtin, Differing, Glibc, Icu, Musl, OtherLibc, Unread};
                 match known.provider {
                     Glibc | Musl | OtherLibc => true,
-                    Builtin | Icu | Differing => false,
+                    Builtin | Icu | Differing | Unread => false,
                 }
             };
             let (provider, version) = match self.collations().find(is_libc) {

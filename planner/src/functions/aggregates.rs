@@ -66,10 +66,7 @@ const ORDERED: [PgType; 16] = [
 pub(super) fn functions() -> Vec<Function> {
     let mut functions = vec![Function::aggregate("count", vec![PgType::Any], PgType::Int8, |call| {
         let value = only(&call);
-        let counted = match call.types.first() {
-            Some(pg_type) if call.distinct => call.key(value, pg_type),
-            _ => value,
-        };
+        let counted = if call.distinct { call.key(value, 0) } else { value };
         Ok(call.of(count_udaf(), vec![counted]))
     })];
     functions.extend(sums());
@@ -111,10 +108,8 @@ fn sums() -> Vec<Function> {
             Ok(cast(sum, PgType::Float4.arrow()))
         }),
         Function::aggregate("sum", vec![PgType::Interval], PgType::Interval, |call| {
-            if call.distinct {
-                return datafusion::common::not_impl_err!("DISTINCT of interval in an aggregate");
-            }
-            Ok(call.of(fold::interval_sum(), vec![only(&call)]))
+            let value = only(&call);
+            Ok(in_order_if_distinct(call).of(fold::interval_sum(), vec![value]))
         }),
     ]
 }
@@ -144,8 +139,10 @@ fn averages() -> Vec<Function> {
         }),
         Function::aggregate("avg", vec![PgType::Interval], PgType::Interval, move |call| {
             let value = only(&call);
-            let sum = call.of(fold::interval_sum(), vec![value.clone()]);
-            per_row.of_expressions(vec![sum, call.of(count_udaf(), vec![value])], call.schema)
+            let counted = if call.distinct { call.key(value.clone(), 0) } else { value.clone() };
+            let call = in_order_if_distinct(call);
+            let sum = call.of(fold::interval_sum(), vec![value]);
+            per_row.of_expressions(vec![sum, call.of(count_udaf(), vec![counted])], call.schema)
         }),
     ]
 }
@@ -169,13 +166,13 @@ fn extreme(call: &AggregateCall<'_>, least: bool) -> Result<Expr> {
     let value = only(call);
     let extreme = if least { min_udaf() } else { max_udaf() };
     match call.types.first() {
-        Some(pg_type) if call.order.is_some() || has_key(pg_type) => {
-            let key = match &call.order {
+        Some(pg_type) if call.order(0).is_some() || has_key(pg_type) => {
+            let key = match call.order(0) {
                 // The key has the text, and DataFusion's own extremes are of bytes.
                 Some(order) if order.is_bytewise_equal() && !matches!(pg_type, PgType::Array(_)) => {
                     return Ok(text_of_key(call.of(extreme, vec![order.key(value)])));
                 }
-                _ => call.key(value.clone(), pg_type),
+                _ => call.key(value.clone(), 0),
             };
             let call = AggregateCall { order_by: vec![], distinct: false, ..call.clone() };
             Ok(call.of(extreme_by_key(least), vec![value, key]))
@@ -245,13 +242,11 @@ impl Evaluate for Counted {
 
 /// PostgreSQL sorts what it looks for repetitions in, and leaves it sorted.
 pub(super) fn in_order_if_distinct(call: AggregateCall<'_>) -> AggregateCall<'_> {
-    match call.types.first() {
-        Some(pg_type) if call.distinct && call.order_by.is_empty() => {
-            let first = call.key(only(&call), pg_type);
-            AggregateCall { order_by: vec![SortExpr::new(first, true, false)], ..call }
-        }
-        _ => call,
+    if !call.distinct || !call.order_by.is_empty() || call.arguments.is_empty() {
+        return call;
     }
+    let first = call.key(only(&call), 0);
+    AggregateCall { order_by: vec![SortExpr::new(first, true, false)], ..call }
 }
 
 fn of_bits() -> Vec<Function> {

@@ -68,8 +68,8 @@ pub(crate) struct AggregateCall<'a> {
     pub(crate) order_by: Vec<SortExpr>,
     /// The window, if it is called with OVER.
     pub(crate) over: Option<Over>,
-    /// How texts among its arguments are compared, where it compares them and not by bytes.
-    pub(crate) order: Option<Arc<TextOrder>>,
+    /// How the texts of each argument are compared, where it compares them and not by bytes.
+    pub(crate) orders: Vec<Option<Arc<TextOrder>>>,
     pub(crate) schema: &'a DFSchema,
     pub(crate) surroundings: &'a Surroundings,
 }
@@ -104,11 +104,17 @@ impl AggregateCall<'_> {
         }
     }
 
-    /// What an argument is compared by.
-    pub(crate) fn key(&self, argument: Expr, pg_type: &PgType) -> Expr {
-        match &self.order {
-            Some(order) => order.key(argument),
-            None => key(argument, pg_type),
+    /// How the texts of the argument at a place are compared, if not by bytes.
+    pub(crate) fn order(&self, place: usize) -> Option<&Arc<TextOrder>> {
+        self.orders.get(place)?.as_ref()
+    }
+
+    /// What the argument at a place is compared by.
+    pub(crate) fn key(&self, argument: Expr, place: usize) -> Expr {
+        match (self.order(place), self.types.get(place)) {
+            (Some(order), _) => order.key(argument),
+            (None, Some(pg_type)) => key(argument, pg_type),
+            (None, None) => argument,
         }
     }
 
@@ -116,9 +122,12 @@ impl AggregateCall<'_> {
     fn keys(&self) -> Vec<SortExpr> {
         let mut keys = self.order_by.clone();
         if self.distinct {
-            for (argument, pg_type) in self.arguments.iter().zip(&self.types) {
-                let key = self.key(argument.clone(), pg_type);
-                if !matches!(key, Expr::Literal(..)) && !keys.iter().any(|known| known.expr == key) {
+            for (place, argument) in self.arguments.iter().enumerate() {
+                if matches!(argument, Expr::Literal(..)) {
+                    continue;
+                }
+                let key = self.key(argument.clone(), place);
+                if !keys.iter().any(|known| known.expr == key) {
                     keys.push(SortExpr::new(key, true, false));
                 }
             }

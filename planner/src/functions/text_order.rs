@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use arrow::array::{Array, ArrayRef, AsArray, BinaryViewArray, BinaryViewBuilder, ListArray};
+use arrow::buffer::OffsetBuffer;
 use arrow::compute::{SortOptions, cast};
 use arrow::datatypes::{DataType, Field};
 use arrow::row::{RowConverter, SortField};
@@ -16,11 +17,13 @@ use datafusion::logical_expr::{
 use rail_forge_connectors::Collation as Description;
 
 use super::column::{Array1, Bytea, as_list};
+use super::growth::Growth;
 use super::strict::{argument, result_of, udf1};
 use crate::error::Error;
-use crate::interrupt;
 use crate::pg_type::{PgType, list_of};
 use crate::postgres::collation::{Collation, Refused};
+use crate::postgres::error::ValueResult;
+use crate::postgres::json;
 
 /// Collations whose rules are kept. To make some of ICU takes milliseconds, and a query can name hundreds.
 const MAX_KEPT: usize = 64;
@@ -34,7 +37,9 @@ static KEPT: LazyLock<Mutex<Kept>> = LazyLock::new(Mutex::default);
 pub(crate) struct TextOrder {
     /// Two of the same are one order.
     identity: String,
-    collation: Collation,
+    collation: Arc<Collation>,
+    /// Whether it is the order of `jsonb` whose strings are ordered so.
+    is_of_jsonb: bool,
 }
 
 impl TextOrder {
@@ -54,10 +59,17 @@ impl TextOrder {
             let Description { provider, locale, deterministic, .. } = description;
             let provider = format!("{provider:?}").to_lowercase();
             let equality = if *deterministic { "" } else { " nondeterministic" };
-            Some(Arc::new(Self { identity: format!("{provider} {locale}{equality}"), collation }))
+            let identity = format!("{provider} {locale}{equality}");
+            Some(Arc::new(Self { identity, collation: Arc::new(collation), is_of_jsonb: false }))
         });
         kept.insert(description.clone(), order.clone());
         order
+    }
+
+    /// The order of `jsonb` in a database with this one. Its keys do not tell the value.
+    pub(crate) fn of_jsonb(&self) -> Arc<Self> {
+        let (identity, collation) = (format!("jsonb {}", self.identity), Arc::clone(&self.collation));
+        Arc::new(Self { identity, collation, is_of_jsonb: true })
     }
 
     /// Whether texts are equal only if their bytes are. Their keys tell them then.
@@ -80,6 +92,7 @@ impl TextOrder {
     }
 
     fn keys(&self, texts: &ArrayRef) -> Result<BinaryViewArray> {
+        let mut growth = Growth::of(&[ColumnarValue::Array(Arc::clone(texts))]);
         let texts = cast(texts, &DataType::Utf8View)?;
         let texts = texts.as_string_view();
         let mut keys = BinaryViewBuilder::with_capacity(texts.len());
@@ -88,14 +101,22 @@ impl TextOrder {
             match text {
                 Some(text) => {
                     key.clear();
-                    self.collation.sort_key(text, &mut key);
-                    keys.append_value(&key);
+                    self.write_key(&mut key, text).map_err(Error::Value)?;
+                    growth.add(key.len()).map_err(Error::Value)?;
+                    keys.try_append_value(&key)?;
                 }
                 None => keys.append_null(),
             }
         }
-        interrupt::check().map_err(Error::Value)?;
         Ok(keys.finish())
+    }
+
+    fn write_key(&self, key: &mut Vec<u8>, value: &str) -> ValueResult<()> {
+        if self.is_of_jsonb {
+            return json::compare::write_sort_key_by(key, value, &|text, key| self.collation.sort_key(text, key));
+        }
+        self.collation.sort_key(value, key);
+        Ok(())
     }
 }
 
@@ -199,9 +220,12 @@ impl ScalarUDFImpl for TextKey {
 impl TextKey {
     fn keys_of_elements(&self, lists: &ArrayRef) -> Result<ListArray> {
         let lists = as_list(lists)?;
-        let keys = self.order.keys(lists.values())?;
+        // Of a part of larger lists, the elements of that part.
+        let [first, last] = [0, lists.len()].map(|place| lists.value_offsets()[place] as usize);
+        let keys = self.order.keys(&lists.values().slice(first, last - first))?;
         let field = Arc::new(Field::new_list_field(keys.data_type().clone(), true));
-        Ok(ListArray::try_new(field, lists.offsets().clone(), Arc::new(keys), lists.nulls().cloned())?)
+        let offsets = OffsetBuffer::from_lengths(lists.offsets().lengths());
+        Ok(ListArray::try_new(field, offsets, Arc::new(keys), lists.nulls().cloned())?)
     }
 }
 
@@ -233,6 +257,17 @@ mod tests {
         assert!(keys.is_null(1));
         assert!(keys.value(2) < keys.value(3) && keys.value(3) < keys.value(0));
         assert_eq!(Collation::text_of(keys.value(3)), Some("á"));
+    }
+
+    #[test]
+    fn jsonb_is_ordered_by_its_strings() {
+        let order = TextOrder::of(&described(CollationProvider::Glibc, "en_US.utf8")).unwrap().unwrap();
+        let strings = [r#""a""#, r#""A""#, r#""ab""#, r#""B""#];
+        let others = ["9", "10", r#"["a", 2]"#, r#"["B", 1]"#, r#"{"a": 1}"#, r#"{"B": 0}"#];
+        let values: ArrayRef = Arc::new(StringViewArray::from_iter_values(strings.iter().chain(&others)));
+        let of_jsonb = order.of_jsonb();
+        assert!(of_jsonb.keys(&values).unwrap().iter().is_sorted());
+        assert_ne!(of_jsonb.identity, order.identity);
     }
 
     #[test]

@@ -31,10 +31,12 @@ pub(super) fn functions() -> Vec<Function> {
         Ok(cast(call.over(ntile_udwf(), arguments)?, DataType::Int32))
     }));
     for (name, udwf) in [("lag", lag_udwf()), ("lead", lead_udwf())] {
-        let arguments = [PgType::AnyCompatible, PgType::Int4, PgType::AnyCompatible];
-        for count in 1..=arguments.len() {
+        let (value, offset) = (PgType::AnyElement, PgType::Int4);
+        let with_default = vec![PgType::AnyCompatible, PgType::Int4, PgType::AnyCompatible];
+        for arguments in [vec![value.clone()], vec![value, offset], with_default] {
             let udwf = std::sync::Arc::clone(&udwf);
-            functions.push(Function::window(name, arguments[..count].to_vec(), PgType::AnyCompatible, move |call| {
+            let returns = arguments.first().cloned().unwrap_or(PgType::AnyElement);
+            functions.push(Function::window(name, arguments, returns, move |call| {
                 let mut arguments = call.arguments.clone();
                 if let Some(offset) = arguments.get_mut(1) {
                     *offset = as_bigint(offset.clone());

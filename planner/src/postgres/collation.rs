@@ -27,6 +27,8 @@ pub(crate) struct Refused {
 
 /// What can be done about a refusal.
 const SAY_C: &str = "say COLLATE \"C\" in the query, or give the column another collation";
+/// The same, where it is not known what the collation is.
+const REFRESH: &str = "refresh the table";
 
 /// An order of texts.
 #[derive(Debug)]
@@ -59,6 +61,10 @@ impl Collation {
             Provider::Glibc => Rules::Glibc(glibc::rules(description).map_err(refused)?),
             Provider::Builtin | Provider::Musl | Provider::OtherLibc => {
                 return Err(refused("is of a C library other than glibc".to_owned()));
+            }
+            Provider::Unread => {
+                let (collation, why) = (description.name.clone(), "was not read".to_owned());
+                return Err(Refused { collation, why, remedy: REFRESH });
             }
             Provider::Differing => return Err(refused("is not the same in all shards".to_owned())),
             Provider::Icu if description.rules.as_deref().is_some_and(|rules| !rules.is_empty()) => {
@@ -192,5 +198,6 @@ mod tests {
         assert!(why(&Description { version, ..described(Provider::Glibc, "en_US", true) }).contains("2.27"));
         assert!(why(&described(Provider::OtherLibc, "en_US", true)).contains("C library"));
         assert!(why(&described(Provider::Differing, "en_US", true)).contains("shards"));
+        assert!(why(&Description::unread()).ends_with("was not read; refresh the table"));
     }
 }

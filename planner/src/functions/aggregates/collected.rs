@@ -8,9 +8,8 @@ use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::functions_aggregate::array_agg::array_agg_udaf;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF, Signature,
+    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature,
 };
 
 /// The aggregate.
@@ -42,28 +41,8 @@ impl AggregateUDFImpl for Collected {
         self.inner.state_fields(args)
     }
 
-    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
-        self.inner.order_sensitivity()
-    }
-
-    fn with_beneficial_ordering(self: Arc<Self>, beneficial: bool) -> Result<Option<Arc<dyn AggregateUDFImpl>>> {
-        let inner = self.inner.as_ref().clone().with_beneficial_ordering(beneficial)?;
-        Ok(inner.map(|inner| -> Arc<dyn AggregateUDFImpl> { Arc::new(Self { inner: Arc::new(inner) }) }))
-    }
-
-    fn reverse_expr(&self) -> ReversedUDAF {
-        ReversedUDAF::Reversed(collected())
-    }
-
-    fn supports_null_handling_clause(&self) -> bool {
-        self.inner.supports_null_handling_clause()
-    }
-
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        // What is ordered, or each once, is kept as values that count.
-        let is_plain = !args.is_distinct && args.order_bys.is_empty();
-        let inner = self.inner.accumulator(args)?;
-        Ok(if is_plain { Box::new(Counted { inner, bytes: 0 }) } else { inner })
+        Ok(Box::new(Counted { inner: self.inner.accumulator(args)?, bytes: 0 }))
     }
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
@@ -81,7 +60,11 @@ fn beyond_views(array: &dyn Array) -> usize {
     match array.data_type() {
         DataType::Utf8View => array.as_string_view().total_buffer_bytes_used(),
         DataType::BinaryView => array.as_binary_view().total_buffer_bytes_used(),
-        DataType::List(_) => beyond_views(array.as_list::<i32>().values()),
+        DataType::List(_) => {
+            let list = array.as_list::<i32>();
+            let [first, last] = [0, list.len()].map(|place| list.value_offsets()[place] as usize);
+            beyond_views(&list.values().slice(first, last - first))
+        }
         DataType::Struct(_) => array.as_struct().columns().iter().map(|column| beyond_views(column)).sum(),
         _ => 0,
     }

@@ -7,11 +7,11 @@
 use std::mem::replace;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, BinaryViewArray};
 use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use arrow::row::{RowConverter, Rows, SortField};
-use datafusion::common::cast::{as_binary_array, as_list_array};
+use datafusion::common::cast::{as_binary_view_array, as_list_array};
 use datafusion::common::utils::SingleRowListArrayBuilder;
 use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::expr::AggregateFunction;
@@ -82,7 +82,7 @@ impl AggregateUDFImpl for InOrder {
     }
 
     fn state_fields(&self, _args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        let rows = |name| Arc::new(Field::new(name, list_of(DataType::Binary), true));
+        let rows = |name| Arc::new(Field::new(name, list_of(DataType::BinaryView), true));
         Ok(vec![rows("keys"), rows("arguments")])
     }
 
@@ -137,13 +137,14 @@ impl Kept {
 
     /// The rows as a list of their bytes.
     fn state(&mut self) -> Result<ScalarValue> {
-        Ok(SingleRowListArrayBuilder::new(Arc::new(self.take().try_into_binary()?)).build_list_scalar())
+        let bytes: BinaryViewArray = self.take().iter().map(|row| Some(row.data().to_vec())).collect();
+        Ok(SingleRowListArrayBuilder::new(Arc::new(bytes)).build_list_scalar())
     }
 
     fn merge(&mut self, states: &ArrayRef) -> Result<()> {
         let parser = self.converter.parser();
         for rows in as_list_array(states)?.iter().flatten() {
-            for row in as_binary_array(&rows)?.iter().flatten() {
+            for row in as_binary_view_array(&rows)?.iter().flatten() {
                 self.rows.push(parser.parse(row));
             }
         }

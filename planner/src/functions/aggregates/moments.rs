@@ -8,6 +8,7 @@ use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{AggregateUDF, Expr};
 
 use super::fold::{Fold, Folded, each, scalar};
+use super::in_order_if_distinct;
 use crate::error::Error;
 use crate::functions::column::{Argument, Float8, Int8, NumericArg, Text};
 use crate::functions::function::Function;
@@ -69,7 +70,7 @@ pub(super) fn functions() -> Vec<Function> {
 fn of_columns(name: &'static str, arguments: Vec<PgType>, returns: PgType, udaf: Arc<AggregateUDF>) -> Function {
     Function::aggregate(name, arguments, returns, move |call| {
         let arguments: Vec<Expr> = call.arguments.clone();
-        Ok(call.of(Arc::clone(&udaf), arguments))
+        Ok(in_order_if_distinct(call).of(Arc::clone(&udaf), arguments))
     })
 }
 

@@ -70,7 +70,7 @@ pub(super) fn functions() -> Vec<Function> {
         },
     ));
     functions.push(Function::ordered_set("mode", vec![PgType::AnyElement], PgType::AnyElement, |call| {
-        if call.order.as_ref().is_some_and(|order| !order.is_bytewise_equal()) {
+        if call.order(0).is_some_and(|order| !order.is_bytewise_equal()) {
             return datafusion::common::not_impl_err!("mode() of texts that can be equal and not the same");
         }
         let [values, _] = sorted(&call)?;
@@ -81,17 +81,16 @@ pub(super) fn functions() -> Vec<Function> {
 
 /// The array of the values in their order, and the argument before them.
 fn sorted(call: &AggregateCall<'_>) -> Result<[Expr; 2]> {
-    let (Some(value), Some(pg_type)) = (call.arguments.last().cloned(), call.types.last()) else {
+    let Some((value, before)) = call.arguments.split_last() else {
         return internal_err!("an ordered-set aggregate without an order");
     };
-    let before = match call.arguments.as_slice() {
-        [before, _] => before.clone(),
+    let key = call.key(value.clone(), before.len());
+    let before = match before {
+        [before] => before.clone(),
         _ => Expr::Literal(ScalarValue::Null, None),
     };
     let order_by = match call.order_by.as_slice() {
-        [by] => {
-            vec![SortExpr::new(call.key(value.clone(), pg_type), by.asc, false)]
-        }
+        [by] => vec![SortExpr::new(key, by.asc, false)],
         _ => vec![],
     };
     let is_there = value.clone().is_not_null();
@@ -100,7 +99,7 @@ fn sorted(call: &AggregateCall<'_>) -> Result<[Expr; 2]> {
         None => is_there,
     };
     let call = AggregateCall { order_by, filter: Some(filter), ..call.clone() };
-    Ok([call.of(collected(), vec![value]), before])
+    Ok([call.of(collected(), vec![value.clone()]), before])
 }
 
 fn check(fraction: f64) -> ValueResult<()> {

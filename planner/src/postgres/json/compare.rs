@@ -1,6 +1,6 @@
 //! The order of `jsonb`: object, array, boolean, number, string, null from high to low; containers by how many they
-//! hold, then one after the other; strings by their bytes. An empty array that is the whole value comes before
-//! everything.
+//! hold, then one after the other; strings, and names of members, by the default collation of the database. An empty array
+//! that is the whole value comes before everything.
 
 use super::decimal;
 use super::tree::Jsonb;
@@ -26,35 +26,43 @@ fn rank(value: &Jsonb<'_>) -> u8 {
     }
 }
 
-/// Bytes that are ordered as the values are, and equal for equal values.
+/// Appends the key of a text. It has no zero byte, but for one between the key and the text itself.
+type TextKey<'a> = &'a dyn Fn(&str, &mut Vec<u8>);
+
+/// Bytes that are equal for equal values, and ordered as the values are where strings are ordered by their bytes.
 pub(crate) fn sort_key(jsonb: &str) -> ValueResult<Vec<u8>> {
-    let value = Jsonb::parse(jsonb)?;
     let mut key = Vec::with_capacity(jsonb.len() + 8);
-    match &value {
-        Jsonb::Array(elements) if elements.is_empty() => key.push(EMPTY_WHOLE_ARRAY),
-        value => write_sort_key(&mut key, value),
-    }
+    write_sort_key_by(&mut key, jsonb, &|text, key| key.extend_from_slice(text.as_bytes()))?;
     Ok(key)
 }
 
-fn write_sort_key(key: &mut Vec<u8>, value: &Jsonb<'_>) {
+/// Appends bytes that are ordered as the values are where strings are ordered by their keys.
+pub(crate) fn write_sort_key_by(key: &mut Vec<u8>, jsonb: &str, text_key: TextKey<'_>) -> ValueResult<()> {
+    match &Jsonb::parse(jsonb)? {
+        Jsonb::Array(elements) if elements.is_empty() => key.push(EMPTY_WHOLE_ARRAY),
+        value => write_sort_key(key, value, text_key),
+    }
+    Ok(())
+}
+
+fn write_sort_key(key: &mut Vec<u8>, value: &Jsonb<'_>, text_key: TextKey<'_>) {
     key.push(rank(value));
     match value {
         Jsonb::Null => {}
-        Jsonb::String(text) => write_text(key, text),
+        Jsonb::String(text) => write_text(key, text, text_key),
         Jsonb::Number(number) => decimal::write_sort_key(key, number),
         Jsonb::Bool(value) => key.push(u8::from(*value)),
         Jsonb::Array(elements) => {
             write_count(key, elements.len());
             for element in elements {
-                write_sort_key(key, element);
+                write_sort_key(key, element, text_key);
             }
         }
         Jsonb::Object(members) => {
             write_count(key, members.len());
             for (name, value) in members {
-                write_text(key, name);
-                write_sort_key(key, value);
+                write_text(key, name, text_key);
+                write_sort_key(key, value, text_key);
             }
         }
     }
@@ -65,8 +73,8 @@ fn write_count(key: &mut Vec<u8>, count: usize) {
 }
 
 /// `jsonb` has no zero bytes in strings, so that one ends them.
-fn write_text(key: &mut Vec<u8>, text: &str) {
-    key.extend_from_slice(text.as_bytes());
+fn write_text(key: &mut Vec<u8>, text: &str, text_key: TextKey<'_>) {
+    text_key(text, key);
     key.push(0);
 }
 
