@@ -91,7 +91,8 @@ impl SourceSettings {
     pub fn allows_function(&self, name: &str) -> bool {
         // Those about the server, and those of other schemas, are meant only where that is written.
         let is_meant = |pattern: &str| {
-            (pattern.starts_with(OF_SERVER) || !name.starts_with(OF_SERVER)) && pattern.contains('.') == name.contains('.')
+            (pattern.starts_with(OF_SERVER) || !name.starts_with(OF_SERVER))
+                && pattern.contains('.') == name.contains('.')
         };
         self.fallback_functions.iter().any(|pattern| is_meant(pattern) && matches_pattern(pattern, name))
     }

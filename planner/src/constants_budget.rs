@@ -42,7 +42,7 @@ impl ConstantsBudget {
         Err(Error::TooLarge(format!(
             "the constants of the statement are too large together: at most {} MiB of texts, or {} MiB of \
              arrays, are kept in a plan",
-            LARGEST_BYTES / COPIES_OF_TEXTS >> 20,
+            (LARGEST_BYTES / COPIES_OF_TEXTS) >> 20,
             LARGEST_BYTES >> 20
         )))
     }

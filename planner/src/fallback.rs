@@ -98,8 +98,7 @@ impl Fallbacks {
             return Err(not_named(function));
         }
         let literals = query.parameters.as_deref().map(text::literals).transpose()?;
-        let replaced: Vec<_> =
-            tables.iter().map(|table| (table.span, table.name.quoted())).chain(defined).collect();
+        let replaced: Vec<_> = tables.iter().map(|table| (table.span, table.name.quoted())).chain(defined).collect();
         let text = text::rewritten(&query.sql, asked.begin, &replaced, literals.as_deref())?;
         let session = QuerySession { schema: &surroundings.schema, timezone: &surroundings.zone };
         let answered = match PostgresQuery::describe(&source, text, session, attributes).await? {
@@ -137,7 +136,8 @@ impl Fallbacks {
         let source = Arc::clone(self.sources.get(name)?);
         let is_alone = tables.iter().all(|table| table.name.catalog == source.name());
         // Quoted, so that none is taken for a word of PostgreSQL's.
-        let defined = defined.iter().filter_map(|name| Some((name.span, quote(&folded(name.parts.first()?))))).collect();
+        let defined =
+            defined.iter().filter_map(|name| Some((name.span, quote(&folded(name.parts.first()?))))).collect();
         let is_harmless = |name: &String| columns.contains(name) || is_type(name) || may_call(&source, name);
         let attributes = attributes.into_iter().filter(|name| !is_harmless(name)).collect();
         is_alone.then_some(Asker { source, tables, defined, functions, attributes })

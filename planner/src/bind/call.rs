@@ -12,7 +12,7 @@ use rail_forge_connectors::nearest;
 use super::Binder;
 use super::clause::Clause;
 use super::collation::Derivation;
-use super::names::{folded, function_name, parts};
+use super::names::{folded, function_name, parts, unnested};
 use super::order::SortKey;
 use super::type_name::Modifier;
 use super::typed::{Typed, types};
@@ -199,6 +199,10 @@ impl Binder<'_> {
         let mut arguments = self.within(inside, |binder| binder.arguments(name, &function.args))?;
         let order_by = if function.within_group.is_empty() { &arguments.order_by } else { &function.within_group };
         let order_by = order_by.clone();
+        // A text in quotes has no type there, and is none of the arguments.
+        let is_untyped = order_by
+            .iter()
+            .any(|key| matches!(unnested(&key.expr), ast::Expr::Value(value) if is_untyped(&value.value)));
         let order_by = self.within(inside, |binder| binder.sort_keys(&order_by))?;
         let is_ordered_set = !function.within_group.is_empty();
         if is_ordered_set {
@@ -249,12 +253,8 @@ impl Binder<'_> {
             }
         };
         check_determined(name, &chosen.function, &arguments.positional)?;
-        // A text in quotes has no type there yet, and is none of the arguments.
-        let is_argument = |key: &SortKey| {
-            key.value.pg_type != PgType::Unknown
-                && arguments.positional.iter().any(|argument| argument.expr == key.value.expr)
-        };
-        if arguments.distinct && !order_by.iter().all(is_argument) {
+        let is_argument = |key: &SortKey| arguments.positional.iter().any(|argument| argument.expr == key.value.expr);
+        if arguments.distinct && (is_untyped || !order_by.iter().all(is_argument)) {
             return Err(Error::Query(
                 "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list".to_owned(),
             ));
@@ -373,6 +373,10 @@ fn in_order(name: &str, arguments: Arguments) -> Result<Vec<Typed>> {
         positional[place] = value;
     }
     Ok(positional)
+}
+
+fn is_untyped(value: &ast::Value) -> bool {
+    matches!(value, ast::Value::SingleQuotedString(_) | ast::Value::EscapedStringLiteral(_) | ast::Value::Null)
 }
 
 /// Refuses texts in quotes and NULL where nothing tells their type.

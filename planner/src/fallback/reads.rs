@@ -221,7 +221,9 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_refused() {
-        for sql in ["SELECT * FROM 'a'.b", "SELECT 1::regclass", "SELECT regrole '10'", "SELECT 1::pg_catalog.\"regproc\""] {
+        for sql in
+            ["SELECT * FROM 'a'.b", "SELECT 1::regclass", "SELECT regrole '10'", "SELECT 1::pg_catalog.\"regproc\""]
+        {
             let asked = parse(sql).unwrap();
             assert_eq!(Reads::of(query_of(&asked.statement).unwrap()), None, "{sql}");
         }

@@ -80,7 +80,9 @@ pub(super) fn rewritten(
             }
             // PostgreSQL ends these elsewhere, depending on its version.
             (None, Token::DollarQuotedString(quoted)) if begins_with_digit(quoted.tag.as_deref()) => {
-                return Err(Error::Unsupported("not supported: a dollar quote whose tag begins with a digit".to_owned()));
+                return Err(Error::Unsupported(
+                    "not supported: a dollar quote whose tag begins with a digit".to_owned(),
+                ));
             }
             (None, Token::HexStringLiteral(digits)) if digits.contains('\\') => {
                 return Err(Error::Query("a bit string has digits only".to_owned()));
