@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-Unit = Literal["s", "MB"]
+Unit = Literal["s", "ms", "MB"]
 HEADINGS = ("what", "measured", "reference", "measured", "ratio", "wanted", "holds")
 # The columns of HEADINGS that hold text; the others hold numbers.
 TEXT_COLUMNS = (0, 2, 6)
@@ -40,6 +40,8 @@ class Series:
         """The median with its unit."""
         if self.unit == "MB":
             return f"{self.median:,.0f} MB"
+        if self.unit == "ms":
+            return f"{self.median:.2f} ms"
         return f"{self.median:.{3 if self.median < THREE_DECIMALS_BELOW_S else 2}f} s"
 
     def as_json(self) -> dict[str, Any]:
@@ -66,7 +68,10 @@ class Comparison:
 
     @property
     def ratio(self) -> float | None:
-        """Median over median; None where the two are not of one kind, as a peak is not of its base."""
+        """Median over median; None where the two are not of one kind, as a peak is not of its base.
+
+        What is told in milliseconds is such a peak: it comes on top of its reference.
+        """
         if self.measured.unit != "s" or self.reference.unit != "s":
             return None
         return self.measured.median / self.reference.median

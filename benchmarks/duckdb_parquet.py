@@ -19,14 +19,19 @@ PACKAGE = "duckdb_extension_postgres_scanner"
 
 def to_parquet(url: str, table: str) -> float:
     """The seconds to write the table; not counted are the start of DuckDB and its look at the catalogue."""
-    version = f"v{duckdb.__version__}"
-    extension = resources.files(PACKAGE) / "extensions" / version / "postgres_scanner.duckdb_extension"
     with (
         tempfile.TemporaryDirectory(prefix="rail-forge-duckdb-") as directory,
         duckdb.connect() as connection,
     ):
-        connection.execute(f"LOAD '{extension}'")
-        connection.execute(f"ATTACH '{url}' AS source (TYPE postgres, READ_ONLY)")
+        attach(connection, url)
         file = Path(directory) / "table.parquet"
         copy = f"COPY source.{table} TO '{file}' (FORMAT parquet)"
         return seconds_of(lambda: connection.execute(copy))
+
+
+def attach(connection: duckdb.DuckDBPyConnection, url: str) -> None:
+    """Have DuckDB see the database, as `source`."""
+    version = f"v{duckdb.__version__}"
+    extension = resources.files(PACKAGE) / "extensions" / version / "postgres_scanner.duckdb_extension"
+    connection.execute(f"LOAD '{extension}'")
+    connection.execute(f"ATTACH '{url}' AS source (TYPE postgres, READ_ONLY)")

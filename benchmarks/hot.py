@@ -77,7 +77,7 @@ def measure(postgres: PostgresServer, settings: Settings) -> list[Comparison]:
             memory.refresh()
             progress("running the queries until they read memory only")
             for name, sql in statements.items():
-                _warm(memory, sql)
+                warm(memory, sql)
                 if memory.sql(sql).rows() != parquet.sql(sql).rows():
                     raise WrongAnswerError(f"{name} is not the same from memory")
             progress("comparing")
@@ -87,7 +87,8 @@ def measure(postgres: PostgresServer, settings: Settings) -> list[Comparison]:
     return comparisons
 
 
-def _warm(client: rail_forge.Client, sql: str) -> None:
+def warm(client: rail_forge.Client, sql: str) -> None:
+    """Run the query until the server reads nothing but memory for it."""
     deadline = time.monotonic() + WARM_SECONDS
     while True:
         before = _misses(client)
