@@ -116,6 +116,10 @@ impl Quantified {
             return Ok(BooleanArray::new_null(values.len()));
         }
         let (values, elements) = alike(Arc::clone(values), list.value(0))?;
+        // Nothing is compared with NULL.
+        if elements.is_empty() {
+            return Ok(BooleanArray::from(vec![self.all; values.len()]));
+        }
         if let Some(negated) = self.membership {
             return is_in(values, elements, negated);
         }

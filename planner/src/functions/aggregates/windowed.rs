@@ -20,6 +20,9 @@ use crate::interrupt;
 /// What the values of all rows of a window may take together.
 const LARGEST_BYTES: usize = 256 << 20;
 
+/// When all its rows are taken away, DataFusion's has 0 left of them, and not NULL.
+const BIT_XOR: &str = "bit_xor";
+
 /// Values that do not count: what is kept of their rows counts, and is as much.
 const SMALL_BYTES: usize = 256;
 
@@ -105,7 +108,7 @@ fn grows(data_type: &DataType) -> bool {
 
 impl Windowed {
     fn sliding_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        let is_exact = !args.return_field.data_type().is_floating();
+        let is_exact = !args.return_field.data_type().is_floating() && self.inner.name() != BIT_XOR;
         let call = OwnedArgs::of(&args);
         if is_exact {
             let sliding = self.inner.inner().create_sliding_accumulator(args)?;
