@@ -26,6 +26,7 @@ use self::batch_sink::BATCH_ROWS;
 pub(crate) use self::batch_sink::PulledBatch;
 pub(crate) use self::exported_snapshot::{POSITION, moment, query_statements, reading_statements};
 pub use self::free_decimal::Digits;
+pub(crate) use self::free_decimal::settled;
 pub(crate) use self::page_range::{PLACE_PAGE_SHIFT, PageRange};
 pub(crate) use self::session::{Purpose, Session, query_failed};
 pub(crate) use self::shard_snapshots::ShardSnapshots;
@@ -96,8 +97,11 @@ impl Selection {
         Self { table: table.clone(), schema, columns, shard_column: None, key, batch_rows: BATCH_ROWS }
     }
 
-    /// Any columns, in batches of so many rows.
-    pub(crate) fn of_query(table: &TableName, columns: Vec<ColumnPlan>, batch_rows: usize) -> Self {
+    /// Any columns, in batches of so many rows. Rows without columns are counted by a constant.
+    pub(crate) fn of_query(table: &TableName, mut columns: Vec<ColumnPlan>, batch_rows: usize) -> Self {
+        if columns.is_empty() {
+            columns.push(ColumnPlan::of_expression("row", DataType::Boolean, Cell::Bool, "TRUE"));
+        }
         Self { batch_rows, ..Self::new(table, columns, vec![]) }
     }
 

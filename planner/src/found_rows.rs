@@ -13,7 +13,6 @@
 //!
 //! A filter that leaves little out is not asked any more: the join looks at all rows in any case.
 
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -32,10 +31,12 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{Column, DynamicFilterTracking};
 use datafusion::physical_expr::utils::{collect_columns, split_conjunction};
 use datafusion::physical_expr_common::physical_expr::snapshot_physical_expr;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{Stream, StreamExt};
+
+use crate::pass_through::{PassThrough, Passing};
 
 /// Rows after which a filter is judged.
 const JUDGED_AFTER_ROWS: usize = 32_768;
@@ -47,7 +48,11 @@ pub(crate) fn with_found_rows(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Ex
     plan.transform_down(|plan| match filters_below(&plan)? {
         filters if filters.is_empty() => Ok(Transformed::no(plan)),
         // Nothing below has such filters of its own.
-        filters => Ok(Transformed::new(Arc::new(FoundRows::new(plan, filters)), true, TreeNodeRecursion::Jump)),
+        filters => Ok(Transformed::new(
+            Arc::new(PassThrough::new(plan, FoundRows::new(filters))),
+            true,
+            TreeNodeRecursion::Jump,
+        )),
     })
     .data()
 }
@@ -96,68 +101,44 @@ fn in_given_columns(
         .data()
 }
 
-/// The operator.
+/// The operator. Its filters are printed by the scan below, as far as they are known.
 #[derive(Debug)]
 struct FoundRows {
-    input: Arc<dyn ExecutionPlan>,
     filters: Vec<Arc<dyn PhysicalExpr>>,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl FoundRows {
-    fn new(input: Arc<dyn ExecutionPlan>, filters: Vec<Arc<dyn PhysicalExpr>>) -> Self {
-        Self { input, filters, metrics: ExecutionPlanMetricsSet::new() }
+    fn new(filters: Vec<Arc<dyn PhysicalExpr>>) -> Self {
+        Self { filters, metrics: ExecutionPlanMetricsSet::new() }
     }
 }
 
-impl DisplayAs for FoundRows {
-    fn fmt_as(&self, _format: DisplayFormatType, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The scan below prints the filters, as far as they are known.
-        formatter.write_str("FoundRows")
-    }
-}
+impl Passing for FoundRows {
+    const NAME: &'static str = "FoundRows";
 
-impl ExecutionPlan for FoundRows {
-    fn name(&self) -> &str {
-        "FoundRows"
+    fn anew(&self) -> Self {
+        Self::new(self.filters.clone())
     }
 
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.input.properties()
+    fn expressions(&self) -> &[Arc<dyn PhysicalExpr>] {
+        &self.filters
     }
 
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
     }
 
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
+    fn rows(
         &self,
-        visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        for filter in &self.filters {
-            if visit(filter)? == TreeNodeRecursion::Stop {
-                return Ok(TreeNodeRecursion::Stop);
-            }
-        }
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        match children.pop() {
-            Some(input) => Ok(Arc::new(Self::new(input, self.filters.clone()))),
-            None => internal_err!("{} has one input", self.name()),
-        }
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        input: &Arc<dyn ExecutionPlan>,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
         let batch_rows = context.session_config().batch_size();
-        let schema = self.input.schema();
+        let schema = input.schema();
         Ok(Box::pin(Found {
-            input: self.input.execute(partition, context)?.fuse(),
+            input: input.execute(partition, context)?.fuse(),
             filters: self.filters.iter().map(RowFilter::new).collect(),
             // What is large enough is not copied.
             collected: BatchCoalescer::new(Arc::clone(&schema), batch_rows)
@@ -165,10 +146,6 @@ impl ExecutionPlan for FoundRows {
             schema,
             metrics: BaselineMetrics::new(&self.metrics, partition),
         }))
-    }
-
-    fn metrics(&self) -> Option<MetricsSet> {
-        Some(self.metrics.clone_inner())
     }
 }
 

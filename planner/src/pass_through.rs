@@ -7,6 +7,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
 /// What such an operator does.
@@ -16,6 +17,16 @@ pub(crate) trait Passing: fmt::Debug + Send + Sync + 'static {
 
     /// The same for another input, of which nothing has run.
     fn anew(&self) -> Self;
+
+    /// The expressions that it evaluates.
+    fn expressions(&self) -> &[Arc<dyn PhysicalExpr>] {
+        &[]
+    }
+
+    /// What it has measured, if it measures.
+    fn metrics(&self) -> Option<MetricsSet> {
+        None
+    }
 
     /// The rows of a partition of the input.
     ///
@@ -67,8 +78,13 @@ impl<P: Passing> ExecutionPlan for PassThrough<P> {
 
     fn apply_expressions(
         &self,
-        _visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+        visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
+        for expression in self.passing.expressions() {
+            if visit(expression)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
         Ok(TreeNodeRecursion::Continue)
     }
 
@@ -81,5 +97,9 @@ impl<P: Passing> ExecutionPlan for PassThrough<P> {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         self.passing.rows(&self.input, partition, context)
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        self.passing.metrics()
     }
 }

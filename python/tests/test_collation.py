@@ -219,12 +219,17 @@ def of_icu(postgres_with_icu: PostgresServer) -> str:
     return postgres_with_icu.url("words_of_icu")
 
 
-def compare(url: str, server: RailForgeServer, sql: str) -> None:
+def both_answers(url: str, server: RailForgeServer, sql: str) -> tuple[Rows | Refusal, Rows | Refusal]:
+    """What PostgreSQL answers, and what RailForge does."""
     with psycopg.connect(url, autocommit=True) as reference, rail_forge.connect(server.flight) as client:
-        wanted, got = answer_of_postgres(reference, sql), answer_of_rail_forge(client, sql)
+        return answer_of_postgres(reference, sql), answer_of_rail_forge(client, sql)
+
+
+def compare(url: str, server: RailForgeServer, sql: str, *, in_order: bool = True) -> None:
+    wanted, got = both_answers(url, server, sql)
     assert isinstance(wanted, Rows), wanted
     assert isinstance(got, Rows), got
-    assert difference(got, wanted, in_order=True) is None
+    assert difference(got, wanted, in_order=in_order) is None, sql
 
 
 @pytest.mark.parametrize("sql", STATEMENTS)
@@ -236,10 +241,7 @@ def test_glibc_orders_texts(sql: str, english: str, english_server: RailForgeSer
 def test_collations_that_contradict_each_other_are_refused(
     sql: str, english: str, english_server: RailForgeServer
 ) -> None:
-    with psycopg.connect(english, autocommit=True) as reference:
-        wanted = answer_of_postgres(reference, sql)
-    with rail_forge.connect(english_server.flight) as client:
-        got = answer_of_rail_forge(client, sql)
+    wanted, got = both_answers(english, english_server, sql)
     assert isinstance(wanted, Refusal), wanted
     assert isinstance(got, Refusal), got
     words = wanted.message.splitlines()[0].removeprefix("ERROR:").strip()
@@ -255,13 +257,7 @@ def test_what_is_not_ordered_is_not_refused(english: str, english_server: RailFo
         'SELECT s FROM words ORDER BY s COLLATE "C"',
         "SELECT DISTINCT ON (s) s FROM words",
     ):
-        with psycopg.connect(english, autocommit=True) as reference:
-            wanted = answer_of_postgres(reference, sql)
-        with rail_forge.connect(english_server.flight) as client:
-            got = answer_of_rail_forge(client, sql)
-        assert isinstance(wanted, Rows), wanted
-        assert isinstance(got, Rows), got
-        assert difference(got, wanted, in_order=False) is None, sql
+        compare(english, english_server, sql, in_order=False)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
@@ -20,10 +20,10 @@ use super::scan::{LiveScan, Of, Request};
 use super::table::BATCH_ROWS;
 use crate::TableName;
 use crate::catalogue::{ColumnDescription, ColumnType, DeclaredType};
-use crate::column_type::{self, Cell, ColumnPlan, decimal_type};
+use crate::column_type::{self, ColumnPlan};
 use crate::error::{Error, Result};
 use crate::name::quote;
-use crate::pull::{Selection, query_failed, query_statements, reading_statements};
+use crate::pull::{Selection, query_failed, query_statements, reading_statements, settled};
 use crate::shard::ONLY_SHARD;
 use crate::snapshot::in_memory_schema;
 use crate::source::Source;
@@ -183,7 +183,7 @@ fn describe(source: &Arc<Source>, text: String, settings: String, no_functions: 
             true => format!("{}::{}", plan.expression, description.printed_type),
             false => plan.expression,
         };
-        settled(ColumnPlan { expression, ..plan })
+        with_digits(ColumnPlan { expression, ..plan })
     });
     let plans: Vec<ColumnPlan> = described.collect();
     let parameter = |wanted: &Type| column_type::of_parameter(&column_type(wanted, NO_MODIFIER));
@@ -225,22 +225,12 @@ fn column_type(reported: &Type, modifier: i32) -> ColumnType {
 }
 
 /// A numeric without a precision has the digits of one of a live table.
-fn settled(plan: ColumnPlan) -> ColumnPlan {
+fn with_digits(plan: ColumnPlan) -> ColumnPlan {
     if !plan.cell.is_free() {
         return plan;
     }
-    let ColumnPlan { field, expression, cell } = plan;
-    let (precision, scale) = (FREE_DIGITS.precision(), FREE_DIGITS.scale as i8);
-    let decimal = decimal_type(precision, scale).unwrap_or(DataType::Utf8);
-    let data_type = match cell {
-        Cell::List(_) => DataType::List(Field::new_list_field(decimal, true).into()),
-        _ => decimal,
-    };
-    ColumnPlan {
-        field: field.as_ref().clone().with_data_type(data_type).into(),
-        expression,
-        cell: cell.fixed(precision, scale),
-    }
+    let cell = plan.cell.fixed(FREE_DIGITS.precision(), FREE_DIGITS.scale as i8);
+    ColumnPlan { field: settled(&plan.field, FREE_DIGITS), cell, ..plan }
 }
 
 #[async_trait]
@@ -261,11 +251,7 @@ impl TableProvider for PostgresQuery {
         _limit: Option<usize>,
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let indices = projection.cloned().unwrap_or_else(|| (0..self.columns.len()).collect());
-        let mut columns: Vec<ColumnPlan> =
-            indices.into_iter().filter_map(|index| self.columns.get(index)).cloned().collect();
-        if columns.is_empty() {
-            columns.push(ColumnPlan::of_expression("row", DataType::Boolean, Cell::Bool, "TRUE"));
-        }
+        let columns = indices.into_iter().filter_map(|index| self.columns.get(index)).cloned().collect();
         let table = TableName { catalog: self.source_name.clone(), schema: String::new(), table: ALIAS.to_owned() };
         let selection = Selection::of_query(&table, columns, BATCH_ROWS);
         let statement = self.statement(&selection);

@@ -135,22 +135,14 @@ impl LiveTable {
         indices.into_iter().filter_map(move |index| all.get(index).copied())
     }
 
-    /// What the cells of a scan are read as; rows without columns are counted by a constant.
+    /// What the cells of a scan are read as.
     fn selection(&self, projection: Option<&Vec<usize>>) -> Selection {
         let plan = |(field, output): (&Arc<Field>, &Output)| ColumnPlan {
             field: Field::new(field.name(), pulled_type(field.data_type()), field.is_nullable()).into(),
             expression: output.expression.clone(),
             cell: output.cell.clone(),
         };
-        let mut columns: Vec<ColumnPlan> = self.projected(projection).map(plan).collect();
-        if columns.is_empty() {
-            columns.push(ColumnPlan {
-                field: Field::new("row", DataType::Boolean, false).into(),
-                expression: "TRUE".to_owned(),
-                cell: Cell::Bool,
-            });
-        }
-        Selection::of_query(&self.name, columns, BATCH_ROWS)
+        Selection::of_query(&self.name, self.projected(projection).map(plan).collect(), BATCH_ROWS)
     }
 }
 

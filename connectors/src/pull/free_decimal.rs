@@ -140,7 +140,7 @@ impl FreeDecimal {
 }
 
 /// A field of such a column, with the type that values of so many digits need.
-pub(super) fn settled(field: &FieldRef, digits: Digits) -> FieldRef {
+pub(crate) fn settled(field: &FieldRef, digits: Digits) -> FieldRef {
     let Some(decimal) = decimal_type(digits.precision(), digits.scale as i8) else { return Arc::clone(field) };
     let data_type = match field.data_type() {
         DataType::List(_) => DataType::List(Field::new_list_field(decimal, true).into()),
