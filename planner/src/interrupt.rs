@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::interruptible::StopFlag;
 use crate::postgres::error::{ValueError, ValueResult};
 use crate::postgres::stop;
+use crate::turn::{self, Turn};
 
 thread_local! {
     static CURRENT: RefCell<CurrentQuery> = const { RefCell::new(CurrentQuery::NONE) };
@@ -23,6 +24,8 @@ thread_local! {
 
 /// PostgreSQL's code for a query that was cancelled.
 const QUERY_CANCELED: &str = "57014";
+/// A look at the clock costs as much as a row of a fast function.
+const ROWS_BETWEEN_LOOKS: usize = 16;
 
 /// The query that a thread works for, if it works for one.
 #[derive(Debug, Clone)]
@@ -54,8 +57,9 @@ impl CurrentQuery {
 }
 
 /// # Errors
-/// When the query that this thread works for has been stopped.
+/// When the query that this thread works for has been stopped; while it has not, others have their turn.
 pub(crate) fn check() -> ValueResult<()> {
+    turn::give_way();
     CurrentQuery::get().check()
 }
 
@@ -63,9 +67,35 @@ pub(crate) fn check() -> ValueResult<()> {
 /// When the query that this thread plans has been stopped, or its constants are too large together. What computes them
 /// may have kept the error to itself.
 pub(crate) fn check_planning() -> Result<(), Error> {
+    turn::give_way();
     let query = CurrentQuery::get();
     query.check().map_err(Error::Value)?;
     query.constants().map_or(Ok(()), ConstantsBudget::check)
+}
+
+/// Asks for every row of a batch whether the query has been stopped; while it has not, others have their turn.
+#[derive(Debug)]
+pub(crate) struct RowByRow {
+    query: CurrentQuery,
+    rows: usize,
+}
+
+impl Default for RowByRow {
+    fn default() -> Self {
+        Self { query: CurrentQuery::get(), rows: 0 }
+    }
+}
+
+impl RowByRow {
+    /// # Errors
+    /// When the query has been stopped.
+    pub(crate) fn next(&mut self) -> ValueResult<()> {
+        self.rows += 1;
+        if self.rows.is_multiple_of(ROWS_BETWEEN_LOOKS) {
+            turn::give_way();
+        }
+        self.query.check()
+    }
 }
 
 /// A future that works for a query.
@@ -89,7 +119,7 @@ impl<F: Future + Unpin> Future for Within<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let _current = Current::set(&self.query);
+        let (_current, _turn) = (Current::set(&self.query), Turn::begin());
         self.work.poll_unpin(context)
     }
 }

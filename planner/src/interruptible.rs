@@ -34,6 +34,7 @@ use datafusion::physical_plan::joins::{
 use crate::every_partition::EveryPartition;
 use crate::pass_through::PassThrough;
 use crate::run_once::RunOnce;
+use crate::turn;
 
 /// Whether a query shall go on; shared by the query and by whoever waits for it.
 #[derive(Debug, Clone, Default)]
@@ -94,6 +95,7 @@ struct UnlessStopped {
 
 impl PhysicalExpr for UnlessStopped {
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
+        turn::give_way();
         if self.stop.is_set() {
             return exec_err!("the query was stopped");
         }

@@ -39,6 +39,7 @@ mod statement;
 mod stream;
 mod subqueries;
 mod tokens;
+mod turn;
 mod type_conversion;
 mod unshared;
 mod window_memory;

@@ -2,7 +2,7 @@
 
 use datafusion::logical_expr::ColumnarValue;
 
-use crate::interrupt::CurrentQuery;
+use crate::interrupt::RowByRow;
 use crate::postgres::error::{ValueError, ValueResult};
 
 /// Bytes that any batch may grow to.
@@ -19,7 +19,7 @@ const LIMIT_EXCEEDED: &str = "54000";
 #[derive(Debug)]
 pub(super) struct Growth {
     left: usize,
-    query: CurrentQuery,
+    rows: RowByRow,
 }
 
 impl Growth {
@@ -32,7 +32,7 @@ impl Growth {
         let given: usize = arguments.iter().map(bytes).sum();
         let largest = arguments.iter().map(bytes).max().unwrap_or_default();
         let left = given.saturating_mul(GROWTH).min(LARGEST_GROWN_BYTES).max(largest).max(LARGEST_BYTES);
-        Self { left, query: CurrentQuery::get() }
+        Self { left, rows: RowByRow::default() }
     }
 
     /// Counts the result of a row.
@@ -40,7 +40,7 @@ impl Growth {
     /// # Errors
     /// When there is no room for it, or its query has been stopped.
     pub(super) fn add(&mut self, bytes: usize) -> ValueResult<()> {
-        self.query.check()?;
+        self.rows.next()?;
         match self.left.checked_sub(bytes) {
             Some(left) => {
                 self.left = left;

@@ -21,7 +21,7 @@ use crate::functions::column::as_list;
 use crate::functions::function::Function;
 use crate::functions::growth::Growth;
 use crate::functions::strict::{result_of, rows_of};
-use crate::interrupt::CurrentQuery;
+use crate::interrupt::RowByRow;
 use crate::pg_type::{PgType, list_of};
 use crate::postgres::error::ValueResult;
 
@@ -365,9 +365,9 @@ impl PickUdf {
         let returns = args.return_field.data_type();
         let make = match self.make {
             Make::Element(make) => {
-                let query = CurrentQuery::get();
+                let mut asked = RowByRow::default();
                 let sources = picks.sources(returns);
-                let pick = |row| query.check().map(|()| sources.place(make(&picks, row)));
+                let pick = |row| asked.next().map(|()| sources.place(make(&picks, row)));
                 let places = (0..rows).map(pick).collect::<ValueResult<Vec<_>>>().map_err(Error::Value)?;
                 return result_of(sources.elements(&places)?, &args.args);
             }
@@ -412,9 +412,9 @@ pub(super) fn each(
     mut take: impl FnMut(&Picks, usize) -> ValueResult<()>,
 ) -> Result<()> {
     let picks = Picks::new(arguments)?;
-    let query = CurrentQuery::get();
+    let mut asked = RowByRow::default();
     for row in 0..rows_of(arguments, rows) {
-        query.check().and_then(|()| take(&picks, row)).map_err(Error::Value)?;
+        asked.next().and_then(|()| take(&picks, row)).map_err(Error::Value)?;
     }
     Ok(())
 }

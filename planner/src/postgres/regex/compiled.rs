@@ -1,6 +1,7 @@
 //! A regular expression ready for many texts.
 
 use crate::postgres::error::{ValueError, ValueResult};
+use crate::postgres::stop::Steps;
 use crate::postgres::text::from;
 
 use super::automata::Automata;
@@ -160,7 +161,9 @@ impl Regex {
     ) -> ValueResult<()> {
         let mut at = start;
         let mut last_end = 0;
+        let mut steps = Steps::default();
         while at <= text.len() {
+            steps.next()?;
             let Some(span) = self.find(text, at, with_groups)? else { break };
             let Span { start, end, .. } = span;
             let is_degenerate = start >= text.len() || end <= last_end;
