@@ -147,6 +147,13 @@ CONFLICTS = [
     "SELECT rank() OVER (ORDER BY CASE WHEN k = 1 THEN c ELSE g END) FROM words",
     "SELECT x FROM (SELECT c || g AS x FROM words) q ORDER BY x",
     "SELECT c FROM words UNION SELECT g FROM words",
+    "SELECT id FROM words WHERE c = g",
+    "SELECT id FROM words WHERE c || g IN ('a', 'b')",
+    "SELECT id FROM words WHERE c <> ALL (ARRAY[g, w])",
+    "SELECT one.id FROM words one JOIN words other ON one.c = other.g",
+    "SELECT count(DISTINCT c || g) FROM words",
+    "SELECT CASE c WHEN g THEN 1 END, nullif(g, c) FROM words",
+    "SELECT id FROM words WHERE position(c IN g) > 0",
     'SELECT w COLLATE "C" || v COLLATE german FROM words',
     'SELECT id FROM words WHERE w COLLATE "C" < v COLLATE "POSIX"',
     'SELECT k COLLATE "C" FROM words',
@@ -248,6 +255,24 @@ def test_collations_that_contradict_each_other_are_refused(
     assert words in got.message
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT c || g, count(*) FROM words GROUP BY c || g",
+        "SELECT DISTINCT c || g FROM words",
+        "SELECT id FROM words WHERE c LIKE g",
+        "SELECT id FROM words WHERE c || g ~ 'a'",
+        "SELECT id FROM words WHERE c IN (SELECT g FROM words)",
+        "SELECT upper(c || g) FROM words",
+        "SELECT initcap(coalesce(c, g)) FROM words",
+    ],
+)
+def test_what_needs_a_collation_says_so(sql: str, english: str, english_server: RailForgeServer) -> None:
+    for got in both_answers(english, english_server, sql):
+        assert isinstance(got, Refusal), got
+        assert "could not determine which collation to use for" in got.message
+
+
 def test_what_is_not_ordered_is_not_refused(english: str, english_server: RailForgeServer) -> None:
     for sql in (
         "SELECT s, count(*) FROM words GROUP BY s",
@@ -256,6 +281,9 @@ def test_what_is_not_ordered_is_not_refused(english: str, english_server: RailFo
         "SELECT count(DISTINCT s), count(s) FROM words",
         'SELECT s FROM words ORDER BY s COLLATE "C"',
         "SELECT DISTINCT ON (s) s FROM words",
+        "SELECT c || g, length(c || s), c IS NULL OR g IS NULL FROM words",
+        "SELECT count(c || g) FROM words",
+        "SELECT c FROM words UNION ALL SELECT g FROM words",
     ):
         compare(english, english_server, sql, in_order=False)
 

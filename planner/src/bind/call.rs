@@ -200,14 +200,18 @@ impl Binder<'_> {
         let order_by = if function.within_group.is_empty() { &arguments.order_by } else { &function.within_group };
         let order_by = order_by.clone();
         // A text in quotes has no type there, and is none of the arguments.
-        let is_untyped = order_by
+        let are_untyped: Vec<bool> = order_by
             .iter()
-            .any(|key| matches!(unnested(&key.expr), ast::Expr::Value(value) if is_untyped(&value.value)));
+            .map(|key| matches!(unnested(&key.expr), ast::Expr::Value(value) if is_untyped(&value.value)))
+            .collect();
         let order_by = self.within(inside, |binder| binder.sort_keys(&order_by))?;
         let is_ordered_set = !function.within_group.is_empty();
         if is_ordered_set {
             // The function of PostgreSQL takes them behind its own.
-            arguments.positional.extend(order_by.iter().map(|key| key.value.clone()));
+            arguments.positional.extend(order_by.iter().zip(&are_untyped).map(|(key, is_untyped)| match is_untyped {
+                true => Typed { pg_type: PgType::Unknown, ..key.value.clone() },
+                false => key.value.clone(),
+            }));
         }
         let over_window = over.map(|over| self.over(over)).transpose()?;
         let filter = match &function.filter {
@@ -254,7 +258,7 @@ impl Binder<'_> {
         };
         check_determined(name, &chosen.function, &arguments.positional)?;
         let is_argument = |key: &SortKey| arguments.positional.iter().any(|argument| argument.expr == key.value.expr);
-        if arguments.distinct && (is_untyped || !order_by.iter().all(is_argument)) {
+        if arguments.distinct && (are_untyped.contains(&true) || !order_by.iter().all(is_argument)) {
             return Err(Error::Query(
                 "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list".to_owned(),
             ));

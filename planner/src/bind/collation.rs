@@ -64,6 +64,15 @@ impl Known {
         TextOrder::of(&self.collation).map_err(|refused| Error::Unsupported(refused.to_string()))
     }
 
+    /// Whether values of both have no collation together, as far as is known: PostgreSQL does not join databases, so that
+    /// two defaults are not compared there.
+    fn contradicts(&self, other: &Self) -> bool {
+        let is_known = |known: &Self| {
+            !matches!(known.collation.provider, CollationProvider::Differing | CollationProvider::Unread)
+        };
+        is_known(self) && is_known(other) && !(self.is_default && other.is_default)
+    }
+
     /// How letters become capitals. One for one, as in the locales of glibc and `C.UTF-8`, but for these.
     pub(super) fn casing(&self) -> Option<Casing> {
         /// Languages that ICU has rules of their own for.
@@ -138,11 +147,16 @@ impl Derivation {
         let merged = Self::merged([one, other])?;
         if let Self::Conflict(one, other) = &merged
             && compared
-            && !(one.is_default && other.is_default)
+            && one.contradicts(other)
         {
             return Err(contradiction(one, other));
         }
         Ok(merged.of_result())
+    }
+
+    /// Whether there is none, as columns of two that contradict each other stand together.
+    pub(super) fn is_contradictory(&self) -> bool {
+        matches!(self, Self::Conflict(one, other) if one.contradicts(other))
     }
 
     /// Whether both say the same collation.
@@ -174,12 +188,14 @@ impl Derivation {
     /// The order by which values of a type are told apart, where texts can be equal that are not the same.
     ///
     /// # Errors
-    /// When that order is not known.
+    /// When that order is not known, or two collations contradict each other.
     pub(super) fn equality(&self, pg_type: &PgType) -> Result<Option<Arc<TextOrder>>> {
         match self {
             Self::Implicit(known) | Self::Explicit(known) if is_collatable(pg_type) => known.equality(),
-            Self::Conflict(one, other) if !(one.collation.deterministic && other.collation.deterministic) => {
-                Err(indeterminate())
+            Self::Conflict(one, other)
+                if one.contradicts(other) || !(one.collation.deterministic && other.collation.deterministic) =>
+            {
+                Err(indeterminate(STRING_COMPARISON))
             }
             Self::Fields(fields) => match pg_type {
                 PgType::Record(types) => {
@@ -214,12 +230,14 @@ pub(super) fn contradiction(one: &Known, other: &Known) -> Error {
     ))
 }
 
-pub(super) fn indeterminate() -> Error {
-    Error::Query(
-        "could not determine which collation to use for string comparison; use the COLLATE clause to set the collation \
+/// What most that needs a collation needs it for.
+pub(super) const STRING_COMPARISON: &str = "string comparison";
+
+pub(super) fn indeterminate(needed_for: &str) -> Error {
+    Error::Query(format!(
+        "could not determine which collation to use for {needed_for}; use the COLLATE clause to set the collation \
          explicitly"
-            .to_owned(),
-    )
+    ))
 }
 
 pub(super) fn is_collatable(pg_type: &PgType) -> bool {

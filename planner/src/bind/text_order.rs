@@ -7,7 +7,7 @@ use datafusion::logical_expr::Expr;
 use datafusion::sql::sqlparser::ast;
 use rail_forge_connectors::{Collation, CollationProvider};
 
-use super::collation::{Derivation, Known, contradiction, indeterminate, is_collatable, is_printed};
+use super::collation::{Derivation, Known, STRING_COMPARISON, contradiction, indeterminate, is_collatable, is_printed};
 use super::names::{folded, parts};
 use super::typed::Typed;
 use super::{Binder, KnownTable, Tables};
@@ -115,7 +115,7 @@ impl Binder<'_> {
                 )),
             },
             Derivation::Implicit(known) | Derivation::Explicit(known) => known.order(),
-            Derivation::Conflict(..) | Derivation::Indeterminate => Err(indeterminate()),
+            Derivation::Conflict(..) | Derivation::Indeterminate => Err(indeterminate(STRING_COMPARISON)),
         }
     }
 
@@ -161,6 +161,9 @@ impl Binder<'_> {
                 if order.as_ref().is_some_and(|order| !order.is_bytewise_equal()) { refused() } else { Ok(order) }
             }
             "=" | "<>" | "!=" | "IS DISTINCT FROM" | "IS NOT DISTINCT FROM" => collation.equality(&compared.pg_type),
+            "upper" | "lower" | "initcap" if collation.is_contradictory() => {
+                Err(indeterminate(&format!("{name}() function")))
+            }
             _ if LOOKS_FOR_EQUALS.contains(&name) && collation.equality(&compared.pg_type)?.is_some() => refused(),
             _ => Ok(None),
         }

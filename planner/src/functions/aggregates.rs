@@ -4,6 +4,7 @@ mod collected;
 mod extremes;
 mod fold;
 mod in_order;
+mod joined;
 mod moments;
 mod ordered_sets;
 mod windowed;
@@ -20,27 +21,25 @@ use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::functions_aggregate::min_max::{max_udaf, min_udaf};
 use datafusion::functions_aggregate::string_agg::string_agg_udaf;
 use datafusion::functions_aggregate::sum::sum_udaf;
-use datafusion::logical_expr::{AggregateUDF, ColumnarValue, Expr, ScalarUDF, SortExpr, cast, lit};
+use datafusion::logical_expr::{AggregateUDF, Expr, SortExpr, cast, lit};
 
 pub(crate) use self::collected::collected;
 pub(crate) use self::in_order::in_order;
 pub(super) use self::windowed::windowed;
 
 use self::extremes::extreme_by_key;
-use super::column::{Float8, Int8, IntervalArg, Text};
+use self::joined::{joined_bytes, joined_texts};
+use super::column::{Float8, Int8, IntervalArg};
 use super::division::numeric_division;
 use super::function::{AggregateCall, Function};
-use super::growth::Growth;
 use super::keys::has_key;
-use super::strict::{Operand, argument, strict1, strict2};
+use super::strict::{strict1, strict2};
 use super::text_order::text_of_key;
-use super::udf::{Evaluate, Udf};
-use crate::error::Error;
 use crate::pg_type::{BIGINT_DIGITS, PgType};
 use crate::postgres::float;
 use crate::postgres::value::Interval;
 
-/// A delimiter that takes no more than the texts between which it stands, or not much.
+/// A delimiter that DataFusion's `string_agg` may put between all texts of a batch.
 const SHORT_DELIMITER_BYTES: usize = 256;
 
 /// Types that have a smallest and a largest value, but for arrays.
@@ -200,44 +199,24 @@ fn collections() -> Vec<Function> {
             Ok(in_order_if_distinct(call).of(collected(), argument))
         }),
         Function::aggregate("string_agg", vec![PgType::Text, PgType::Text], PgType::Text, |call| {
-            let arguments = with_counted_delimiters(call.arguments.clone());
-            let joined = in_order_if_distinct(call).of(string_agg_udaf(), arguments);
-            Ok(cast(joined, PgType::Text.arrow()))
+            let arguments = call.arguments.clone();
+            // That one has states for many groups.
+            let function = match arguments.get(1).is_some_and(is_short) {
+                true => string_agg_udaf(),
+                false => joined_texts(),
+            };
+            Ok(cast(in_order_if_distinct(call).of(function, arguments), PgType::Text.arrow()))
+        }),
+        Function::aggregate("string_agg", vec![PgType::Bytea, PgType::Bytea], PgType::Bytea, |call| {
+            let arguments = call.arguments.clone();
+            Ok(in_order_if_distinct(call).of(joined_bytes(), arguments))
         }),
     ]
-}
-
-/// The texts that are joined, which are counted with a delimiter that is long: it is there for each of them, and what
-/// the aggregate has made of a batch is known to the memory pool afterwards only.
-fn with_counted_delimiters(arguments: Vec<Expr>) -> Vec<Expr> {
-    static COUNTED: LazyLock<Arc<ScalarUDF>> =
-        LazyLock::new(|| Arc::new(ScalarUDF::from(Udf::new("with_delimiter", PgType::Text, Arc::new(Counted)))));
-    match <[Expr; 2]>::try_from(arguments) {
-        Ok([text, delimiter]) if !is_short(&delimiter) => {
-            vec![COUNTED.call(vec![text, delimiter.clone()]), delimiter]
-        }
-        Ok(arguments) => arguments.into(),
-        Err(arguments) => arguments,
-    }
 }
 
 fn is_short(delimiter: &Expr) -> bool {
     matches!(delimiter, Expr::Literal(value, _)
         if value.try_as_str().is_some_and(|text| text.is_none_or(|text| text.len() <= SHORT_DELIMITER_BYTES)))
-}
-
-/// Gives texts as they are, if there is room for delimiters between them.
-struct Counted;
-
-impl Evaluate for Counted {
-    fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, _returns: &DataType) -> Result<ColumnarValue> {
-        let delimiters = Operand::<Text>::read(argument(arguments, 1)?)?;
-        let mut growth = Growth::of(arguments);
-        for row in 0..rows {
-            growth.add(delimiters.value(row).map_or(0, str::len)).map_err(Error::Value)?;
-        }
-        argument(arguments, 0).cloned()
-    }
 }
 
 /// PostgreSQL sorts what it looks for repetitions in, and leaves it sorted.
