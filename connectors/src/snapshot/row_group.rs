@@ -4,6 +4,7 @@
 //! packs bits one value at a time (docs/decisions/0005-reading-rows.md).
 
 mod bit_packing;
+mod bounds;
 mod delta;
 mod dictionary;
 mod hybrid;
@@ -36,7 +37,7 @@ use self::texts::Texts;
 /// Rows of a row group: the unit that a scan skips or reads. A multiple of the reader's batch.
 pub(super) const ROW_GROUP_ROWS: usize = 262_144;
 /// Rows of a page at most: as many as are encoded within a processor's cache.
-const PAGE_ROWS: usize = 16_384;
+pub(super) const PAGE_ROWS: usize = 16_384;
 /// So many values show what a column's are like.
 const SAMPLE: usize = 1024;
 /// A column whose distinct values in a row group take more than this is written plainly: looking every value
@@ -67,15 +68,17 @@ enum Chunk {
     Any(ArrowColumnChunk),
 }
 
-/// How Parquet's own writer writes what it is given. Bounds of texts are not kept: they would be cut off, and finding
-/// them compares every value with two others. Those of floating-point numbers are not, because they leave out NaN,
-/// which is above every other number in PostgreSQL.
+/// How Parquet's own writer writes what it is given. Pages have the same rows as ours, and bounds as ours do, so that a scan
+/// that leaves some out needs no part of another. Bounds of long texts are not kept: finding them compares every value
+/// with two others. Those of floating-point numbers are not, because they leave out NaN, which is above every other
+/// number in PostgreSQL.
 pub(super) fn properties(schema: &arrow::datatypes::Schema) -> WriterProperties {
     let mut builder = WriterProperties::builder()
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_compression(Compression::UNCOMPRESSED)
-        .set_statistics_enabled(EnabledStatistics::Chunk);
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_statistics_enabled(EnabledStatistics::Page);
     for field in schema.fields() {
         let path = ColumnPath::new(vec![field.name().clone()]);
         match field.data_type() {

@@ -28,6 +28,9 @@ pub(super) trait Integer: Copy + Ord + Default {
     /// What makes the order of unsigned values that of signed ones.
     fn with_sign_turned(self) -> Self;
 
+    /// Its bytes as Parquet writes them plainly.
+    fn plain(self) -> Vec<u8>;
+
     /// What the footer of a file says of values.
     fn statistics(bounds: (Option<Self>, Option<Self>), nulls: u64) -> Statistics;
 }
@@ -49,6 +52,10 @@ impl Integer for i32 {
 
     fn with_sign_turned(self) -> Self {
         self ^ Self::MIN
+    }
+
+    fn plain(self) -> Vec<u8> {
+        self.to_le_bytes().to_vec()
     }
 
     fn statistics((smallest, largest): (Option<Self>, Option<Self>), nulls: u64) -> Statistics {
@@ -73,6 +80,10 @@ impl Integer for i64 {
 
     fn with_sign_turned(self) -> Self {
         self ^ Self::MIN
+    }
+
+    fn plain(self) -> Vec<u8> {
+        self.to_le_bytes().to_vec()
     }
 
     fn statistics((smallest, largest): (Option<Self>, Option<Self>), nulls: u64) -> Statistics {

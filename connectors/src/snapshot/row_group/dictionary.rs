@@ -35,6 +35,11 @@ impl Dictionary {
         self.ends.len()
     }
 
+    /// The text of a number.
+    pub(super) fn text(&self, number: u32) -> &[u8] {
+        get(&self.page, &self.ends, number)
+    }
+
     /// Bytes of the page.
     pub(super) fn bytes(&self) -> usize {
         self.page.len()

@@ -11,7 +11,7 @@ use super::bit_packing::width_of;
 use super::delta::{self, Integer};
 use super::dictionary::Dictionary;
 use super::hybrid::encode_levels;
-use super::pages::{EncodedChunk, Pages};
+use super::pages::{EncodedChunk, PageValues, Pages};
 use super::{PAGE_ROWS, SAMPLE, repeats_little};
 
 /// Differences of so many bits at most take no more room than places in a dictionary and the dictionary.
@@ -64,19 +64,22 @@ impl<T: Integer> Integers<T> {
                 &without_nulls
             }
         };
-        self.widen_bounds(present);
+        let bounds = self.widen_bounds(present);
         delta::encode(present, &mut content);
-        self.pages.add(values.len(), Encoding::DELTA_BINARY_PACKED, content)
+        let bounds = bounds.map(|(smallest, largest)| (smallest.plain(), largest.plain()));
+        let known = PageValues { nulls: values.len() - present.len(), bounds };
+        self.pages.add(values.len(), Encoding::DELTA_BINARY_PACKED, content, known)
     }
 
-    fn widen_bounds(&mut self, values: &[T]) {
+    /// Takes the values into the bounds of the column. Their own.
+    fn widen_bounds(&mut self, values: &[T]) -> Option<(T, T)> {
         let ordered = || values.iter().map(|value| self.ordered(*value));
-        if let Some((smallest, largest)) = ordered().min().zip(ordered().max()) {
-            self.bounds = Some(match self.bounds {
-                Some((before, after)) => (before.min(smallest), after.max(largest)),
-                None => (smallest, largest),
-            });
-        }
+        let (smallest, largest) = ordered().min().zip(ordered().max())?;
+        self.bounds = Some(match self.bounds {
+            Some((before, after)) => (before.min(smallest), after.max(largest)),
+            None => (smallest, largest),
+        });
+        Some((self.ordered(smallest), self.ordered(largest)))
     }
 
     /// A value as a signed one of the same order, and back.

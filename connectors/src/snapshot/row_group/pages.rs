@@ -7,7 +7,7 @@ use parquet::basic::{Compression, Encoding, EncodingMask, PageType};
 use parquet::column::page::{CompressedPage, Page, PageWriter};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::Result;
-use parquet::file::metadata::{ColumnChunkMetaData, PageEncodingStats};
+use parquet::file::metadata::{ColumnChunkMetaData, ColumnIndexBuilder, PageEncodingStats};
 use parquet::file::page_index::offset_index::{OffsetIndexMetaData, PageLocation};
 use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
@@ -21,7 +21,16 @@ pub(super) struct Pages {
     output: TrackedWrite<Vec<u8>>,
     locations: Vec<PageLocation>,
     encodings: Vec<PageEncodingStats>,
+    /// Bounds and NULLs of each page, by which scans leave pages out.
+    index: ColumnIndexBuilder,
     rows: usize,
+}
+
+/// What is known of the values of a page.
+pub(super) struct PageValues {
+    pub(super) nulls: usize,
+    /// The smallest and the largest value, as Parquet writes them plainly.
+    pub(super) bounds: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// A column of a row group as it will lie in the file.
@@ -32,7 +41,8 @@ pub(super) struct EncodedChunk {
 
 impl Pages {
     pub(super) fn new(column: ColumnDescPtr) -> Self {
-        Self { column, output: TrackedWrite::new(vec![]), locations: vec![], encodings: vec![], rows: 0 }
+        let index = ColumnIndexBuilder::new(column.physical_type());
+        Self { column, output: TrackedWrite::new(vec![]), locations: vec![], encodings: vec![], index, rows: 0 }
     }
 
     /// Rows of all pages.
@@ -46,7 +56,14 @@ impl Pages {
     }
 
     /// Adds a page of so many rows.
-    pub(super) fn add(&mut self, rows: usize, encoding: Encoding, content: Vec<u8>) -> Result<()> {
+    pub(super) fn add(&mut self, rows: usize, encoding: Encoding, content: Vec<u8>, values: PageValues) -> Result<()> {
+        let PageValues { nulls, bounds } = values;
+        match bounds {
+            Some((smallest, largest)) => self.index.append(false, smallest, largest, nulls as i64),
+            None if nulls == rows => self.index.append(true, vec![], vec![], nulls as i64),
+            // The others would be of no use: an index tells of all pages or of none.
+            None => self.index.to_invalid(),
+        }
         let page = Page::DataPage {
             buf: content.into(),
             num_values: rows as u32,
@@ -101,12 +118,13 @@ impl Pages {
         if let Some(statistics) = statistics {
             metadata = metadata.set_statistics(statistics);
         }
+        let column_index = self.index.valid().then(|| self.index.build()).transpose()?;
         let close = ColumnCloseResult {
             bytes_written: bytes.len() as u64,
             rows_written: self.rows as u64,
             metadata: metadata.build()?,
             bloom_filter: None,
-            column_index: None,
+            column_index,
             offset_index: Some(OffsetIndexMetaData {
                 page_locations: self.locations,
                 unencoded_byte_array_data_bytes: None,

@@ -8,9 +8,10 @@ use parquet::errors::Result;
 use parquet::schema::types::ColumnDescPtr;
 
 use super::bit_packing::width_of;
+use super::bounds::{ChunkBounds, Extremes, TextBounds};
 use super::dictionary::Dictionary;
 use super::hybrid::{self, encode_levels};
-use super::pages::{EncodedChunk, Pages};
+use super::pages::{EncodedChunk, PageValues, Pages};
 use super::{DICTIONARY_BYTES, PAGE_ROWS, SAMPLE, repeats_little};
 
 /// A page of longer texts has fewer of them.
@@ -31,11 +32,13 @@ pub(super) struct Texts {
     dictionary: Dictionary,
     /// Texts are looked up, until one page shows that they should not be.
     look_up: bool,
+    bounds: ChunkBounds,
 }
 
 impl Texts {
     pub(super) fn new(column: ColumnDescPtr) -> Self {
-        Self { pages: Pages::new(column), dictionary: Dictionary::new(), look_up: true }
+        let bounds = ChunkBounds::default();
+        Self { pages: Pages::new(column), dictionary: Dictionary::new(), look_up: true, bounds }
     }
 
     /// Appends texts.
@@ -70,7 +73,8 @@ impl Texts {
         let width = width_of(self.dictionary.len().saturating_sub(1) as u64);
         content.push(width as u8);
         hybrid::encode(&numbers, width, &mut content);
-        self.pages.add(rows, Encoding::RLE_DICTIONARY, content)?;
+        let bounds = self.bounds_of(&numbers);
+        self.add_page(rows, Encoding::RLE_DICTIONARY, content, rows - numbers.len(), bounds)?;
         Ok(rows)
     }
 
@@ -82,8 +86,32 @@ impl Texts {
             content.extend_from_slice(&(text.len() as u32).to_le_bytes());
             content.extend_from_slice(text);
         });
-        self.pages.add(texts.len(), Encoding::PLAIN, content)?;
+        let bounds = Extremes::of(texts).bounds();
+        self.add_page(texts.len(), Encoding::PLAIN, content, texts.null_count(), bounds)?;
         Ok(texts.len())
+    }
+
+    /// The bounds of the texts of these numbers, each of which is compared once.
+    fn bounds_of(&self, numbers: &[u32]) -> Option<TextBounds> {
+        let mut used = vec![false; self.dictionary.len()];
+        numbers.iter().for_each(|number| used[*number as usize] = true);
+        let mut extremes = Extremes::default();
+        let used = (0_u32..).zip(used).filter(|(_, is_used)| *is_used);
+        used.for_each(|(number, _)| extremes.add(self.dictionary.text(number)));
+        extremes.bounds()
+    }
+
+    fn add_page(
+        &mut self,
+        rows: usize,
+        encoding: Encoding,
+        content: Vec<u8>,
+        nulls: usize,
+        bounds: Option<TextBounds>,
+    ) -> Result<()> {
+        let in_index = bounds.clone().and_then(|(smallest, largest)| Some((smallest.bytes, largest?.bytes)));
+        self.bounds.add(bounds, nulls);
+        self.pages.add(rows, encoding, content, PageValues { nulls, bounds: in_index })
     }
 
     fn begin_page(&self, nulls: Option<&NullBuffer>, rows: usize) -> Vec<u8> {
@@ -95,7 +123,7 @@ impl Texts {
     }
 
     pub(super) fn finish(self) -> Result<EncodedChunk> {
-        self.pages.finish(self.dictionary, None)
+        self.pages.finish(self.dictionary, Some(self.bounds.statistics()))
     }
 }
 
