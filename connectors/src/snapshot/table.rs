@@ -107,7 +107,7 @@ impl TableProvider for SnapshotTable {
         let (files, source) = self.hot.attach(&self.files, &self.stored_schema, projection, Arc::new(source));
         let config = FileScanConfigBuilder::new(self.store_url.clone(), source)
             .with_file_groups(files.split_files(state.config().target_partitions()))
-            .with_statistics(self.statistics.clone())
+            .with_statistics(statistics::of_scan(&self.statistics, projection))
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();
