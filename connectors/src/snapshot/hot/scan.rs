@@ -13,6 +13,7 @@ use datafusion::physical_expr::expressions::DynamicFilterTracking;
 use datafusion::physical_expr::projection::{ProjectionExprs, Projector};
 use datafusion::physical_expr::utils::reassign_expr_columns;
 use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder};
+use datafusion::physical_plan::metrics::PruningMetrics;
 use datafusion_datasource::PartitionedFile;
 use datafusion_datasource::file::FileSource;
 use datafusion_datasource::morsel::{Morsel, MorselPlan, MorselPlanner, Morselizer};
@@ -36,6 +37,7 @@ pub(super) struct HotMorselizer {
     order: Option<ChunkOrder>,
     /// A scan that ends after some rows has not read its files.
     is_limited: bool,
+    pruned: Option<PruningMetrics>,
 }
 
 /// The columns that a scan reads, and what it gives.
@@ -48,7 +50,12 @@ struct Reading {
 }
 
 impl HotMorselizer {
-    pub(super) fn new(source: &HotSource, parquet: Box<dyn Morselizer>, is_limited: bool) -> Result<Self> {
+    pub(super) fn new(
+        source: &HotSource,
+        parquet: Box<dyn Morselizer>,
+        is_limited: bool,
+        partition: usize,
+    ) -> Result<Self> {
         let schema = Arc::clone(source.table_schema().table_schema());
         let all = || ProjectionExprs::from_indices(&(0..schema.fields().len()).collect::<Vec<_>>(), &schema);
         let projection = source.projection().cloned().unwrap_or_else(all);
@@ -68,6 +75,7 @@ impl HotMorselizer {
             pruning: source.filter().map(|filter| Arc::new(Pruning::new(filter, &schema))),
             order: source.order(),
             is_limited,
+            pruned: source.chunks_pruned(partition),
             schema,
         })
     }
@@ -100,7 +108,14 @@ impl Morselizer for HotMorselizer {
         chunks.reverse();
         let skip = self.pruning.as_ref().map(ChunkFilter::new);
         let reading = Arc::clone(&self.reading);
-        Ok(Box::new(HotScan { file: in_memory.clone(), chunks, reading, skip, rest: None }))
+        Ok(Box::new(HotScan {
+            file: in_memory.clone(),
+            chunks,
+            reading,
+            skip,
+            pruned: self.pruned.clone(),
+            rest: None,
+        }))
     }
 }
 
@@ -181,6 +196,7 @@ struct HotScan {
     chunks: Vec<usize>,
     reading: Arc<Reading>,
     skip: Option<ChunkFilter>,
+    pruned: Option<PruningMetrics>,
     /// Of a chunk that is larger than a batch.
     rest: Option<RecordBatch>,
 }
@@ -190,8 +206,10 @@ impl HotScan {
         loop {
             let chunk = self.chunks.pop()?;
             if self.skip.as_mut().is_some_and(|skip| !skip.keeps(&self.file, chunk)) {
+                self.pruned.iter().for_each(|pruned| pruned.add_pruned(1));
                 continue;
             }
+            self.pruned.iter().for_each(|pruned| pruned.add_matched(1));
             match self.file.batch(chunk, &self.reading.indices, &self.reading.schema) {
                 Ok(batch) if batch.num_rows() == 0 => {}
                 batch => return Some(batch),

@@ -12,7 +12,7 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
-use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricType, PruningMetrics};
 use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
 use datafusion_datasource::file::FileSource;
 use datafusion_datasource::file_scan_config::FileScanConfig;
@@ -77,7 +77,7 @@ impl FileSource for HotSource {
         partition: usize,
     ) -> Result<Box<dyn Morselizer>> {
         let parquet = self.parquet.create_morselizer(store, config, partition)?;
-        Ok(Box::new(HotMorselizer::new(self, parquet, config.limit.is_some())?))
+        Ok(Box::new(HotMorselizer::new(self, parquet, config.limit.is_some(), partition)?))
     }
 
     fn table_schema(&self) -> &TableSchema {
@@ -166,6 +166,12 @@ impl FileSource for HotSource {
 impl HotSource {
     pub(super) fn tier(&self) -> &Arc<HotTier> {
         &self.tier
+    }
+
+    /// How many chunks filters have left out, for a partition of a scan that reads memory.
+    pub(super) fn chunks_pruned(&self, partition: usize) -> Option<PruningMetrics> {
+        let builder = || MetricBuilder::new(self.metrics()).with_type(MetricType::Summary);
+        (self.in_memory.0 > 0).then(|| builder().pruning_metrics("chunks_pruned_statistics", partition))
     }
 
     pub(super) fn batch_rows(&self) -> Option<usize> {
