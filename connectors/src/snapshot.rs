@@ -13,6 +13,7 @@ mod manifest;
 mod opening;
 mod retention;
 mod row_group;
+mod sorted_rows;
 mod staging;
 mod statistics;
 mod storage;

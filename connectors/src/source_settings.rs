@@ -102,6 +102,11 @@ impl SourceSettings {
         self.table(table).map(|settings| settings.text_columns.as_slice()).unwrap_or_default()
     }
 
+    /// The columns that the files of a table are sorted by.
+    pub(crate) fn sort_by(&self, table: &TableName) -> &[String] {
+        self.table(table).map(|settings| settings.sort_by.as_slice()).unwrap_or_default()
+    }
+
     /// The schedules of its tables, each once; that of tables without settings of their own comes first.
     pub fn schedules(&self) -> Vec<Schedule> {
         let mut schedules = vec![self.refresh.schedule];
@@ -147,6 +152,8 @@ pub struct TableSettings {
     pub refresh: Option<RefreshPolicy>,
     /// Columns that come as the text that PostgreSQL prints.
     pub text_columns: Vec<String>,
+    /// Columns that the rows of a file are sorted by.
+    pub sort_by: Vec<String>,
 }
 
 /// How a table is refreshed, and how often.

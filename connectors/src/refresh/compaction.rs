@@ -19,11 +19,12 @@ const SMALL_ROWS: u64 = 1_000;
 const DELETED_SHARE: u64 = 3;
 
 /// Merges and rewrites what is worth it; the other files stay as they are, in their order. `name` begins the
-/// names of new files.
+/// names of new files, whose rows are sorted by the columns of `sort_by`.
 pub(super) async fn compact(
     store: &SnapshotStore,
     staging: &Staging,
     name: &str,
+    sort_by: &[usize],
     files: Vec<FileEntry>,
 ) -> Result<Vec<FileEntry>> {
     let groups = groups(&files);
@@ -33,7 +34,7 @@ pub(super) async fn compact(
     let mut compacted = vec![];
     for (number, group) in groups.iter().enumerate() {
         let relation = files[group[0]].relation.clone();
-        let mut output = PartitionFiles::new(staging, format!("{name}-compacted-{number}"), relation);
+        let mut output = PartitionFiles::new(staging, format!("{name}-compacted-{number}"), relation, sort_by);
         for &index in group {
             append(store, &files[index], &mut output).await?;
         }

@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use arrow::datatypes::DataType;
+
 use crate::catalogue::{ColumnDescription, DeclaredType, Relation, TableDescription};
 use crate::error::{Error, Result};
 use crate::pull::TablePlan;
@@ -19,6 +21,8 @@ pub(super) struct TableJob {
     pub(super) relations: Vec<RelationJob>,
     /// For tables in that mode.
     pub(super) watermark: Option<Watermark>,
+    /// The columns that the rows of a file are sorted by.
+    pub(super) sort_by: Vec<usize>,
     /// Columns that are text because of a value, each with its PostgreSQL type.
     pub(super) needed_text: Vec<(String, String)>,
     /// What the columns are, in a form that changes whenever files of before cannot be added to.
@@ -70,8 +74,9 @@ impl TableJob {
         let text_columns = text_columns(source, &description, &needed_text)?;
         let plan = TablePlan::new(description, &text_columns, with_versions, settings.unrepresentable)?;
         let watermark = Watermark::new(&plan, policy)?;
+        let sort_by = sort_by(&plan, settings.sort_by(plan.name()))?;
         let history = format!("{history} {:?}", settings.unrepresentable);
-        let layout = layout(&plan, policy, &history, with_versions);
+        let layout = layout(&plan, policy, &history, with_versions, &sort_by);
         let base = previous.filter(|entry| !again.whole && entry.layout == layout);
         let relations = plan
             .description
@@ -79,7 +84,7 @@ impl TableJob {
             .iter()
             .map(|relation| relation_job(relation, base, watermark.as_ref(), with_versions))
             .collect();
-        Ok(Self { plan, relations, watermark, needed_text, layout })
+        Ok(Self { plan, relations, watermark, sort_by, needed_text, layout })
     }
 
     /// Whether files of before are read, or stay.
@@ -146,9 +151,35 @@ pub(super) fn text_columns(
     Ok(configured.iter().chain(needed.iter().map(|(name, _)| name)).cloned().collect())
 }
 
+/// The places of the columns that files are sorted by.
+fn sort_by(plan: &TablePlan, configured: &[String]) -> Result<Vec<usize>> {
+    let place = |column: &String| {
+        let Some(index) = plan.description.columns.iter().position(|known| &known.name == column) else {
+            let message = format!("it has no column \"{column}\" to sort by; correct sort_by of its settings");
+            return Err(Error::table(plan.name(), message));
+        };
+        if has_order(plan.selection.schema.field(index).data_type()) {
+            return Ok(index);
+        }
+        let printed = &plan.description.columns[index].printed_type;
+        let message = format!("type {printed} has no order by which files are sorted; leave it out of sort_by");
+        Err(Error::column(plan.name(), column, message))
+    };
+    configured.iter().map(place).collect()
+}
+
+/// Whether scans leave out values of the type by their bounds.
+fn has_order(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Interval(_) => false,
+        DataType::Boolean | DataType::Utf8 | DataType::Binary => true,
+        other => other.is_primitive(),
+    }
+}
+
 /// One line for each column: its number, name, type, how it is read and what its values mean; then what is kept
-/// to refresh the rows by.
-fn layout(plan: &TablePlan, policy: &RefreshPolicy, history: &str, with_versions: bool) -> String {
+/// to refresh the rows by, and how files are sorted.
+fn layout(plan: &TablePlan, policy: &RefreshPolicy, history: &str, with_versions: bool, sort_by: &[usize]) -> String {
     let mut text = String::new();
     let columns = plan.description.columns.iter().zip(plan.selection.expressions());
     for (column, expression) in columns {
@@ -166,6 +197,9 @@ fn layout(plan: &TablePlan, policy: &RefreshPolicy, history: &str, with_versions
     }
     if with_versions {
         text.push_str("row versions");
+    }
+    for &index in sort_by {
+        let _ = write!(text, "\nsorted by {}", plan.selection.schema.field(index).name());
     }
     text
 }

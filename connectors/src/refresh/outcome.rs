@@ -67,7 +67,8 @@ impl Assembly<'_> {
             }
             None => {
                 let name = format!("{}{table}", self.prefix);
-                entry.files = compaction::compact(self.store, self.staging, &name, entry.files).await?;
+                let (store, staging) = (self.store, self.staging);
+                entry.files = compaction::compact(store, staging, &name, &job.sort_by, entry.files).await?;
             }
         }
         Ok(entry)

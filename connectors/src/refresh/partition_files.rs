@@ -14,6 +14,8 @@ pub(super) struct PartitionFiles<'a> {
     /// The beginning of the files' names.
     name: String,
     relation: RelationId,
+    /// The columns that rows are sorted by.
+    sort_by: &'a [usize],
     rows: u64,
     current: Option<PartitionWriter>,
     digits: Vec<Option<Digits>>,
@@ -21,8 +23,8 @@ pub(super) struct PartitionFiles<'a> {
 }
 
 impl<'a> PartitionFiles<'a> {
-    pub(super) fn new(staging: &'a Staging, name: String, relation: RelationId) -> Self {
-        Self { staging, name, relation, rows: 0, current: None, digits: vec![], finished: vec![] }
+    pub(super) fn new(staging: &'a Staging, name: String, relation: RelationId, sort_by: &'a [usize]) -> Self {
+        Self { staging, name, relation, sort_by, rows: 0, current: None, digits: vec![], finished: vec![] }
     }
 
     /// Appends a batch.
@@ -35,7 +37,8 @@ impl<'a> PartitionFiles<'a> {
             Some(writer) => writer,
             None => {
                 let name = format!("{}-{}", self.name, self.finished.len());
-                self.current.insert(self.staging.create_file(&name, self.relation.clone(), schema)?)
+                let file = self.staging.create_file(&name, self.relation.clone(), schema)?;
+                self.current.insert(file.sorted_by(self.sort_by))
             }
         };
         // The digits of a batch include those of all before it.

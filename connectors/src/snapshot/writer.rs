@@ -15,6 +15,7 @@ use parquet::file::writer::SerializedFileWriter;
 use super::checksum::ChecksumWriter;
 use super::manifest::{FileEntry, RelationId};
 use super::row_group::{self, RowGroup};
+use super::sorted_rows::{SortedPart, SortedRows};
 use super::statistics::{self, Counted};
 use super::storage::NewFile;
 use super::stored_form::{stored_schema, to_stored};
@@ -33,6 +34,8 @@ pub(crate) struct PartitionWriter {
     file: SerializedFileWriter<ChecksumWriter<Box<dyn NewFile>>>,
     writers: ArrowRowGroupWriterFactory,
     group: Option<RowGroup>,
+    /// Where the table's settings name columns to sort by.
+    sorted: Option<SortedRows>,
 }
 
 impl PartitionWriter {
@@ -51,7 +54,14 @@ impl PartitionWriter {
             ArrowWriter::try_new(ChecksumWriter::new(file), Arc::clone(&stored_schema), Some(properties))
                 .and_then(ArrowWriter::into_serialized_writer)
                 .map_err(|error| failed(&path, unwrapped(error)))?;
-        Ok(Self { path, relative, relation, schema, stored_schema, rows: 0, counted, file, writers, group: None })
+        let (group, sorted) = (None, None);
+        Ok(Self { path, relative, relation, schema, stored_schema, rows: 0, counted, file, writers, group, sorted })
+    }
+
+    /// Sorts rows by these columns, in parts.
+    pub(crate) fn sorted_by(self, columns: &[usize]) -> Self {
+        let sorted = (!columns.is_empty()).then(|| SortedRows::new(columns.to_vec()));
+        Self { sorted, ..self }
     }
 
     /// The schema that its batches have.
@@ -68,7 +78,29 @@ impl PartitionWriter {
         }
         let batch =
             to_stored(batch, &self.stored_schema).map_err(|error| failed(&self.path, io::Error::other(error)))?;
-        self.write_rows(batch).map_err(|error| failed(&self.path, unwrapped(error)))
+        let written = match &mut self.sorted {
+            None => self.write_rows(batch),
+            Some(sorted) => {
+                sorted.add(batch).map_err(ParquetError::from).and_then(|part| self.write_part(part.into_iter()))
+            }
+        };
+        written.map_err(|error| failed(&self.path, unwrapped(error)))
+    }
+
+    fn write_part(&mut self, parts: impl Iterator<Item = SortedPart>) -> Result<(), ParquetError> {
+        for batch in parts.flatten() {
+            self.write_rows(batch?)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what still waits.
+    fn write_rest(&mut self) -> Result<(), ParquetError> {
+        if let Some(sorted) = &mut self.sorted {
+            let part = sorted.sort()?;
+            self.write_part(std::iter::once(part))?;
+        }
+        self.group.take().map_or(Ok(()), |group| group.finish(&mut self.file))
     }
 
     fn write_rows(&mut self, mut rows: RecordBatch) -> Result<(), ParquetError> {
@@ -91,8 +123,8 @@ impl PartitionWriter {
 
     /// Completes the file and makes it durable.
     pub(crate) fn finish(mut self) -> Result<FileEntry> {
-        let last = self.group.take().map_or(Ok(()), |group| group.finish(&mut self.file));
-        let metadata = last.and_then(|()| self.file.finish()).map_err(|error| failed(&self.path, unwrapped(error)))?;
+        let rest = self.write_rest();
+        let metadata = rest.and_then(|()| self.file.finish()).map_err(|error| failed(&self.path, unwrapped(error)))?;
         let output = self.file.inner_mut();
         output.inner_mut().finish().map_err(|cause| failed(&self.path, cause))?;
         let (bytes, checksum) = (output.bytes(), output.checksum());

@@ -57,6 +57,8 @@ struct TableTable {
     refresh: Option<RefreshTable>,
     #[serde(default)]
     text_columns: Vec<String>,
+    #[serde(default)]
+    sort_by: Vec<String>,
 }
 
 /// `refresh = { ... }`; what a table does not say is as its source says.
@@ -166,7 +168,10 @@ impl SourceTable {
         for (pattern, table) in self.tables {
             let own = table.refresh.map(|own| own.policy(Some(&refresh))).transpose();
             let own = own.map_err(|message| wrong(format!("tables.\"{pattern}\": {message}")))?;
-            tables.push((pattern, TableSettings { refresh: own, text_columns: table.text_columns }));
+            tables.push((
+                pattern,
+                TableSettings { refresh: own, text_columns: table.text_columns, sort_by: table.sort_by },
+            ));
         }
         // A name comes before patterns, a longer pattern before a shorter one.
         tables.sort_by_key(|(pattern, _)| (pattern.contains('*'), std::cmp::Reverse(pattern.len())));

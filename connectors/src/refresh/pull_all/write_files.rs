@@ -64,8 +64,9 @@ impl Shared<'_> {
 
     fn open(&self, table: usize, relation: usize, partition: usize) -> OpenFiles<'_> {
         let name = format!("{}{table}-{relation}-{partition}", self.pull.prefix);
-        let id = RelationId::from(&self.pull.jobs[table].relations[relation].relation);
-        let files = PartitionFiles::new(&self.pull.staging, name, id);
+        let job = &self.pull.jobs[table];
+        let id = RelationId::from(&job.relations[relation].relation);
+        let files = PartitionFiles::new(&self.pull.staging, name, id, &job.sort_by);
         OpenFiles { table, relation, partition, is_complete: false, files }
     }
 
