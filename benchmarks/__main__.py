@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from rail_forge_testbed.postgres import postgres_server
 
-from . import diff, hot, latency, many, memory, pull, tpch, watermark
+from . import diff, hot, latency, many, memory, pruning, pull, tpch, watermark
 from .comparison import Comparison, table
 from .subject import Settings
 
@@ -39,6 +39,7 @@ SUBJECTS: dict[str, Callable[[PostgresServer, Settings], list[Comparison]]] = {
     "watermark": watermark.measure,
     "many": many.measure,
     "hot": hot.measure,
+    "pruning": pruning.measure,
     "tpch": tpch.measure,
     "latency": latency.measure,
 }
