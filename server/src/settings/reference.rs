@@ -57,6 +57,7 @@ Keys of `[source.tables.\"schema.table\"]`. A name comes before a pattern, a lon
 |---|---|
 | `refresh` | As that of the source. What it leaves out is as the source says. |
 | `text_columns` | Columns that come as the text that PostgreSQL prints. Default: those of types that Arrow has no place for. |
+| `sort_by` | Columns that rows are sorted by as they are written, so that filters on them leave out most of each file: see connectors.md. Default: none; rows are in PostgreSQL's order. |
 
 ### Refresh
 
