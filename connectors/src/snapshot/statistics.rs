@@ -1,9 +1,10 @@
 //! Statistics of a file, on their way from Parquet's footer through the manifest into DataFusion, so that
-//! planning opens no file.
+//! planning opens no file. How many bytes texts take is not told: where DataFusion knows that of both sides of a join, it
+//! compares these and no rows, and TPC-H's Q21 took a fifth longer (docs/decisions/0010-pruning.md).
 
 use std::cmp::Ordering;
 
-use arrow::datatypes::{DataType, Field, SchemaRef};
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, Result, ScalarValue, Statistics};
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
@@ -12,9 +13,6 @@ use serde::{Deserialize, Serialize};
 
 use super::manifest::FileEntry;
 
-/// What a text or some bytes take in memory beside themselves: their length, and their first bytes or where they are.
-const VIEW_BYTES: u64 = 16;
-
 /// NULLs and bounds of one column in one file. A bound is in text form and exact, or absent. That of a text may be cut
 /// off: no text is beyond it, and there need not be one that is equal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,28 +20,13 @@ pub struct ColumnRange {
     pub nulls: Option<u64>,
     pub min: Option<String>,
     pub max: Option<String>,
-    /// The bytes of all values together, where these are of any length.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bytes: Option<u64>,
 }
 
-/// What was counted of a column while its file was written.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Counted {
-    pub(super) nulls: u64,
-    /// The bytes of texts.
-    pub(super) bytes: Option<u64>,
-}
-
-/// The ranges of a file that was just written.
-pub(super) fn of_parquet(
-    metadata: &ParquetMetaData,
-    schema: &SchemaRef,
-    counted: &[Counted],
-) -> Result<Vec<ColumnRange>> {
+/// The ranges of a file that was just written, with so many NULLs in each column.
+pub(super) fn of_parquet(metadata: &ParquetMetaData, schema: &SchemaRef, nulls: &[u64]) -> Result<Vec<ColumnRange>> {
     let statistics = DFParquetMetadata::statistics_from_parquet_metadata(metadata, schema)?;
-    let known = statistics.column_statistics.iter().zip(schema.fields()).zip(counted);
-    let ranges = known.enumerate().map(|(index, ((column, field), counted))| {
+    let known = statistics.column_statistics.iter().zip(schema.fields()).zip(nulls);
+    let ranges = known.enumerate().map(|(index, ((column, field), nulls))| {
         let (min, max) = match field.data_type() {
             DataType::Utf8 => (
                 text_bound(metadata.row_groups(), index, Ordering::Less),
@@ -51,7 +34,7 @@ pub(super) fn of_parquet(
             ),
             other => (bound(&column.min_value, other), bound(&column.max_value, other)),
         };
-        ColumnRange { nulls: Some(counted.nulls), min, max, bytes: counted.bytes }
+        ColumnRange { nulls: Some(*nulls), min, max }
     });
     Ok(ranges.collect())
 }
@@ -68,40 +51,25 @@ pub(super) fn for_planning(file: &FileEntry, schema: &SchemaRef) -> Statistics {
             null_count: range.nulls.map_or(Precision::Absent, |nulls| Precision::Exact(nulls as usize)),
             min_value: scalar(range.min.as_deref(), field.data_type()),
             max_value: scalar(range.max.as_deref(), field.data_type()),
-            byte_size: bytes_in_memory(file, range, field),
             ..ColumnStatistics::new_unknown()
         });
     }
     statistics
 }
 
-/// The statistics of a table for a scan of these columns. DataFusion itself knows the bytes of columns of a fixed width, and
-/// takes those of all columns where a text is among them.
-pub(super) fn of_scan(table: &Statistics, projection: Option<&Vec<usize>>) -> Statistics {
-    let bytes = |columns: &mut dyn Iterator<Item = &ColumnStatistics>| {
-        columns.fold(Precision::Inexact(0), |sum, column| sum.add(&column.byte_size))
+/// What scans leave the file out by. DataFusion does so only by bounds that are exact, and here all of them are: no value is
+/// beyond, and that one is equal is not asked for. Of a file with deleted rows, NULLs are still not counted.
+pub(super) fn for_pruning(file: &FileEntry, schema: &SchemaRef) -> Statistics {
+    let certain = |bound: Precision<ScalarValue>| match bound {
+        Precision::Inexact(bound) => Precision::Exact(bound),
+        other => other,
     };
-    let columns = &table.column_statistics;
-    let total_byte_size = match projection {
-        Some(indices) => bytes(&mut indices.iter().filter_map(|&index| columns.get(index))),
-        None => bytes(&mut columns.iter()),
-    };
-    Statistics { total_byte_size, ..table.clone() }
-}
-
-/// What the rows of a file that are left take of a column, once they are read.
-fn bytes_in_memory(file: &FileEntry, range: &ColumnRange, field: &Field) -> Precision<usize> {
-    let rows = file.live_rows();
-    let bytes = match field.data_type() {
-        DataType::Boolean => Some(rows.div_ceil(8)),
-        DataType::FixedSizeBinary(width) => u64::try_from(*width).ok().map(|width| rows * width),
-        DataType::Utf8View | DataType::BinaryView => {
-            let share = rows as f64 / file.rows.max(1) as f64;
-            range.bytes.map(|bytes| rows * VIEW_BYTES + (bytes as f64 * share) as u64)
-        }
-        other => other.primitive_width().map(|width| rows * width as u64),
-    };
-    bytes.map_or(Precision::Absent, |bytes| Precision::Inexact(bytes as usize))
+    let mut statistics = for_planning(file, schema);
+    for known in &mut statistics.column_statistics {
+        known.min_value = certain(std::mem::take(&mut known.min_value));
+        known.max_value = certain(std::mem::take(&mut known.max_value));
+    }
+    statistics
 }
 
 /// Only types whose text form is read back exactly; NaN hides from the bounds of floats.
@@ -164,11 +132,12 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::array::{ArrayRef, RecordBatch, StringArray};
-    use arrow::datatypes::{Schema, TimeUnit};
+    use arrow::datatypes::{Field, Schema, TimeUnit};
     use parquet::arrow::ArrowWriter;
     use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
     use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
+    use super::super::manifest::{DeletesEntry, RelationId};
     use super::*;
 
     #[test]
@@ -224,14 +193,31 @@ mod tests {
     }
 
     #[test]
-    fn a_scan_takes_the_bytes_of_its_columns() {
-        let mut table = Statistics::new_unknown(&Schema::empty());
-        let of_bytes = |bytes| ColumnStatistics::new_unknown().with_byte_size(bytes);
-        table.column_statistics =
-            vec![of_bytes(Precision::Inexact(5)), of_bytes(Precision::Inexact(7)), of_bytes(Precision::Absent)];
-        assert_eq!(of_scan(&table, Some(&vec![1, 0])).total_byte_size, Precision::Inexact(12));
-        assert_eq!(of_scan(&table, Some(&vec![])).total_byte_size, Precision::Inexact(0));
-        assert_eq!(of_scan(&table, None).total_byte_size, Precision::Absent);
+    fn files_are_left_out_by_bounds_that_need_not_be_values() {
+        let schema: SchemaRef = Arc::new(Schema::new(vec![
+            Field::new("number", DataType::Int32, true),
+            Field::new("text", DataType::Utf8View, true),
+        ]));
+        let range =
+            |min: &str, max: &str| ColumnRange { nulls: Some(1), min: Some(min.to_owned()), max: Some(max.to_owned()) };
+        let file = FileEntry {
+            path: String::new(),
+            rows: 4,
+            bytes: 0,
+            checksum: String::new(),
+            columns: vec![range("1", "7"), range("a", "b")],
+            relation: RelationId::default(),
+            digits: vec![],
+            deletes: Some(DeletesEntry { path: String::new(), rows: 2, bytes: 0, checksum: String::new() }),
+        };
+        let (planning, pruning) = (for_planning(&file, &schema), for_pruning(&file, &schema));
+        for (planned, pruned) in planning.column_statistics.iter().zip(&pruning.column_statistics) {
+            assert_eq!(planned.min_value.is_exact(), Some(false));
+            assert_eq!((pruned.min_value.is_exact(), pruned.max_value.is_exact()), (Some(true), Some(true)));
+            assert_eq!(pruned.min_value.get_value(), planned.min_value.get_value());
+            assert_eq!(pruned.null_count, Precision::Inexact(1));
+        }
+        assert_eq!(planning.num_rows, Precision::Exact(2));
     }
 
     #[test]

@@ -16,7 +16,6 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
-use datafusion_datasource::compute_all_files_statistics;
 use datafusion_datasource_parquet::{CachedParquetFileReaderFactory, ParquetRowSelection};
 use object_store::ObjectStore;
 
@@ -50,10 +49,11 @@ impl SnapshotTable {
     ) -> Result<Self> {
         let schema = in_memory_schema(&entry.schema);
         let stored_schema = stored_schema(&schema);
-        let mut files = vec![];
+        let (mut files, mut known) = (vec![], vec![]);
         for file in &entry.files {
-            let known = statistics::for_planning(file, &stored_schema);
-            let mut partitioned = PartitionedFile::new(file.path.clone(), file.bytes).with_statistics(Arc::new(known));
+            known.push(statistics::for_planning(file, &stored_schema));
+            let bounds = Arc::new(statistics::for_pruning(file, &stored_schema));
+            let mut partitioned = PartitionedFile::new(file.path.clone(), file.bytes).with_statistics(bounds);
             let mut rows = StoredRows { rows: file.rows, deletes: None };
             if let Some(deleted) = &file.deletes {
                 let deleted = deletes(deleted).map_err(|error| DataFusionError::External(error.into()))?;
@@ -64,9 +64,8 @@ impl SnapshotTable {
             partitioned = partitioned.with_extension(rows);
             files.push(partitioned);
         }
-        let (mut groups, statistics) =
-            compute_all_files_statistics(vec![FileGroup::new(files)], stored_schema.clone(), true, false)?;
-        Ok(Self { statistics, files: groups.pop().unwrap_or_default(), schema, stored_schema, store, store_url, hot })
+        let statistics = Statistics::try_merge_iter(&known, &stored_schema)?;
+        Ok(Self { statistics, files: FileGroup::new(files), schema, stored_schema, store, store_url, hot })
     }
 }
 
@@ -107,7 +106,7 @@ impl TableProvider for SnapshotTable {
         let (files, source) = self.hot.attach(&self.files, &self.stored_schema, projection, Arc::new(source));
         let config = FileScanConfigBuilder::new(self.store_url.clone(), source)
             .with_file_groups(files.split_files(state.config().target_partitions()))
-            .with_statistics(statistics::of_scan(&self.statistics, projection))
+            .with_statistics(self.statistics.clone())
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();

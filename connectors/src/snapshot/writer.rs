@@ -4,8 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, GenericByteArray};
-use arrow::datatypes::{ByteArrayType, DataType, SchemaRef};
+use arrow::array::Array;
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
@@ -16,7 +16,7 @@ use super::checksum::ChecksumWriter;
 use super::manifest::{FileEntry, RelationId};
 use super::row_group::{self, RowGroup};
 use super::sorted_rows::{SortedPart, SortedRows};
-use super::statistics::{self, Counted};
+use super::statistics;
 use super::storage::NewFile;
 use super::stored_form::{stored_schema, to_stored};
 use crate::error::{Error, Result};
@@ -29,8 +29,8 @@ pub(crate) struct PartitionWriter {
     schema: SchemaRef,
     stored_schema: SchemaRef,
     rows: u64,
-    /// What is known of each column.
-    counted: Vec<Counted>,
+    /// NULLs of each column.
+    nulls: Vec<u64>,
     file: SerializedFileWriter<ChecksumWriter<Box<dyn NewFile>>>,
     writers: ArrowRowGroupWriterFactory,
     group: Option<RowGroup>,
@@ -48,14 +48,14 @@ impl PartitionWriter {
         schema: SchemaRef,
     ) -> Result<Self> {
         let stored_schema = stored_schema(&schema);
-        let counted = vec![Counted::default(); schema.fields().len()];
+        let nulls = vec![0; schema.fields().len()];
         let properties = row_group::properties(&stored_schema);
         let (file, writers) =
             ArrowWriter::try_new(ChecksumWriter::new(file), Arc::clone(&stored_schema), Some(properties))
                 .and_then(ArrowWriter::into_serialized_writer)
                 .map_err(|error| failed(&path, unwrapped(error)))?;
         let (group, sorted) = (None, None);
-        Ok(Self { path, relative, relation, schema, stored_schema, rows: 0, counted, file, writers, group, sorted })
+        Ok(Self { path, relative, relation, schema, stored_schema, rows: 0, nulls, file, writers, group, sorted })
     }
 
     /// Sorts rows by these columns, in parts.
@@ -72,9 +72,8 @@ impl PartitionWriter {
     /// Appends a batch.
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.rows += batch.num_rows() as u64;
-        for (counted, column) in self.counted.iter_mut().zip(batch.columns()) {
-            counted.nulls += column.logical_null_count() as u64;
-            counted.bytes = bytes_of_texts(column).map(|bytes| counted.bytes.unwrap_or_default() + bytes);
+        for (nulls, column) in self.nulls.iter_mut().zip(batch.columns()) {
+            *nulls += column.logical_null_count() as u64;
         }
         let batch =
             to_stored(batch, &self.stored_schema).map_err(|error| failed(&self.path, io::Error::other(error)))?;
@@ -128,7 +127,7 @@ impl PartitionWriter {
         let output = self.file.inner_mut();
         output.inner_mut().finish().map_err(|cause| failed(&self.path, cause))?;
         let (bytes, checksum) = (output.bytes(), output.checksum());
-        let columns = statistics::of_parquet(&metadata, &self.stored_schema, &self.counted)
+        let columns = statistics::of_parquet(&metadata, &self.stored_schema, &self.nulls)
             .map_err(|error| failed(&self.path, io::Error::other(error)))?;
         Ok(FileEntry {
             path: self.relative,
@@ -140,19 +139,6 @@ impl PartitionWriter {
             digits: vec![],
             deletes: None,
         })
-    }
-}
-
-/// The bytes of a column of texts.
-fn bytes_of_texts(column: &ArrayRef) -> Option<u64> {
-    fn bytes<T: ByteArrayType<Offset = i32>>(texts: &GenericByteArray<T>) -> u64 {
-        let offsets = texts.value_offsets();
-        offsets.last().zip(offsets.first()).map_or(0, |(end, start)| u64::from(end.abs_diff(*start)))
-    }
-    match column.data_type() {
-        DataType::Utf8 => Some(bytes(column.as_string::<i32>())),
-        DataType::Binary => Some(bytes(column.as_binary::<i32>())),
-        _ => None,
     }
 }
 
