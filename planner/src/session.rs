@@ -39,7 +39,7 @@ const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 /// Up to how many rows, or bytes where they are known, a join's left side is one table that all threads look into.
 /// Above, both sides are dealt out by their keys, which moves every row of the right side.
 const COLLECTED_ROWS: usize = 1 << 20;
-const COLLECTED_BYTES: usize = 16 << 20;
+const COLLECTED_BYTES: usize = 64 << 20;
 /// Joins on one integer look keys up by their distance from the smallest one where these lie in so narrow a range (4 bytes
 /// for each number in it, 4 MiB here), or make up more than that share of it (200 bytes for each row).
 const DIRECT_RANGE: usize = 1 << 20;
