@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 
@@ -15,13 +15,14 @@ def source(
     *further: str,
     name: str = "shop",
     tables: Mapping[str, str] | None = None,
+    of_each_table: Sequence[str] = (),
 ) -> str:
-    """A `[[source]]`; `refresh` and those of `tables` are what is between the braces, `further` are lines."""
+    """A `[[source]]`; `refresh` and those of `tables` are between the braces, the others are lines."""
     lines = ["[[source]]", f'name = "{name}"', f'url = "{url}"', *further]
     if refresh is not None:
         lines.append(f"refresh = {{ {refresh} }}")
     for pattern, own in (tables or {}).items():
-        lines += [f"[source.tables.'{pattern}']", f"refresh = {{ {own} }}"]
+        lines += [f"[source.tables.'{pattern}']", f"refresh = {{ {own} }}", *of_each_table]
     return "\n".join([*lines, ""])
 
 

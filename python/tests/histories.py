@@ -52,18 +52,21 @@ class _Running:
 
 
 def problems(
-    histories: Mapping[str, History], url: str, folder: Path, *, must_stay: bool
+    histories: Mapping[str, History], url: str, folder: Path, *, must_stay: bool, sort_by: str | None = None
 ) -> dict[str, list[str]]:
     """What has gone wrong in each history, in words.
 
     `must_stay`: at the end, a refresh without a change may not touch version and files of a table.
+    `sort_by`: the columns that all tables are sorted by, as the configuration has them.
     """
     running = {
         name: _Running(f"h{number}", history) for number, (name, history) in enumerate(histories.items())
     }
     schemas = ", ".join(f'"{each.schema}"' for each in running.values())
     settings = {f"{each.schema}.*": each.history.refresh for each in running.values()}
-    file = configuration(folder, source(url, None, f"schemas = [{schemas}]", tables=settings))
+    lines = [] if sort_by is None else [f"sort_by = {sort_by}"]
+    tables = source(url, None, f"schemas = [{schemas}]", tables=settings, of_each_table=lines)
+    file = configuration(folder, tables)
     with RailForgeServer({}, arguments=[*file, *NO_REFRESH]) as server:
         play = _Play(server, url, list(running.values()))
         play.all_steps()

@@ -60,6 +60,18 @@ REFUSALS = {
     "other_text": Refusal(
         "id integer", [], ['no column "gone"', "correct text_columns"], settings='text_columns = ["gone"]'
     ),
+    "other_order": Refusal(
+        "id integer",
+        [],
+        ['no column "gone" to sort by', "correct sort_by"],
+        settings='sort_by = ["id", "gone"]',
+    ),
+    "no_order": Refusal(
+        "id integer, bad interval",
+        [],
+        ['column "bad"', "type interval has no order"],
+        settings='sort_by = ["bad"]',
+    ),
     "other_mark": Refusal(
         "id integer",
         [],
