@@ -106,7 +106,7 @@ def clients(
 def plan(client: rail_forge.Client, sql: str) -> str:
     """The scan of a query that was run, with what it has left out."""
     lines = [line for (line,) in client.sql(f"EXPLAIN ANALYZE {sql}").rows()]
-    [scan] = [line for line in lines if "DataSourceExec" in line]
+    [scan] = [str(line) for line in lines if "DataSourceExec" in line]
     return scan
 
 
