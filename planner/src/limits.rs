@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
 
 use crate::error::{Error, Result};
 
@@ -25,6 +25,16 @@ pub struct Limits {
     pub queue_timeout: Duration,
     /// Memory for results that are kept, in bytes.
     pub result_cache_bytes: u64,
+    /// Memory for columns of tables that are kept, in bytes: of what the server has, so much is not the queries'.
+    pub cache_bytes: u64,
+}
+
+impl Limits {
+    /// All that is counted, in bytes.
+    pub(crate) fn all_bytes(&self) -> usize {
+        let kept = self.result_cache_bytes.saturating_add(self.cache_bytes);
+        self.memory_bytes.saturating_add(usize::try_from(kept).unwrap_or(usize::MAX))
+    }
 }
 
 /// SQL longer than this is data in disguise; a parameter or a table carries it better.
@@ -32,6 +42,10 @@ const MAX_SQL_BYTES: usize = 1 << 20;
 /// Operators in one statement. A chain of them is a tree as deep as it is long, which planning walks many
 /// times: 1,000 plan within a second, 5,000 within half a minute, 10,000 overflowed the stack.
 const MAX_OPERATORS: usize = 1_000;
+
+/// Words, values and signs in one statement, such as a list of 65,000 numbers with their commas. Each takes half a kilobyte
+/// while the statement is read.
+const MAX_TOKENS: usize = 131_072;
 
 /// Parentheses in one statement. Whatever they belong to takes a kilobyte while it is read.
 const MAX_PARENTHESES: usize = 32_768;
@@ -45,6 +59,24 @@ pub(crate) fn check_length(sql: &str) -> Result<()> {
         return Err(Error::TooLarge(format!(
             "the statement has {} bytes; at most {MAX_SQL_BYTES} are read. Pass values as parameters",
             sql.len()
+        )));
+    }
+    Ok(())
+}
+
+/// Refuses statements of which reading would take much memory; of many spaces in a row one is kept then.
+pub(crate) fn check_count(tokens: &mut Vec<TokenWithSpan>) -> Result<()> {
+    if tokens.len() <= MAX_TOKENS {
+        return Ok(());
+    }
+    let is_space = |token: &TokenWithSpan| {
+        matches!(token.token, Token::Whitespace(Whitespace::Space | Whitespace::Newline | Whitespace::Tab))
+    };
+    tokens.dedup_by(|next, before| is_space(next) && is_space(before));
+    let words = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).count();
+    if words > MAX_TOKENS {
+        return Err(Error::TooLarge(format!(
+            "the statement has {words} words and signs; at most {MAX_TOKENS} are read. Pass values as parameters"
         )));
     }
     Ok(())
@@ -150,6 +182,15 @@ mod tests {
         }
         let list = format!("SELECT 1 WHERE 1 IN ({})", vec!["1"; 20_000].join(","));
         check_text(&list).unwrap();
+    }
+
+    #[test]
+    fn so_many_words_are_read() {
+        let list = |count| format!("SELECT 1 WHERE 1 IN ({})", vec!["1"; count].join(", "));
+        check_text(&list(MAX_TOKENS / 2 - 4)).unwrap();
+        let message = check_text(&list(MAX_TOKENS / 2)).unwrap_err().to_string();
+        assert!(message.contains("words and signs; at most 131072 are read"), "{message}");
+        check_text(&format!("SELECT{}1", " ".repeat(MAX_TOKENS * 2))).unwrap();
     }
 
     #[test]

@@ -11,16 +11,21 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan
 
 use self::number::{MAX_DIGITS, NoNumber, number};
 use crate::error::{Error, Result};
+use crate::limits::check_count;
 use crate::operators::{AT_LOCAL, COLLATE, SYMMETRIC};
 
+/// Of which at least most texts have for each token. The tokens of a long one are not copied as they become more.
+const BYTES_OF_TOKEN: usize = 2;
 /// How deep VALUES are looked into. The parser allows no more either.
 const MAX_NESTED: usize = 64;
 
 /// The tokens of a statement.
 pub(crate) fn read(sql: &str) -> Result<Vec<TokenWithSpan>> {
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql)
-        .tokenize_with_location()
+    let mut tokens = Vec::with_capacity(sql.len() / BYTES_OF_TOKEN);
+    Tokenizer::new(&PostgreSqlDialect {}, sql)
+        .tokenize_with_location_into_buf(&mut tokens)
         .map_err(|error| Error::Syntax(error.to_string()))?;
+    check_count(&mut tokens)?;
     // Definitions of columns have words that mean something else, and are refused anyway.
     let first = tokens.iter().map(|token| &token.token).find(|token| !is_space(token));
     if matches!(first, Some(Token::Word(word)) if matches!(word.keyword, Keyword::CREATE | Keyword::ALTER)) {
