@@ -22,9 +22,13 @@ pub(crate) mod trimming;
 pub(crate) mod unicode;
 
 use super::error::{ValueError, ValueResult};
+use super::stop;
 
 /// The longest text or `bytea` that a function makes of shorter ones, which protects the server's memory.
 pub(crate) const MAX_OUTPUT_BYTES: usize = 64 << 20;
+
+/// Texts of this length grow with care.
+const LARGE_BYTES: usize = 1 << 20;
 
 /// Into how many parts a text is split, and how many elements a document of JSON may have: each takes many times the
 /// memory of the letter that it is.
@@ -39,6 +43,19 @@ pub(crate) fn checked_length(bytes: Option<usize>) -> ValueResult<usize> {
     bytes
         .filter(|&bytes| bytes <= MAX_OUTPUT_BYTES)
         .ok_or_else(|| ValueError::new("54000", "requested length too large"))
+}
+
+/// Puts a text behind another, if that does not become too long. Its memory grows at most to the longest length.
+pub(crate) fn push(text: &mut String, part: &str) -> ValueResult<()> {
+    let length = checked_length(text.len().checked_add(part.len()))?;
+    if length > text.capacity() && length > LARGE_BYTES {
+        // Both are in memory while one is copied into the other.
+        stop::check()?;
+        let capacity = text.capacity().saturating_mul(2).clamp(length, MAX_OUTPUT_BYTES);
+        text.reserve_exact(capacity - text.len());
+    }
+    text.push_str(part);
+    Ok(())
 }
 
 /// `char_length(text)`.

@@ -1,5 +1,6 @@
 //! Arrays made of the elements of others.
 
+use std::cell::OnceCell;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::fmt;
@@ -50,8 +51,10 @@ struct Argument {
 /// The arguments of a call.
 pub(super) struct Picks {
     arguments: Vec<Argument>,
-    /// The values in a form that can be compared, of all arguments with the type of the elements.
-    keys: Vec<Option<Rows>>,
+    /// Makes the values comparable.
+    converter: Option<RowConverter>,
+    /// The values in that form, of all arguments with the type of the elements, once they are compared.
+    keys: Vec<OnceCell<Option<Rows>>>,
 }
 
 /// The places of one array's elements.
@@ -112,17 +115,19 @@ impl Picks {
                 }
             }
         }
-        let mut keys = Vec::with_capacity(read.len());
-        if let Some(element) = element {
-            let options = SortOptions { descending: false, nulls_first: false };
-            let converter = RowConverter::new(vec![SortField::new_with_options(element.clone(), options)])?;
-            for argument in &read {
-                let is_element = *argument.values.data_type() == element;
-                let rows = is_element.then(|| converter.convert_columns(&[Arc::clone(&argument.values)]));
-                keys.push(rows.transpose()?);
-            }
-        }
-        Ok(Self { arguments: read, keys })
+        let options = SortOptions { descending: false, nulls_first: false };
+        let converter = element.map(|element| RowConverter::new(vec![SortField::new_with_options(element, options)]));
+        let keys = read.iter().map(|_| OnceCell::new()).collect();
+        Ok(Self { arguments: read, converter: converter.transpose()?, keys })
+    }
+
+    /// The values of an argument in a form that can be compared; none of one that is of another type than the elements.
+    fn keys(&self, argument: usize) -> Option<&Rows> {
+        let convert = || {
+            let values = &self.arguments.get(argument)?.values;
+            self.converter.as_ref()?.convert_columns(&[Arc::clone(values)]).ok()
+        };
+        self.keys.get(argument)?.get_or_init(convert).as_ref()
     }
 
     /// The array of a row; none where it is NULL.
@@ -160,8 +165,8 @@ impl Picks {
 
     /// How two elements are ordered; NULL is the largest, and equal to itself.
     pub(super) fn compare(&self, (one, place): (usize, usize), (other, other_place): (usize, usize)) -> Ordering {
-        match (self.keys.get(one), self.keys.get(other)) {
-            (Some(Some(left)), Some(Some(right))) => left.row(place).cmp(&right.row(other_place)),
+        match (self.keys(one), self.keys(other)) {
+            (Some(left), Some(right)) => left.row(place).cmp(&right.row(other_place)),
             _ => Ordering::Less,
         }
     }
@@ -174,7 +179,7 @@ impl Picks {
 
     /// An element, as bytes that are those of equal elements; none for NULL.
     pub(super) fn element(&self, argument: usize, place: usize) -> Option<&[u8]> {
-        let keys = self.keys.get(argument)?.as_ref()?;
+        let keys = self.keys(argument)?;
         (!self.is_null(argument, place)).then(|| keys.row(place).data())
     }
 
@@ -300,7 +305,7 @@ enum Make {
     Element(MakeElement),
 }
 
-struct PickUdf {
+pub(in crate::functions) struct PickUdf {
     name: &'static str,
     make: Make,
     signature: Signature,
@@ -385,6 +390,7 @@ impl PickUdf {
             let made = made.unwrap_or_default();
             growth.add(picks.bytes(&made)).map_err(Error::Value)?;
             lengths.push(made.len());
+            places.reserve_exact(if rows == 1 { made.len() } else { 0 });
             places.extend(made.into_iter().map(|pick| sources.place(Some(pick))));
         }
         let elements = sources.elements(&places)?;

@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use super::syntax::{self, Sink, Token, parse};
 use super::{MAX_TEXT_BYTES, decimal, strings, too_large};
 use crate::postgres::error::ValueResult;
+use crate::postgres::stop::Steps;
 use crate::postgres::text::{MAX_PARTS, too_many_parts};
 
 /// How deep trees nest. PostgreSQL's own limit is about 14,500, but threads here have smaller stacks.
@@ -122,6 +123,7 @@ struct Builder<'a> {
     /// By how much numbers have grown, `1e9` being ten digits.
     grown_bytes: usize,
     values: usize,
+    steps: Steps,
 }
 
 impl<'a> Builder<'a> {
@@ -137,6 +139,7 @@ impl<'a> Builder<'a> {
     /// Counts a value that begins.
     fn begin(&mut self) -> ValueResult<()> {
         self.values += 1;
+        self.steps.next()?;
         if self.values > MAX_PARTS { Err(too_many_parts()) } else { Ok(()) }
     }
 
@@ -150,11 +153,19 @@ impl<'a> Builder<'a> {
 
     fn leave(&mut self) {
         match self.open.pop() {
-            Some(Open::Array(elements)) => self.value(Jsonb::Array(elements)),
-            Some(Open::Object(members, _)) => self.value(Jsonb::object(members)),
+            Some(Open::Array(elements)) => self.value(Jsonb::Array(fitting(elements))),
+            Some(Open::Object(members, _)) => self.value(Jsonb::object(fitting(members))),
             None => {}
         }
     }
+}
+
+/// Without the room for others that it has got, which is most of the memory of many small ones.
+fn fitting<T>(mut values: Vec<T>) -> Vec<T> {
+    if values.len() <= values.capacity() / 2 {
+        values.shrink_to_fit();
+    }
+    values
 }
 
 impl<'a> Sink<'a> for Builder<'a> {

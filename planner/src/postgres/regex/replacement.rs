@@ -1,7 +1,7 @@
 //! `regexp_replace`.
 
 use crate::postgres::error::ValueResult;
-use crate::postgres::text::{between, checked_length, from};
+use crate::postgres::text::{between, from, push};
 
 use super::compiled::{Regex, after};
 use super::positions::{byte_of_start, check_at_least};
@@ -91,25 +91,24 @@ impl Regex {
             if n > 0 && count != n {
                 continue;
             }
-            replaced.push_str(between(text, copied, span.start));
+            push(&mut replaced, between(text, copied, span.start))?;
             for piece in &replacement.pieces {
-                match piece {
-                    Piece::Text(text) => replaced.push_str(text),
-                    Piece::Group(0) => replaced.push_str(between(text, span.start, span.end)),
-                    Piece::Group(group) => {
-                        if let Some((start, end)) = span.groups.get(*group).copied().flatten() {
-                            replaced.push_str(between(text, start, end));
-                        }
-                    }
-                }
-                checked_length(Some(replaced.len()))?;
+                let part = match piece {
+                    Piece::Text(text) => text,
+                    Piece::Group(0) => between(text, span.start, span.end),
+                    Piece::Group(group) => match span.groups.get(*group).copied().flatten() {
+                        Some((start, end)) => between(text, start, end),
+                        None => "",
+                    },
+                };
+                push(&mut replaced, part)?;
             }
             copied = span.end;
             if n > 0 {
                 break;
             }
         }
-        replaced.push_str(from(text, copied));
+        push(&mut replaced, from(text, copied))?;
         Ok(replaced)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{MAX_PARTS, before, between, checked_length, saturated, too_many_parts};
 use crate::postgres::error::ValueResult;
+use crate::postgres::stop::Steps;
 
 /// `concat`, which leaves NULLs out.
 pub(crate) fn concat(texts: &[Option<&str>]) -> ValueResult<String> {
@@ -34,7 +35,8 @@ pub(crate) fn string_to_array(
     delimiter: Option<&str>,
     null: Option<&str>,
 ) -> ValueResult<Vec<Option<String>>> {
-    let field = |field: &str| (Some(field) != null).then(|| field.to_owned());
+    let mut steps = Steps::default();
+    let mut field = |field: &str| steps.next().map(|()| (Some(field) != null).then(|| field.to_owned()));
     if text.is_empty() {
         return Ok(Vec::new());
     }
@@ -47,11 +49,11 @@ pub(crate) fn string_to_array(
     if has_too_many {
         return Err(too_many_parts());
     }
-    Ok(match delimiter {
+    match delimiter {
         None => text.char_indices().map(|(at, letter)| field(between(text, at, at + letter.len_utf8()))).collect(),
-        Some("") => vec![field(text)],
+        Some("") => Ok(vec![field(text)?]),
         Some(delimiter) => text.split(delimiter).map(field).collect(),
-    })
+    }
 }
 
 /// `array_to_string`; without a text for NULLs they are left out.

@@ -3,7 +3,7 @@
 
 use super::integers::parse_int4;
 use super::quoting::{quote_ident, quote_nullable};
-use super::{checked_length, from};
+use super::{checked_length, from, push};
 use crate::postgres::error::{ValueError, ValueResult};
 
 /// A template of `format`.
@@ -79,7 +79,7 @@ impl Template {
         for piece in &self.pieces {
             let (position, left, width, conversion) = match piece {
                 Piece::Text(text) => {
-                    formatted.push_str(text);
+                    push(&mut formatted, text)?;
                     continue;
                 }
                 Piece::Argument { position, left, width, conversion } => (*position, *left, *width, *conversion),
@@ -123,15 +123,10 @@ fn push_padded(formatted: &mut String, text: &str, left: bool, width: i32) -> Va
     let width = usize::try_from(width).unwrap_or_default();
     let missing = if width == 0 { 0 } else { width.saturating_sub(text.chars().count()) };
     checked_length(formatted.len().checked_add(text.len()).and_then(|bytes| bytes.checked_add(missing)))?;
-    let blanks = std::iter::repeat_n(' ', missing);
-    if left {
-        formatted.push_str(text);
-        formatted.extend(blanks);
-    } else {
-        formatted.extend(blanks);
-        formatted.push_str(text);
-    }
-    Ok(())
+    let blanks = " ".repeat(missing);
+    let (first, second) = if left { (text, blanks.as_str()) } else { (blanks.as_str(), text) };
+    push(formatted, first)?;
+    push(formatted, second)
 }
 
 fn out_of_range() -> ValueError {
