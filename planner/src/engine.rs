@@ -16,6 +16,7 @@ use tokio::runtime::Runtime;
 use tokio::task::AbortHandle;
 
 use crate::admission::Admission;
+use crate::allocated;
 use crate::bind::{OutputColumn, Wanted, bind};
 use crate::error::{Error, Result};
 use crate::explain;
@@ -70,6 +71,7 @@ impl Engine {
     ) -> Result<Self> {
         let sessions = Sessions::new(limits, &store, sources, default_catalog)?;
         interrupt::follow_tasks();
+        allocated::limit(limits.all_bytes());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_name("query")
             .thread_stack_size(STACK_BYTES)

@@ -1,5 +1,5 @@
 //! Ends work that does not give way: a function that computes for long over the rows of one batch, or the planning of a
-//! statement, asks here whether its query has been stopped, and whether there is room for another constant. Which query
+//! statement, asks here whether its query has been stopped, and whether there is room for another constant or value. Which query
 //! that is, the thread knows while it polls one of the query's tasks.
 
 use std::any::Any;
@@ -11,6 +11,7 @@ use datafusion::common::runtime::{JoinSetTracer, set_join_set_tracer};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
+use crate::allocated::Mark;
 use crate::constants_budget::ConstantsBudget;
 use crate::error::Error;
 use crate::interruptible::StopFlag;
@@ -31,12 +32,14 @@ const ROWS_BETWEEN_LOOKS: usize = 16;
 #[derive(Debug, Clone)]
 pub(crate) struct CurrentQuery {
     stop: Option<StopFlag>,
+    /// What the thread had made when it began to work on the query's task.
+    before: Option<Mark>,
     /// While its statement is planned.
     constants: Option<ConstantsBudget>,
 }
 
 impl CurrentQuery {
-    const NONE: Self = Self { stop: None, constants: None };
+    const NONE: Self = Self { stop: None, before: None, constants: None };
 
     /// That of this thread.
     pub(crate) fn get() -> Self {
@@ -44,10 +47,20 @@ impl CurrentQuery {
     }
 
     /// # Errors
-    /// When the query has been stopped.
+    /// When the query has been stopped, or there is no memory for what this thread makes for it.
     pub(crate) fn check(&self) -> ValueResult<()> {
-        let is_stopped = self.stop.as_ref().is_some_and(StopFlag::is_set);
-        if is_stopped { Err(ValueError::new(QUERY_CANCELED, "the query was stopped")) } else { Ok(()) }
+        self.check_room(0)
+    }
+
+    /// The same, before so many bytes more are made.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn check_room(&self, bytes: usize) -> ValueResult<()> {
+        if self.stop.as_ref().is_some_and(StopFlag::is_set) {
+            return Err(ValueError::new(QUERY_CANCELED, "the query was stopped"));
+        }
+        self.before.map_or(Ok(()), |before| before.check_room(bytes))
     }
 
     /// What its constants may take, while its statement is planned.
@@ -57,10 +70,19 @@ impl CurrentQuery {
 }
 
 /// # Errors
-/// When the query that this thread works for has been stopped; while it has not, others have their turn.
+/// When the query that this thread works for has been stopped, or there is no memory for what is made for it; otherwise
+/// others have their turn first.
 pub(crate) fn check() -> ValueResult<()> {
     turn::give_way();
     CurrentQuery::get().check()
+}
+
+/// The same, before so many bytes more are made.
+///
+/// # Errors
+/// As above.
+pub(crate) fn check_room(bytes: usize) -> ValueResult<()> {
+    CurrentQuery::get().check_room(bytes)
 }
 
 /// # Errors
@@ -73,7 +95,7 @@ pub(crate) fn check_planning() -> Result<(), Error> {
     query.constants().map_or(Ok(()), ConstantsBudget::check)
 }
 
-/// Asks for every row of a batch whether the query has been stopped; while it has not, others have their turn.
+/// Asks for every row of a batch whether the query may go on; if so, others have their turn first.
 #[derive(Debug)]
 pub(crate) struct RowByRow {
     query: CurrentQuery,
@@ -87,14 +109,16 @@ impl Default for RowByRow {
 }
 
 impl RowByRow {
+    /// Asks before a row's value of so many bytes is made.
+    ///
     /// # Errors
-    /// When the query has been stopped.
-    pub(crate) fn next(&mut self) -> ValueResult<()> {
+    /// When the query has been stopped, or there is no room.
+    pub(crate) fn next(&mut self, bytes: usize) -> ValueResult<()> {
         self.rows += 1;
         if self.rows.is_multiple_of(ROWS_BETWEEN_LOOKS) {
             turn::give_way();
         }
-        self.query.check()
+        self.query.check_room(bytes)
     }
 }
 
@@ -106,12 +130,15 @@ pub(crate) struct Within<F> {
 
 impl<F> Within<F> {
     pub(crate) fn new(stop: StopFlag, work: F) -> Self {
-        Self { query: CurrentQuery { stop: Some(stop), constants: None }, work }
+        Self { query: CurrentQuery { stop: Some(stop), ..CurrentQuery::NONE }, work }
     }
 
     /// A future that plans a statement.
     pub(crate) fn planning(stop: StopFlag, work: F) -> Self {
-        Self { query: CurrentQuery { stop: Some(stop), constants: Some(ConstantsBudget::default()) }, work }
+        Self {
+            query: CurrentQuery { stop: Some(stop), constants: Some(ConstantsBudget::default()), ..CurrentQuery::NONE },
+            work,
+        }
     }
 }
 
@@ -129,7 +156,8 @@ struct Current(CurrentQuery);
 
 impl Current {
     fn set(query: &CurrentQuery) -> Self {
-        Self(CURRENT.replace(query.clone()))
+        let query = CurrentQuery { before: Some(Mark::now()), ..query.clone() };
+        Self(CURRENT.replace(query))
     }
 }
 

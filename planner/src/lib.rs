@@ -2,6 +2,7 @@
 //! on one pinned snapshot and within limits. Knows nothing of gRPC, tokens or HTTP.
 
 mod admission;
+mod allocated;
 mod as_is;
 mod bind;
 mod constants_barrier;
@@ -42,9 +43,11 @@ mod tokens;
 mod turn;
 mod type_conversion;
 mod unshared;
+mod wide_arrays;
 mod window_memory;
 
 pub use admission::Class;
+pub use allocated::{given, taken_back};
 pub use engine::Engine;
 pub use error::{Error, Result, ValueError};
 pub use fallback::FallbackStatistics;

@@ -1,6 +1,7 @@
 //! The `rail-forge` binary: a Flight SQL server over columnar snapshots of PostgreSQL, and the commands to
 //! look after it.
 
+mod allocator;
 mod cli;
 mod failure;
 mod flight;
@@ -14,9 +15,8 @@ mod spill;
 
 use std::process::ExitCode;
 
-/// Pulls and queries allocate on many threads; glibc's allocator keeps what each of them has freed.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Counted = allocator::Counted;
 
 fn main() -> ExitCode {
     cli::run()

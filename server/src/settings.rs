@@ -213,6 +213,8 @@ impl SettingsArgs {
             keep_versions: given.keep_versions.or(filed.keep_versions).unwrap_or(kept.keep_versions),
             keep_replaced: given.keep_replaced.or(filed.keep_replaced).map_or(kept.keep_replaced, |time| time.0),
         };
+        let cache_bytes = given.cache_memory.or(filed.cache_memory);
+        let cache_bytes = cache_bytes.map_or_else(|| share_of_memory(DEFAULT_CACHE_SHARE), |size| size.0);
         let limits = Limits {
             memory_bytes: given
                 .memory_limit
@@ -228,9 +230,8 @@ impl SettingsArgs {
                 .result_cache_memory
                 .or(filed.result_cache_memory)
                 .map_or_else(|| share_of_memory(DEFAULT_RESULTS_SHARE), |size| size.0),
+            cache_bytes,
         };
-        let cache_bytes = given.cache_memory.or(filed.cache_memory);
-        let cache_bytes = cache_bytes.map_or_else(|| share_of_memory(DEFAULT_CACHE_SHARE), |size| size.0);
         let mut sources = file.sources;
         for SourceArg { name, url } in self.sources {
             let source = Source::new(&name, &url, SourceSettings::default())

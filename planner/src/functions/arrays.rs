@@ -5,6 +5,7 @@ mod containment;
 mod picks;
 mod shape;
 
+pub(super) use self::picks::PickUdf;
 use self::picks::{List, Pick, Picks, made};
 use super::function::Function;
 use crate::pg_type::PgType;

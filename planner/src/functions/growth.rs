@@ -1,7 +1,10 @@
 //! What the results of a function may take in memory for one batch of rows: a few rows can ask for more than there is.
 
+use arrow::array::ArrayRef;
+use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::ColumnarValue;
 
+use crate::error::Error;
 use crate::interrupt::RowByRow;
 use crate::postgres::error::{ValueError, ValueResult};
 
@@ -40,13 +43,34 @@ impl Growth {
     /// # Errors
     /// When there is no room for it, or its query has been stopped.
     pub(super) fn add(&mut self, bytes: usize) -> ValueResult<()> {
-        self.rows.next()?;
+        self.rows.next(bytes)?;
         match self.left.checked_sub(bytes) {
             Some(left) => {
                 self.left = left;
                 Ok(())
             }
-            None => Err(ValueError::new(LIMIT_EXCEEDED, "the values that a function makes are too large together")),
+            None => Err(too_large()),
         }
     }
+}
+
+/// An argument as a column. A constant is copied for each row, unless it is a text, which all rows share.
+///
+/// # Errors
+/// When there is no room for so many copies.
+pub(super) fn spread(argument: &ColumnarValue, rows: usize) -> Result<ArrayRef> {
+    let ColumnarValue::Scalar(constant) = argument else { return argument.to_array(rows) };
+    match constant {
+        ScalarValue::Utf8(text) | ScalarValue::LargeUtf8(text) => {
+            ScalarValue::Utf8View(text.clone()).to_array_of_size(rows)
+        }
+        other if other.data_type().is_nested() && rows > 1 && other.size().saturating_mul(rows) > LARGEST_BYTES => {
+            Err(Error::Value(too_large()).into())
+        }
+        other => other.to_array_of_size(rows),
+    }
+}
+
+fn too_large() -> ValueError {
+    ValueError::new(LIMIT_EXCEEDED, "the values that a function makes are too large together")
 }

@@ -1,5 +1,6 @@
 //! The one kind of DataFusion function that this crate's own functions are.
 
+use std::any::Any;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -9,10 +10,21 @@ use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::interval_arithmetic::Interval;
 use datafusion::logical_expr::preimage::PreimageResult;
 use datafusion::logical_expr::simplify::SimplifyContext;
-use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 
+use super::arrays::PickUdf;
 use crate::constants_budget::counted;
+use crate::error::Error;
+use crate::interrupt;
 use crate::pg_type::{NUMERIC_SCALE, PgType, list_of};
+
+/// Whether a function takes a constant once for all rows.
+pub(crate) fn takes_constants(function: &ScalarUDF) -> bool {
+    let function: &dyn Any = function.inner().as_ref();
+    function.is::<Udf>() || function.is::<PickUdf>()
+}
 
 /// What a function computes.
 pub(crate) trait Evaluate: Send + Sync {
@@ -140,6 +152,7 @@ impl ScalarUDFImpl for Udf {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        interrupt::check().map_err(Error::Value)?;
         counted(&args.args, || self.evaluate.evaluate(&args.args, args.number_rows, args.return_field.data_type()))
     }
 }

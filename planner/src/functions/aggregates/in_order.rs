@@ -7,7 +7,7 @@
 use std::mem::replace;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BinaryViewArray};
+use arrow::array::{Array, ArrayRef, BinaryViewArray};
 use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use arrow::row::{RowConverter, Rows, SortField};
@@ -18,6 +18,8 @@ use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Expr, Signature, SortExpr, Volatility};
 
+use crate::error::Error;
+use crate::interrupt;
 use crate::pg_type::list_of;
 
 /// The aggregate of arguments over rows in this order. If it is `distinct`, rows with the same keys are one.
@@ -128,6 +130,9 @@ impl Kept {
     }
 
     fn add(&mut self, columns: &[ArrayRef]) -> Result<()> {
+        // What is there is copied when its memory grows.
+        let added: usize = columns.iter().map(|column| column.get_array_memory_size()).sum();
+        interrupt::check_room(self.rows.size().saturating_add(added)).map_err(Error::Value)?;
         Ok(self.converter.append(&mut self.rows, columns)?)
     }
 

@@ -372,7 +372,7 @@ impl PickUdf {
             Make::Element(make) => {
                 let mut asked = RowByRow::default();
                 let sources = picks.sources(returns);
-                let pick = |row| asked.next().map(|()| sources.place(make(&picks, row)));
+                let pick = |row| asked.next(0).map(|()| sources.place(make(&picks, row)));
                 let places = (0..rows).map(pick).collect::<ValueResult<Vec<_>>>().map_err(Error::Value)?;
                 return result_of(sources.elements(&places)?, &args.args);
             }
@@ -420,7 +420,7 @@ pub(super) fn each(
     let picks = Picks::new(arguments)?;
     let mut asked = RowByRow::default();
     for row in 0..rows_of(arguments, rows) {
-        asked.next().and_then(|()| take(&picks, row)).map_err(Error::Value)?;
+        asked.next(0).and_then(|()| take(&picks, row)).map_err(Error::Value)?;
     }
     Ok(())
 }
