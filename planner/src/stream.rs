@@ -28,6 +28,7 @@ use crate::interrupt::{Within, check_planning};
 use crate::interruptible::{StopFlag, interruptible};
 use crate::query::Truth;
 use crate::result_cache::{CachedResult, Key, Recording};
+use crate::wide_arrays::{Narrow, narrow};
 use crate::window_memory::with_counted_windows;
 
 /// Batches that wait for a reader that is slower than the query: with those in flight on either side, what
@@ -261,7 +262,9 @@ impl Execution {
         let Analysed { state, plan, schema, wanted, explain, truth, snapshot, .. } = analysed;
         let stop = StopFlag::default();
         let runs = explain.is_none_or(|options| options.analyze);
-        let (state, plan) = physical(state, plan).await?;
+        let (mut state, plan) = physical(state, plan).await?;
+        let Narrow { plan, batch_rows } = narrow(plan, state.config().batch_size())?;
+        *state.config_mut() = state.config().clone().with_batch_size(batch_rows);
         let plan = with_counted_windows(interruptible(with_found_rows(plan)?, &stop)?)?;
         let truth = match state.config().get_extension::<LiveQuery>().filter(|_| runs) {
             Some(live) => truth.read_at(&live.open(&plan).await?),

@@ -15,6 +15,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{Column, InListExpr};
 
 use super::column::as_list;
+use super::growth::spread;
 use super::keys::has_key;
 use super::strict::{argument, result_of, rows_of};
 use super::udf::{Evaluate, Udf};
@@ -77,7 +78,7 @@ impl Evaluate for Quantified {
         if let (ColumnarValue::Scalar(list), true) = (list, rows > 1) {
             return Ok(ColumnarValue::Array(Arc::new(self.with_constant(&values, list)?)));
         }
-        let lists = as_list(&list.to_array(rows)?)?;
+        let lists = as_list(&spread(list, rows)?)?;
         // Every value beside each of the elements that it is compared with.
         let mut places = Vec::with_capacity(lists.values().len());
         let mut elements = Vec::with_capacity(lists.values().len());

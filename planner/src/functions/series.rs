@@ -10,7 +10,7 @@ use datafusion::logical_expr::{ColumnarValue, Expr, ScalarUDF};
 use super::column::{Int4, Int8, IntervalArg, NumericArg, Output, Text, TimestampArg, TimestampTzArg, Whole, as_list};
 use super::datetime::{SessionZone, in_session_zone};
 use super::function::Function;
-use super::growth::Growth;
+use super::growth::{Growth, spread};
 use super::strict::{cached4, result_of, rows_of, strict2, strict3};
 use super::udf::{Decimals, Evaluate, Udf};
 use crate::error::Error;
@@ -168,7 +168,7 @@ struct Ordinals;
 impl Evaluate for Ordinals {
     fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, returns: &DataType) -> Result<ColumnarValue> {
         let rows = rows_of(arguments, rows);
-        let lists = arguments.iter().map(|list| as_list(&list.to_array(rows)?)).collect::<Result<Vec<_>>>()?;
+        let lists = arguments.iter().map(|list| as_list(&spread(list, rows)?)).collect::<Result<Vec<_>>>()?;
         let mut growth = Growth::of(arguments);
         let mut builder = <Whole<i64> as Output>::builder(rows, returns);
         for row in 0..rows {
@@ -187,7 +187,7 @@ struct Subscripts;
 impl Evaluate for Subscripts {
     fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, returns: &DataType) -> Result<ColumnarValue> {
         let rows = rows_of(arguments, rows);
-        let lists = as_list(&super::strict::argument(arguments, 0)?.to_array(rows)?)?;
+        let lists = as_list(&spread(super::strict::argument(arguments, 0)?, rows)?)?;
         let dimensions: ArrayRef = super::strict::argument(arguments, 1)?.to_array(rows)?;
         let dimensions = arrow::compute::cast(&dimensions, &DataType::Int64)?;
         let dimensions = datafusion::common::cast::as_int64_array(&dimensions)?;

@@ -12,7 +12,7 @@ use crate::functions::aggregates::{collected, in_order_if_distinct};
 use crate::functions::column::{Array1, Json, JsonText, Jsonb, JsonbText, Text};
 use crate::functions::conversion::{converted, print, written};
 use crate::functions::function::{AggregateCall, Call, Function};
-use crate::functions::growth::Growth;
+use crate::functions::growth::{Growth, spread};
 use crate::functions::strict::{result_of, rows_of, strict1, strict2};
 use crate::functions::udf::{Evaluate, Udf};
 use crate::pg_type::{Category, PgType};
@@ -213,7 +213,7 @@ impl Evaluate for Built {
     fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, _returns: &DataType) -> Result<ColumnarValue> {
         let rows = rows_of(arguments, rows);
         let texts = |argument: &ColumnarValue| -> Result<StringViewArray> {
-            let array: ArrayRef = argument.to_array(rows)?;
+            let array: ArrayRef = spread(argument, rows)?;
             Ok(arrow::compute::cast(&array, &DataType::Utf8View)?.as_string_view().clone())
         };
         let columns = arguments.iter().map(texts).collect::<Result<Vec<_>>>()?;

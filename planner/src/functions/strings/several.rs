@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::functions::column::{Array1, Output, Text};
 use crate::functions::conversion::converted;
 use crate::functions::function::{Call, Function};
-use crate::functions::growth::Growth;
+use crate::functions::growth::{Growth, spread};
 use crate::functions::strict::{Operand, argument, result_of, rows_of, udf1};
 use crate::functions::udf::{Evaluate, Udf};
 use crate::pg_type::PgType;
@@ -192,7 +192,7 @@ impl Evaluate for OfTexts {
     fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, _returns: &DataType) -> Result<ColumnarValue> {
         let rows = rows_of(arguments, rows);
         let texts = |argument: &ColumnarValue| -> Result<StringViewArray> {
-            let array: ArrayRef = argument.to_array(rows)?;
+            let array: ArrayRef = spread(argument, rows)?;
             Ok(arrow::compute::cast(&array, &DataType::Utf8View)?.as_string_view().clone())
         };
         let columns = arguments.iter().map(texts).collect::<Result<Vec<_>>>()?;
