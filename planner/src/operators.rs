@@ -13,7 +13,7 @@ mod grouping;
 use std::mem::replace;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Spanned, Value, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Spanned, Value, VisitMut, VisitorMut};
 
 use self::chain::{Operator, Part, Places, Power, flat, is_custom, is_operation, places, shown};
 use self::grouping::grouped;
@@ -24,10 +24,8 @@ use crate::tokens::place_of;
 pub(crate) const COLLATE: &str = "COLLATE";
 /// The operator before NULL that stands for AT LOCAL.
 pub(crate) const AT_LOCAL: &str = "AT LOCAL";
-/// The operator between NULL and the lower bound that stands for BETWEEN SYMMETRIC.
+/// The operator between NULL and the lower bound that says that a BETWEEN is SYMMETRIC.
 pub(crate) const SYMMETRIC: &str = "SYMMETRIC";
-/// How often BETWEEN SYMMETRIC may stand in a statement. It is two BETWEEN, and what it compares is there twice.
-const MAX_SYMMETRIC: usize = 4;
 
 /// Groups the operators of everything in a statement, a query or an expression.
 pub(crate) fn regroup(node: &mut impl VisitMut) -> Result<()> {
@@ -41,7 +39,6 @@ pub(crate) fn regroup(node: &mut impl VisitMut) -> Result<()> {
 #[derive(Default)]
 struct Regrouping {
     taken: Vec<Option<Expr>>,
-    symmetric: usize,
 }
 
 impl VisitorMut for Regrouping {
@@ -106,20 +103,20 @@ impl Regrouping {
         match &mut operator.node {
             Expr::Between { low, .. } => {
                 let mut parts = flat(taken(low));
-                if let [Part::Operand(_), Part::Infix(marker), ..] = parts.as_slice()
-                    && is_custom(&marker.node, SYMMETRIC)
-                {
+                let is_symmetric = matches!(
+                    parts.as_slice(),
+                    [Part::Operand(_), Part::Infix(marker), ..] if is_custom(&marker.node, SYMMETRIC)
+                );
+                if is_symmetric {
                     parts.drain(..2);
-                    operator.symmetric = true;
-                    self.symmetric += 1;
-                    if self.symmetric > MAX_SYMMETRIC {
-                        return Err(Error::TooLarge(format!(
-                            "at most {MAX_SYMMETRIC} BETWEEN SYMMETRIC are planned; write BETWEEN and OR"
-                        )));
-                    }
                 }
                 **low = self.grouped(parts)?;
-                check_lower_bound(low)
+                check_lower_bound(low)?;
+                if is_symmetric {
+                    let op = BinaryOperator::Custom(SYMMETRIC.to_owned());
+                    **low = Expr::BinaryOp { left: Box::new(nothing()), op, right: Box::new(taken(low)) };
+                }
+                Ok(())
             }
             Expr::InList { list, .. } => self.within(list),
             Expr::InSubquery { subquery, .. } => self.within(subquery),
@@ -127,6 +124,14 @@ impl Regrouping {
             Expr::AnyOp { right, .. } | Expr::AllOp { right, .. } => self.within(right),
             _ => Ok(()),
         }
+    }
+}
+
+/// The lower bound of BETWEEN, and whether it may be the upper one.
+pub(crate) fn lower_bound(low: &Expr) -> (&Expr, bool) {
+    match low {
+        Expr::BinaryOp { op: BinaryOperator::Custom(name), right, .. } if name == SYMMETRIC => (right, true),
+        low => (low, false),
     }
 }
 
@@ -254,8 +259,8 @@ mod tests {
                 "-a COLLATE \"C\" || b::text COLLATE pg_catalog.\"C\" = c",
                 "(((-a) COLLATE \"C\") || ((b::text) COLLATE pg_catalog.\"C\")) = c",
             ),
-            ("a BETWEEN SYMMETRIC b + 1 AND c OR d", "((a BETWEEN b + 1 AND c) OR (a BETWEEN c AND b + 1)) OR d"),
-            ("a NOT BETWEEN SYMMETRIC b AND c", "(a NOT BETWEEN b AND c) AND (a NOT BETWEEN c AND b)"),
+            ("a BETWEEN SYMMETRIC b + 1 AND c = e OR d", "((a BETWEEN SYMMETRIC (b + 1) AND c) = e) OR d"),
+            ("a NOT BETWEEN SYMMETRIC -b || c AND d || e", "a NOT BETWEEN SYMMETRIC ((-b) || c) AND (d || e)"),
             ("a BETWEEN ASYMMETRIC b AND c", "a BETWEEN b AND c"),
             ("-a AT LOCAL::date || b", "(timezone(-a)::date) || b"),
             ("a NOT LIKE ALL (b)", "a !~~ ALL (b)"),
@@ -294,6 +299,7 @@ mod tests {
             ("a BETWEEN b AND c BETWEEN d AND e", "BETWEEN cannot follow BETWEEN"),
             ("a IS DISTINCT FROM b IS NULL", "IS cannot follow IS"),
             ("a BETWEEN b COLLATE \"C\" AND c", "COLLATE needs parentheses behind BETWEEN"),
+            ("a BETWEEN SYMMETRIC b IS NULL AND c", "IS needs parentheses behind BETWEEN"),
             ("5 !", "! is no operator; write factorial()"),
             ("a OVERLAPS b", "OVERLAPS stands between rows"),
             ("a LIKE ANY ARRAY[b]", "LIKE ANY needs parentheses"),
@@ -304,8 +310,6 @@ mod tests {
             let error = grouped(text).unwrap_err().to_string();
             assert!(error.contains(message), "{text}: {error}");
         }
-        let symmetric = ["a BETWEEN SYMMETRIC b AND c"; MAX_SYMMETRIC + 1].join(" OR ");
-        assert!(matches!(grouped(&symmetric), Err(Error::TooLarge(_))));
     }
 
     #[test]

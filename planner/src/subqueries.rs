@@ -25,9 +25,9 @@
 
 mod computed_row;
 mod dependent;
+mod only_value;
 mod replacement;
 mod simple;
-mod single_value;
 
 use std::cell::Cell;
 use std::sync::Arc;

@@ -15,6 +15,7 @@ use crate::as_is::asked_for_null;
 use crate::error::{Error, Result};
 use crate::functions::{Call, Catalogue, Chosen, Kind, NotChosen, cased, texts_of_keys, with_default_escape};
 use crate::null_safe::null_safe_equal;
+use crate::operators::lower_bound;
 use crate::pg_type::PgType;
 
 /// What LIKE escapes with unless it is told otherwise.
@@ -273,8 +274,20 @@ impl Binder<'_> {
     }
 
     fn between(&mut self, operand: &ast::Expr, negated: bool, low: &ast::Expr, high: &ast::Expr) -> Result<Typed> {
+        let (low, is_symmetric) = lower_bound(low);
         let operand = self.expression(operand)?;
         let (low, high) = (self.expression(low)?, self.expression(high)?);
+        if !is_symmetric {
+            return Ok(Typed::boolean(self.within_bounds(operand, negated, low, high)?));
+        }
+        let copies = [self.copied(&operand)?, self.copied(&low)?, self.copied(&high)?];
+        let as_written = self.within_bounds(operand, negated, low, high)?;
+        let [operand, low, high] = copies;
+        let exchanged = self.within_bounds(operand, negated, high, low)?;
+        Ok(Typed::boolean(if negated { as_written.and(exchanged) } else { as_written.or(exchanged) }))
+    }
+
+    fn within_bounds(&mut self, operand: Typed, negated: bool, low: Typed, high: Typed) -> Result<Expr> {
         let (above, below, combine) = match negated {
             false => (">=", "<=", datafusion::logical_expr::and as fn(Expr, Expr) -> Expr),
             true => ("<", ">", datafusion::logical_expr::or as fn(Expr, Expr) -> Expr),
@@ -282,7 +295,7 @@ impl Binder<'_> {
         let copy = self.copied(&operand)?;
         let first = self.operator(above, vec![copy, low])?;
         let second = self.operator(below, vec![operand, high])?;
-        Ok(Typed::boolean(combine(first.expr, second.expr)))
+        Ok(combine(first.expr, second.expr))
     }
 
     /// LIKE. A constant pattern with an escape character of its own is written anew with the one that the engine knows.

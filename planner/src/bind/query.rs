@@ -22,6 +22,7 @@ use super::order::{self, items, resolved};
 use super::scope::{Scope, ScopeColumn};
 use super::select::change;
 use super::typed::{BoundQuery, OutputColumn};
+use crate::as_is::or_null;
 use crate::error::{Error, Result};
 use crate::pg_type::PgType;
 
@@ -329,10 +330,19 @@ impl Binder<'_> {
                 )));
             }
         }
-        let step = self.as_columns(step, &columns)?;
+        let step = with_columns_or_null(self.as_columns(step, &columns)?)?;
         let plan = LogicalPlanBuilder::from(plan).to_recursive_query(work_name, step, is_distinct)?.build()?;
         Ok(BoundQuery { plan, columns })
     }
+}
+
+/// The plan with columns that may all be NULL, as they may in the rows that go on from them.
+fn with_columns_or_null(mut plan: LogicalPlan) -> Result<LogicalPlan> {
+    let schema = Arc::clone(plan.schema());
+    let column = |field| Expr::Column(Column::from(field));
+    let columns: Vec<Expr> = schema.iter().map(|field| or_null(column(field), &schema).alias(field.1.name())).collect();
+    change(&mut plan, |builder| builder.project(columns))?;
+    Ok(plan)
 }
 
 fn scope_column(column: &OutputColumn) -> ScopeColumn {

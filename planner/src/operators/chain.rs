@@ -40,13 +40,11 @@ pub(super) struct Operator {
     pub(super) power: Power,
     /// Behind ESCAPE nothing can follow but what binds less than LIKE.
     pub(super) escaped: bool,
-    /// BETWEEN whose bounds may be exchanged.
-    pub(super) symmetric: bool,
 }
 
 impl Operator {
     pub(super) fn new(node: Expr, power: Power) -> Self {
-        Self { node, power, escaped: false, symmetric: false }
+        Self { node, power, escaped: false }
     }
 }
 

@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
     ObjectName, Spanned, UnaryOperator, ValueWithSpan,
 };
 
-use super::chain::{Operator, Part, Places, escape_of, is_custom, is_operation, places, shown};
+use super::chain::{Operator, Part, Places, escape_of, is_custom, places, shown};
 use super::{AT_LOCAL, COLLATE, nothing, taken};
 use crate::error::{Error, Result};
 use crate::tokens::place_of;
@@ -118,9 +118,6 @@ impl Stack {
             }
             None => {}
         }
-        if operator.symmetric {
-            operator.node = either_way(operator.node);
-        }
         match &mut operator.node {
             Expr::UnaryOp { op: UnaryOperator::Not, expr } => {
                 if let Expr::Exists { negated: negated @ false, .. } = expr.as_mut() {
@@ -163,22 +160,6 @@ impl Stack {
         }
         Err(Error::Syntax(format!("ESCAPE stands behind LIKE alone{}", place_of(escape.span.start))))
     }
-}
-
-/// BETWEEN SYMMETRIC, as PostgreSQL itself reads it.
-fn either_way(mut between: Expr) -> Expr {
-    let Expr::Between { negated, low, high, .. } = &mut between else { return between };
-    let op = if *negated { BinaryOperator::And } else { BinaryOperator::Or };
-    for bound in [low, high] {
-        if is_operation(bound) {
-            **bound = Expr::Nested(Box::new(taken(bound)));
-        }
-    }
-    let mut exchanged = between.clone();
-    if let Expr::Between { low, high, .. } = &mut exchanged {
-        std::mem::swap(low, high);
-    }
-    Expr::Nested(Box::new(Expr::BinaryOp { left: Box::new(between), op, right: Box::new(exchanged) }))
 }
 
 /// AT LOCAL, by the name of its function.

@@ -3,13 +3,14 @@
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result, ScalarValue, plan_err};
 use datafusion::functions_aggregate::count::count_udaf;
+use datafusion::functions_aggregate::first_last::first_value_udaf;
 use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, Subquery, lit, when};
 
 use super::Names;
 use super::dependent::{Dependent, Pushed, gives_one_row};
-use super::single_value::single_value;
+use super::only_value::only_value;
 
 /// Expressions without the subqueries that they had, and the plan whose columns they use instead.
 pub(super) struct Replacement {
@@ -138,7 +139,11 @@ impl Joined<'_> {
             let plan = LogicalPlanBuilder::from(pushed.plan).project(kept)?.build()?;
             self.join(plan, dependent.same_values(&outer))?;
         } else {
-            self.join_grouped(&dependent, &pushed, vec![single_value().call(vec![value]).alias(&name)])?;
+            let rows = self.names.next("rows");
+            let counted =
+                [first_value_udaf().call(vec![value]).alias(&name), count_udaf().call(vec![lit(1_i64)]).alias(&rows)];
+            self.join_grouped(&dependent, &pushed, counted.into())?;
+            return Ok(only_value(column(name), column(rows)));
         }
         Ok(column(name))
     }
@@ -147,16 +152,24 @@ impl Joined<'_> {
     fn join_grouped(&mut self, dependent: &Dependent<'_>, pushed: &Pushed, aggregates: Vec<Expr>) -> Result<()> {
         let (keys, outer) = dependent.renamed(pushed);
         let grouped = LogicalPlanBuilder::from(pushed.plan.clone()).aggregate(keys, aggregates)?.build()?;
-        self.join(grouped, dependent.same_values(&outer))
+        match dependent.is_correlated() {
+            true => self.join(grouped, dependent.same_values(&outer)),
+            // It is one row, beside which conditions on its columns can be put into the join.
+            false => self.join_as(JoinType::Inner, grouped, vec![]),
+        }
     }
 
     /// Adds the columns of a plan to every row: those of the row that meets the conditions, or NULL.
-    fn join(&mut self, right: LogicalPlan, mut conditions: Vec<Expr>) -> Result<()> {
+    fn join(&mut self, right: LogicalPlan, conditions: Vec<Expr>) -> Result<()> {
+        self.join_as(JoinType::Left, right, conditions)
+    }
+
+    fn join_as(&mut self, join_type: JoinType, right: LogicalPlan, mut conditions: Vec<Expr>) -> Result<()> {
         if conditions.is_empty() {
             conditions.push(lit(true));
         }
         let left = LogicalPlanBuilder::from(self.plan.clone());
-        self.plan = left.join_on(right, JoinType::Left, conditions)?.build()?;
+        self.plan = left.join_on(right, join_type, conditions)?.build()?;
         Ok(())
     }
 }

@@ -70,7 +70,11 @@ fn is_simple_aggregate(subquery: &Subquery, outer: &DFSchema) -> bool {
                 let is_allowed = |value: &Expr| match value {
                     Expr::Alias(alias) if matches!(*alias.expr, Expr::Column(_)) => true,
                     Expr::Column(_) => true,
-                    other => other.nullable(schema).unwrap_or(false) && !other.exists(is_case).unwrap_or(true),
+                    other => {
+                        !other.contains_outer()
+                            && other.nullable(schema).unwrap_or(false)
+                            && !other.exists(is_case).unwrap_or(true)
+                    }
                 };
                 group_expr.is_empty()
                     && !has_outer(&projection.input)
