@@ -1,7 +1,9 @@
 //! Keeps DataFusion from taking columns for constant that are not, and leaving them out of an order or a grouping:
 //! where a join adds NULLs for rows that it has not found, where a grouping set has NULLs for keys that it does not
-//! group by, and where the parts of a union have constants of their own. And keeps it from moving conditions below a
-//! projection with two columns of one name, of which it takes the wrong one, or with an inlining barrier.
+//! group by, and where the parts of a union have constants of their own. Keeps it from putting what a condition says to
+//! be equal in each other's place where one is a part of the other, as in `x - y = y`: its rules do not agree then on
+//! what rows are sorted by. And keeps it from moving conditions below a projection with two columns of one name, of
+//! which it takes the wrong one, or with an inlining barrier.
 //!
 //! ```text
 //! before: SortExec: [b.kind, a.id]             after: SortExec: [b.kind, a.id]
@@ -19,6 +21,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, Tr
 use datafusion::common::{JoinType, Result, Statistics, internal_err};
 use datafusion::config::ConfigOptions;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::equivalence::EquivalenceClass;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::AggregateExec;
@@ -46,7 +49,8 @@ impl PhysicalOptimizerRule for ConstantsBarriers {
         plan.transform_up(|plan| {
             let has_constants = || !plan.equivalence_properties().constants().is_empty();
             let passes_conditions = !has_two_of_one_name(plan.as_ref()) && !holds_back(plan.as_ref())?;
-            if makes_constants_vary(plan.as_ref()) && has_constants() || !passes_conditions {
+            let varies = makes_constants_vary(plan.as_ref()) && has_constants();
+            if varies || !passes_conditions || has_parts_of_equals(plan.as_ref()) {
                 return Ok(Transformed::yes(Arc::new(ConstantsBarrier::new(plan, passes_conditions))));
             }
             Ok(Transformed::no(plan))
@@ -72,6 +76,12 @@ fn makes_constants_vary(plan: &dyn ExecutionPlan) -> bool {
             None => plan.is::<UnionExec>(),
         },
     }
+}
+
+/// Whether what stands for its equals has parts that others stand for.
+fn has_parts_of_equals(plan: &dyn ExecutionPlan) -> bool {
+    let equals = plan.equivalence_properties().eq_group();
+    equals.iter().filter_map(EquivalenceClass::canonical_expr).any(|one| equals.normalize_expr(Arc::clone(one)) != *one)
 }
 
 fn has_two_of_one_name(plan: &dyn ExecutionPlan) -> bool {
