@@ -19,32 +19,32 @@ const SHARE_BYTES: usize = 32 << 20;
 const KEPT_BYTES: usize = 32 << 20;
 /// Threads tell what they have freed in pieces of this size.
 const PIECE_BYTES: usize = 1 << 20;
-
-/// Threads count in different places, so that none waits for another.
-const PLACES: usize = 64;
+/// What a thread allocates or frees before it tells: threads that told of everything would wait for each other.
+const UNTOLD_BYTES: usize = 4 << 10;
 
 /// PostgreSQL's code for what there is no memory for.
 const OUT_OF_MEMORY: &str = "53200";
 
-static ALLOCATED: [Place; PLACES] = [const { Place(AtomicIsize::new(0)) }; PLACES];
+/// What threads have told. It may be below zero, as one tells what it has freed before another what it has allocated.
+static ALLOCATED: AtomicIsize = AtomicIsize::new(0);
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 /// What was freed since the allocator gave back what it keeps.
 static FREED: AtomicUsize = AtomicUsize::new(0);
 /// What may be allocated; everything, before it is told.
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
 
-/// A number in a cache line of its own.
-#[repr(align(128))]
-struct Place(AtomicIsize);
-
 thread_local! {
-    static OWN: Own = const { Own { number: Cell::new(usize::MAX), made: Cell::new(0), freed: Cell::new(0) } };
+    static OWN: Own = const {
+        Own { number: Cell::new(usize::MAX), made: Cell::new(0), untold: Cell::new(0), freed: Cell::new(0) }
+    };
 }
 
 struct Own {
     number: Cell<usize>,
     /// What the thread has allocated less what it has freed, since it began.
     made: Cell<isize>,
+    /// The part of that which it has not told yet.
+    untold: Cell<isize>,
     /// What it has freed and not told yet.
     freed: Cell<usize>,
 }
@@ -60,9 +60,12 @@ impl Own {
 
     fn count(&self, bytes: isize) {
         self.made.set(self.made.get().wrapping_add(bytes));
-        if let Some(place) = ALLOCATED.get(self.number() % PLACES) {
-            place.0.fetch_add(bytes, Ordering::Relaxed);
+        let untold = self.untold.get().wrapping_add(bytes);
+        let tells = untold.unsigned_abs() >= UNTOLD_BYTES;
+        if tells {
+            ALLOCATED.fetch_add(untold, Ordering::Relaxed);
         }
+        self.untold.set(if tells { 0 } else { untold });
     }
 }
 
@@ -102,8 +105,7 @@ fn has_room(bytes: usize) -> bool {
 }
 
 fn allocated() -> usize {
-    let bytes: isize = ALLOCATED.iter().map(|place| place.0.load(Ordering::Relaxed)).sum();
-    usize::try_from(bytes).unwrap_or_default()
+    usize::try_from(ALLOCATED.load(Ordering::Relaxed)).unwrap_or_default()
 }
 
 /// Tells what queries may keep, and what may be kept for them.

@@ -21,18 +21,18 @@ pub(crate) fn as_is(column: Expr) -> Expr {
 /// may be an error.
 pub(crate) fn asked_for_null(value: Expr, schema: &DFSchema) -> Expr {
     let is_computed = !matches!(value, Expr::Column(_) | Expr::OuterReferenceColumn(..) | Expr::Literal(..));
-    if is_computed && !has_subquery(&value) { or_null(value, schema) } else { value }
+    match is_computed && !value.nullable(schema).unwrap_or(true) && !has_subquery(&value) {
+        true => or_null(value),
+        false => value,
+    }
 }
 
 /// A value that may be NULL for all that is known. What a plan says of CASE is more than what DataFusion knows when it
 /// runs.
-pub(crate) fn or_null(value: Expr, schema: &DFSchema) -> Expr {
+pub(crate) fn or_null(value: Expr) -> Expr {
     static FUNCTION: LazyLock<Arc<ScalarUDF>> =
         LazyLock::new(|| AsIs::function("as_is_or_null", true, Volatility::Immutable));
-    match value.nullable(schema).unwrap_or(true) {
-        true => value,
-        false => FUNCTION.call(vec![value]),
-    }
+    FUNCTION.call(vec![value])
 }
 
 /// What gives a value that nothing is put below, because it is not known to be the same twice.

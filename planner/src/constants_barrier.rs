@@ -47,9 +47,8 @@ impl PhysicalOptimizerRule for ConstantsBarriers {
 
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|plan| {
-            let has_constants = || !plan.equivalence_properties().constants().is_empty();
             let passes_conditions = !has_two_of_one_name(plan.as_ref()) && !holds_back(plan.as_ref())?;
-            let varies = makes_constants_vary(plan.as_ref()) && has_constants();
+            let varies = makes_constants_vary(plan.as_ref()) || has_parts_with_constants(plan.as_ref());
             if varies || !passes_conditions || has_parts_of_equals(plan.as_ref()) {
                 return Ok(Transformed::yes(Arc::new(ConstantsBarrier::new(plan, passes_conditions))));
             }
@@ -63,7 +62,19 @@ impl PhysicalOptimizerRule for ConstantsBarriers {
     }
 }
 
+fn has_constants(plan: &dyn ExecutionPlan) -> bool {
+    !plan.equivalence_properties().constants().is_empty()
+}
+
+/// Whether some rows of a union have columns that are constant among them.
+fn has_parts_with_constants(plan: &dyn ExecutionPlan) -> bool {
+    plan.is::<UnionExec>() && plan.children().into_iter().any(|part| has_constants(part.as_ref()))
+}
+
 fn makes_constants_vary(plan: &dyn ExecutionPlan) -> bool {
+    if !has_constants(plan) {
+        return false;
+    }
     let join_type = plan
         .downcast_ref::<HashJoinExec>()
         .map(|join| *join.join_type())
@@ -73,7 +84,7 @@ fn makes_constants_vary(plan: &dyn ExecutionPlan) -> bool {
         Some(join_type) => matches!(join_type, JoinType::Left | JoinType::Right | JoinType::Full),
         None => match plan.downcast_ref::<AggregateExec>() {
             Some(aggregate) => aggregate.group_expr().has_grouping_set(),
-            None => plan.is::<UnionExec>(),
+            None => false,
         },
     }
 }
@@ -81,7 +92,8 @@ fn makes_constants_vary(plan: &dyn ExecutionPlan) -> bool {
 /// Whether what stands for its equals has parts that others stand for.
 fn has_parts_of_equals(plan: &dyn ExecutionPlan) -> bool {
     let equals = plan.equivalence_properties().eq_group();
-    equals.iter().filter_map(EquivalenceClass::canonical_expr).any(|one| equals.normalize_expr(Arc::clone(one)) != *one)
+    let canonical = equals.iter().filter_map(EquivalenceClass::canonical_expr);
+    canonical.into_iter().any(|one| equals.normalize_expr(Arc::clone(one)).as_ref() != one.as_ref())
 }
 
 fn has_two_of_one_name(plan: &dyn ExecutionPlan) -> bool {

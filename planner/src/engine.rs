@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::config::CatalogOptions;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
@@ -33,6 +32,7 @@ use crate::result_cache::{CacheStatistics, CachedResult, Ended, Key, ResultCache
 use crate::session::Sessions;
 use crate::statement::{self, Asked};
 use crate::stream::{Analysed, Execution, Places, ResultStream, Until, physical};
+use crate::subqueries::is_volatile;
 
 /// Planning recurses over expressions and subqueries; the limits on text keep it within this.
 const STACK_BYTES: usize = 32 << 20;
@@ -311,18 +311,6 @@ fn day_of(now: TimestampTz, options: &SessionOptions) -> i32 {
     let zone = options.timezone.as_deref().map_or_else(|| Some(Zone::utc()), Zone::named);
     let date = zone.and_then(|zone| zone.to_local(now).and_then(Timestamp::date).ok());
     date.map_or(i32::MIN, |date| date.0)
-}
-
-/// Whether something is left to chance.
-fn is_volatile(plan: &LogicalPlan) -> Result<bool> {
-    let mut found = false;
-    plan.apply_with_subqueries(|node| {
-        node.apply_expressions(|expression| {
-            found |= expression.is_volatile();
-            Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-        })
-    })?;
-    Ok(found)
 }
 
 impl Drop for Shared {

@@ -31,8 +31,8 @@ pub(crate) use self::keys::{array_key, grouping_key, has_key, key};
 pub(crate) use self::quantified::quantified;
 pub(crate) use self::series::ordinals;
 pub(crate) use self::strings::{Casing, cased, padded, unpadded, with_default_escape};
-pub(crate) use self::udf::takes_constants;
 pub(crate) use self::text_order::{TextOrder, text_of_key, texts_of_keys};
+pub(crate) use self::udf::takes_constants;
 
 /// Everything that a query can call.
 fn all() -> Catalogue {

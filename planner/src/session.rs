@@ -18,6 +18,7 @@ use datafusion::prelude::SessionConfig;
 use rail_forge_connectors::{LiveQuery, PinnedSnapshot, SnapshotStore, Source};
 use url::Url;
 
+use crate::constant_keys::ConstantKeys;
 use crate::constants_barrier::ConstantsBarriers;
 use crate::empty_groups::EmptyGroups;
 use crate::inlining_barrier::InliningBarrier;
@@ -27,6 +28,8 @@ use crate::live_first_rows::LiveFirstRows;
 use crate::live_grouping::LiveGrouping;
 use crate::planning_deadline::with_deadline;
 use crate::query::SessionOptions;
+use crate::recursive_steps::RecursiveSteps;
+use crate::statistics_of_joins::StatisticsOfJoins;
 use crate::subqueries::Subqueries;
 
 /// The schema of unqualified names, as in PostgreSQL.
@@ -145,6 +148,7 @@ fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let constants = rules.iter().position(|rule| rule.name() == SIMPLIFICATION).map_or(0, |place| place + 1);
     rules.insert(constants, Arc::new(InliningBarrier));
     rules.insert(0, Arc::new(InliningBarrier));
+    rules.push(Arc::new(ConstantKeys));
     rules.push(Arc::new(LiveGrouping));
     rules.push(Arc::new(LiveFirstRows));
     rules
@@ -154,6 +158,11 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
     let settled = rules.iter().position(|rule| rule.name() == JOIN_SELECTION).map_or(0, |place| place + 1);
     rules.insert(settled, Arc::new(ConstantsBarriers));
+    rules.insert(0, Arc::new(RecursiveSteps));
+    let of_joins = StatisticsOfJoins::default();
+    if let Some(rule) = rules.iter_mut().find(|rule| rule.name() == of_joins.name()) {
+        *rule = Arc::new(of_joins);
+    }
     rules
 }
 

@@ -65,10 +65,41 @@ impl AnalyzerRule for Subqueries {
             return Ok(plan);
         }
         // ANY and ALL are made of EXISTS.
+        let plan = plan.transform_up_with_subqueries(name_comparisons)?.data;
         let plan = RewriteSetComparison::new().rewrite(plan, &OptimizerContext::new())?.data;
         let names = Names::default();
         Ok(plan.transform_up_with_subqueries(|plan| rewrite(plan, &names))?.data)
     }
+}
+
+/// Keeps the names of columns that are computed with ANY and ALL of subqueries.
+fn name_comparisons(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    if !matches!(node, LogicalPlan::Projection(_) | LogicalPlan::Aggregate(_) | LogicalPlan::Window(_)) {
+        return Ok(Transformed::no(node));
+    }
+    node.map_expressions(|expression| {
+        let compares = expression.exists(|part| Ok(matches!(part, Expr::SetComparison(_))))?;
+        Ok(match expression {
+            Expr::Alias(_) | Expr::GroupingSet(_) => Transformed::no(expression),
+            other if compares => {
+                let name = other.schema_name().to_string();
+                Transformed::yes(other.alias(name))
+            }
+            other => Transformed::no(other),
+        })
+    })
+}
+
+/// Whether something is left to chance.
+pub(crate) fn is_volatile(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expression| {
+            found |= expression.is_volatile();
+            Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        })
+    })?;
+    Ok(found)
 }
 
 fn uses_subquery(node: &LogicalPlan) -> Result<bool> {
@@ -221,8 +252,9 @@ fn filter_above(join: &Join, names: &Names) -> Result<Option<LogicalPlan>> {
     rewrite(filtered, names).map(|rewritten| Some(rewritten.data))
 }
 
-/// Those columns of a plan.
+/// Those columns of a plan, but for the number of a grouping set: what `grouping` becomes has it no more.
 fn columns_of(schema: &DFSchema, plan: LogicalPlan) -> Result<LogicalPlan> {
-    let columns = schema.iter().map(|field| Expr::Column(Column::from(field))).collect();
+    let columns = schema.iter().filter(|(_, field)| field.name() != Aggregate::INTERNAL_GROUPING_ID);
+    let columns = columns.map(|field| Expr::Column(Column::from(field))).collect();
     Projection::try_new(columns, Arc::new(plan)).map(LogicalPlan::Projection)
 }

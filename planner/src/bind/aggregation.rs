@@ -6,7 +6,7 @@ use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::functions_aggregate::first_last::first_value_udaf;
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
 use datafusion::logical_expr::utils::find_aggregate_exprs;
-use datafusion::logical_expr::{Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder, lit, when};
+use datafusion::logical_expr::{Aggregate, Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder, lit, when};
 use datafusion::sql::sqlparser::ast::{Expr as Ast, GroupByExpr};
 
 use super::Binder;
@@ -275,6 +275,7 @@ pub(super) fn grouped(
     };
     let aggregates = aggregates.into_iter().map(|aggregate| of_forms(aggregate, &forms)).collect::<Result<Vec<_>>>()?;
     let plan = LogicalPlanBuilder::from(input).aggregate(group_expr, aggregates)?.build()?;
+    let plan = with_keys_of_subqueries(plan, &all, &forms, &replaced)?;
     for expression in expressions.iter_mut() {
         **expression = with_columns((**expression).clone(), &replaced)?;
         check_grouped(expression, plan.schema(), scope, &replaced)?;
@@ -282,12 +283,48 @@ pub(super) fn grouped(
     Ok(plan)
 }
 
+/// The groups, with keys that are grouped by another form as subqueries know them: by the name of their column.
+fn with_keys_of_subqueries(
+    plan: LogicalPlan,
+    expressions: &[Expr],
+    forms: &[(Expr, Expr)],
+    replaced: &[(Expr, Expr)],
+) -> Result<LogicalPlan> {
+    let mut used: Vec<Expr> = vec![];
+    for expression in expressions {
+        each_part(expression, |part, is_in_subquery| {
+            if is_in_subquery && forms.iter().any(|(key, _)| key == part) && !used.contains(part) {
+                used.push(part.clone());
+            }
+        })?;
+    }
+    if used.is_empty() {
+        return Ok(plan);
+    }
+    // What `grouping` becomes has the number of the set no more.
+    let is_known = |column: &Column| column.name != Aggregate::INTERNAL_GROUPING_ID;
+    let columns = plan.schema().columns().into_iter().filter(is_known);
+    let mut columns: Vec<Expr> = columns.map(Expr::Column).collect();
+    for key in used {
+        if let Expr::Column(Column { relation, name, .. }) = &key {
+            columns.push(with_columns(key.clone(), replaced)?.alias_qualified(relation.clone(), name));
+        }
+    }
+    Ok(LogicalPlanBuilder::from(plan).project(columns)?.build()?)
+}
+
 /// The aggregate; `grouping` of the forms of keys.
 fn of_forms(aggregate: Expr, forms: &[(Expr, Expr)]) -> Result<Expr> {
     match unaliased(&aggregate) {
         Expr::AggregateFunction(function) if function.func.name() == "grouping" && !forms.is_empty() => {
             let name = aggregate.schema_name().to_string();
-            Ok(with_columns(unaliased(&aggregate).clone(), forms)?.alias(name))
+            let mut grouping = function.clone();
+            for argument in &mut grouping.params.args {
+                if let Some((_, form)) = forms.iter().find(|(key, _)| key == argument) {
+                    *argument = form.clone();
+                }
+            }
+            Ok(Expr::AggregateFunction(grouping).alias(name))
         }
         _ => Ok(aggregate),
     }

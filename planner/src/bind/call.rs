@@ -312,9 +312,6 @@ impl Binder<'_> {
         if list.duplicate_treatment.is_some() && matches!(counted, Expr::Literal(..)) {
             return Err(Error::Query("DISTINCT cannot be applied to count(*)".to_owned()));
         }
-        if function.over.is_none() {
-            self.allow_aggregate()?;
-        }
         let over = function.over.as_ref().map(|over| self.over(over)).transpose()?;
         let filter = match &function.filter {
             Some(filter) => Some(self.within(Clause::Filter, |binder| binder.condition(filter, "FILTER"))?),
@@ -332,7 +329,10 @@ impl Binder<'_> {
             schema: &schema,
             surroundings: self.surroundings,
         };
-        Ok(Some(Typed::new(call.of(count_udaf(), vec![counted]), PgType::Int8)))
+        let is_aggregate = call.over.is_none();
+        let bound = call.of(count_udaf(), vec![counted]);
+        let bound = if is_aggregate { self.placed(bound)? } else { bound };
+        Ok(Some(Typed::new(bound, PgType::Int8)))
     }
 
     /// The array that a function returns its rows in.
@@ -391,16 +391,16 @@ fn check_determined(name: &str, function: &Function, arguments: &[Typed]) -> Res
             _ if argument.pg_type != PgType::Unknown || argument.open_parameter().is_some() => {}
             // The same function takes arrays, too.
             PgType::AnyNonArray => return Err(no_function(name, &types(arguments), NotChosen::Ambiguous)),
-            PgType::AnyElement => {
-                return Err(Error::Query(
-                    "could not determine polymorphic type because input has type unknown; cast it to its type"
-                        .to_owned(),
-                ));
-            }
+            PgType::AnyElement => return Err(undetermined()),
             _ => {}
         }
     }
     Ok(())
+}
+
+fn undetermined() -> Error {
+    let why = "could not determine polymorphic type because input has type unknown; cast it to its type";
+    Error::Query(why.to_owned())
 }
 
 /// Why there is no such function.

@@ -7,6 +7,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, lit};
 use datafusion::sql::sqlparser::ast::{self, BinaryOperator};
 
 use super::Binder;
+use super::character::unpadded;
 use super::collation::Derivation;
 use super::names::unnested;
 use super::record::parts_of;
@@ -122,8 +123,9 @@ impl Binder<'_> {
 
     /// Whether a value is, or is not, among others.
     fn among(&mut self, operand: Typed, elements: Vec<Typed>, common: &PgType, negated: bool) -> Result<Typed> {
-        let expr = Box::new(self.coerce(operand, common)?.expr);
-        let list = elements.into_iter().map(|element| Ok(self.coerce(element, common)?.expr)).collect::<Result<_>>()?;
+        let expr = Box::new(self.coerce(unpadded(operand), common)?.expr);
+        let list = elements.into_iter().map(|element| Ok(self.coerce(unpadded(element), common)?.expr));
+        let list = list.collect::<Result<_>>()?;
         Ok(Typed::boolean(Expr::InList(InList { expr, list, negated })))
     }
 
@@ -172,7 +174,7 @@ impl Binder<'_> {
             Error::Query(format!("operator does not exist: {} {symbol} {}", operand.pg_type, array.pg_type))
         })?;
         // What is a text in quotes before it is cast need not be compared as one.
-        let sides = [self.coerce(operand, &common)?, self.coerce(array, &common.clone().array())?];
+        let sides = [self.coerce(unpadded(operand), &common)?, self.coerce(array, &common.clone().array())?];
         let collation = Derivation::merged(&sides)?;
         let order = self.order_of_call(symbol, &sides, &collation)?;
         let [mut operand, mut array] = sides.map(|side| side.expr);

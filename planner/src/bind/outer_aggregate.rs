@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use datafusion::common::Column;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
 use datafusion::logical_expr::{Expr, ExprSchemable};
 
 use super::Binder;
@@ -28,21 +29,31 @@ impl Binder<'_> {
     fn owner(&self, aggregate: &Expr) -> Result<Option<usize>> {
         let mut is_own = false;
         let mut owner = None;
+        let level_of = |column: &Column| self.levels.iter().rposition(|level| level.scope.schema.has_column(column));
         aggregate.apply(|part| {
             match part {
                 Expr::Column(_) => is_own = true,
-                Expr::OuterReferenceColumn(_, column) => {
-                    owner = owner.max(self.levels.iter().rposition(|level| level.scope.schema.has_column(column)));
+                Expr::OuterReferenceColumn(_, column) => owner = owner.max(level_of(column)),
+                Expr::ScalarSubquery(subquery)
+                | Expr::Exists(Exists { subquery, .. })
+                | Expr::InSubquery(InSubquery { subquery, .. })
+                | Expr::SetComparison(SetComparison { subquery, .. }) => {
+                    for reference in &subquery.outer_ref_columns {
+                        if let Expr::OuterReferenceColumn(_, column) = reference {
+                            owner = owner.max(level_of(column));
+                        }
+                    }
                 }
                 _ => {}
             }
             Ok(TreeNodeRecursion::Continue)
         })?;
-        Ok(owner.filter(|_| !is_own))
+        let innermost = self.levels.len().saturating_sub(1);
+        Ok(owner.filter(|owner| !is_own && *owner < innermost))
     }
 
     /// A part of an expression over aggregates, with each of these computed by the query at `owner`.
-    fn left_to(&mut self, owner: usize, part: Expr) -> datafusion::common::Result<Transformed<Expr>> {
+    pub(super) fn left_to(&mut self, owner: usize, part: Expr) -> datafusion::common::Result<Transformed<Expr>> {
         if !matches!(part, Expr::AggregateFunction(_)) {
             return Ok(Transformed::no(part));
         }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Column, ScalarValue};
-use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::provider_as_source;
 use datafusion::functions_window::rank::rank_udwf;
 use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
@@ -25,6 +25,7 @@ use super::typed::{BoundQuery, OutputColumn};
 use crate::as_is::or_null;
 use crate::error::{Error, Result};
 use crate::pg_type::PgType;
+use crate::recursive_steps::StepTable;
 
 /// A WITH query.
 #[derive(Debug, Clone)]
@@ -293,7 +294,7 @@ impl Binder<'_> {
             plan.schema().fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
         let schema = Arc::new(arrow::datatypes::Schema::new(fields));
         let work_name = self.qualifiers.unique(&format!("{name} before"));
-        let work_table = CteWorkTable::new(&work_name, schema);
+        let work_table = StepTable::new(&work_name, schema);
         let scan =
             LogicalPlanBuilder::scan(work_name.as_str(), provider_as_source(Arc::new(work_table)), None)?.build()?;
         let itself = BoundQuery { plan: scan, columns: columns.clone() };
@@ -301,6 +302,11 @@ impl Binder<'_> {
             ctes.insert(name.to_owned(), Cte { bound: itself, nodes: 1 });
         }
         let step = self.set_expression(right)?;
+        if times_read(&step.plan, &work_name)? > 1 {
+            return Err(Error::Query(format!(
+                "recursive reference to query \"{name}\" must not appear more than once"
+            )));
+        }
         if step.columns.len() != columns.len() {
             return Err(Error::Query("each UNION query must have the same number of columns".to_owned()));
         }
@@ -338,9 +344,13 @@ impl Binder<'_> {
 
 /// The plan with columns that may all be NULL, as they may in the rows that go on from them.
 fn with_columns_or_null(mut plan: LogicalPlan) -> Result<LogicalPlan> {
-    let schema = Arc::clone(plan.schema());
-    let column = |field| Expr::Column(Column::from(field));
-    let columns: Vec<Expr> = schema.iter().map(|field| or_null(column(field), &schema).alias(field.1.name())).collect();
+    let columns = plan.schema().columns().into_iter();
+    let columns: Vec<Expr> = columns
+        .map(|column| {
+            let name = column.name.clone();
+            or_null(Expr::Column(column)).alias(name)
+        })
+        .collect();
     change(&mut plan, |builder| builder.project(columns))?;
     Ok(plan)
 }
@@ -375,6 +385,16 @@ fn renamed(mut bound: BoundQuery, names: &[String], name: &str) -> Result<BoundQ
 /// Nodes of a plan.
 fn count(plan: &LogicalPlan) -> usize {
     1 + plan.inputs().into_iter().map(count).sum::<usize>()
+}
+
+/// How often a table is read in a plan and its subqueries.
+fn times_read(plan: &LogicalPlan, name: &str) -> Result<usize> {
+    let mut times = 0;
+    plan.apply_with_subqueries(|node| {
+        times += usize::from(matches!(node, LogicalPlan::TableScan(scan) if scan.table_name.table() == name));
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(times)
 }
 
 /// Whether a WITH query's text has its own name in a FROM.

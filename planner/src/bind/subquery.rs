@@ -129,11 +129,13 @@ impl Binder<'_> {
     /// Whether a row is among those of a subquery: true where one is the same, unknown where one could be if its NULLs
     /// were known, false where none is.
     fn row_in(&mut self, operands: &[Typed], plan: &LogicalPlan) -> Result<Typed> {
-        let scope = &self.level()?.scope;
+        let here = self.levels.len().saturating_sub(1);
         let mut same = lit(true);
         for (operand, column) in operands.iter().zip(plan.schema().columns()) {
-            // Seen from inside of the subquery, the operands are of the query around it.
-            same = same.and(outer(operand.clone(), scope)?.expr.eq(Expr::Column(column)));
+            // Seen from inside of the subquery, the operands and their aggregates are of the query around it.
+            let expr = operand.expr.clone().transform_down(|part| self.left_to(here, part))?.data;
+            let operand = outer(Typed { expr, ..operand.clone() }, &self.level()?.scope)?;
+            same = same.and(operand.expr.eq(Expr::Column(column)));
         }
         let found = |condition: Expr| -> Result<Expr> {
             let plan = LogicalPlanBuilder::from(plan.clone()).filter(condition)?.build()?;

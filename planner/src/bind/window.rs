@@ -1,8 +1,8 @@
 //! Windows: OVER and WINDOW.
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType};
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::{Expr, WindowFrame, WindowFrameBound, WindowFrameUnits};
+use datafusion::logical_expr::{Expr, ExprSchemable, WindowFrame, WindowFrameBound, WindowFrameUnits, cast};
 use datafusion::sql::sqlparser::ast::{self, NamedWindowDefinition, NamedWindowExpr, WindowSpec, WindowType};
 
 use super::Binder;
@@ -38,6 +38,16 @@ fn of_groups(frame: WindowFrame) -> WindowFrame {
             WindowFrame::new_bounds(WindowFrameUnits::Groups, start, end)
         }
         _ => frame,
+    }
+}
+
+/// Digits before and behind the point.
+fn digits(data_type: &DataType) -> Option<(i32, i32)> {
+    match data_type {
+        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
+            Some((i32::from(*precision) - i32::from(*scale), i32::from(*scale)))
+        }
+        _ => None,
     }
 }
 
@@ -104,9 +114,9 @@ impl Binder<'_> {
                 partition_by.push(typed.equality_key()?);
             }
         }
-        let keys = self.sort_keys(&spec.order_by)?;
+        let mut keys = self.sort_keys(&spec.order_by)?;
         let frame = match &spec.window_frame {
-            Some(frame) => self.frame(frame, &keys)?,
+            Some(frame) => self.frame(frame, &mut keys)?,
             None => WindowFrame::new((!keys.is_empty()).then_some(false)),
         };
         let has_no_range = |key: &SortKey| key.has_key() || has_no_range(&key.value.pg_type);
@@ -116,13 +126,13 @@ impl Binder<'_> {
         Ok(Over { partition_by, order_by, frame })
     }
 
-    fn frame(&mut self, frame: &ast::WindowFrame, keys: &[SortKey]) -> Result<WindowFrame> {
+    fn frame(&mut self, frame: &ast::WindowFrame, keys: &mut [SortKey]) -> Result<WindowFrame> {
         let units: WindowFrameUnits = frame.units.into();
         if units == WindowFrameUnits::Groups && keys.is_empty() {
             return Err(Error::Query("GROUPS mode requires an ORDER BY clause".to_owned()));
         }
-        let start = self.bound(&frame.start_bound, units, keys)?;
-        let end = match &frame.end_bound {
+        let mut start = self.bound(&frame.start_bound, units, keys)?;
+        let mut end = match &frame.end_bound {
             Some(end) => self.bound(end, units, keys)?,
             None => WindowFrameBound::CurrentRow,
         };
@@ -139,9 +149,48 @@ impl Binder<'_> {
             (WindowFrameBound::Following(_), WindowFrameBound::Preceding(_) | WindowFrameBound::CurrentRow) => {
                 "frame starting from following row cannot have preceding rows"
             }
-            _ => return Ok(WindowFrame::new_bounds(units, start, end)),
+            _ => {
+                if let [key] = keys {
+                    self.count_in_same_digits(key, [&mut start, &mut end])?;
+                }
+                return Ok(WindowFrame::new_bounds(units, start, end));
+            }
         };
         Err(Error::Query(wrong.to_owned()))
+    }
+
+    /// Gives a key that is a numeric, and what is added to it, the same decimals.
+    fn count_in_same_digits(&mut self, key: &mut SortKey, bounds: [&mut WindowFrameBound; 2]) -> Result<()> {
+        let own = key.value.expr.get_type(&self.level()?.scope.schema)?;
+        let Some((mut whole, mut decimals)) = digits(&own) else { return Ok(()) };
+        let mut offsets = vec![];
+        for bound in bounds {
+            if let WindowFrameBound::Preceding(value) | WindowFrameBound::Following(value) = bound
+                && let Some((whole_of_offset, decimals_of_offset)) = digits(&value.data_type())
+            {
+                whole = whole.max(whole_of_offset);
+                decimals = decimals.max(decimals_of_offset);
+                offsets.push(value);
+            }
+        }
+        let common = match digits(&own) == Some((whole, decimals)) {
+            true => own,
+            false => {
+                let decimals_of_type = i8::try_from(decimals).unwrap_or(i8::MAX);
+                let common = match whole + decimals <= i32::from(DECIMAL128_MAX_PRECISION) {
+                    true => DataType::Decimal128(DECIMAL128_MAX_PRECISION, decimals_of_type),
+                    false => DataType::Decimal256(DECIMAL256_MAX_PRECISION, decimals_of_type),
+                };
+                if !offsets.is_empty() {
+                    key.value.expr = cast(key.value.expr.clone(), common.clone());
+                }
+                common
+            }
+        };
+        for offset in offsets {
+            *offset = offset.cast_to(&common)?;
+        }
+        Ok(())
     }
 
     fn bound(

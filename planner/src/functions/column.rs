@@ -79,7 +79,7 @@ macro_rules! primitive_output {
             }
 
             fn append(builder: &mut Self::Builder, value: Option<Self>) -> ValueResult<()> {
-                builder.append_option(value.map(|$own| $to));
+                builder.append_option(value.map(|$own| $to).transpose()?);
                 Ok(())
             }
 
@@ -93,6 +93,13 @@ macro_rules! primitive_output {
 /// Defines the types whose values are copied.
 macro_rules! primitive {
     ($name:ident, $value:ty, $arrow:ty, $pg_type:expr, |$native:ident| $from:expr, |$own:ident| $to:expr) => {
+        primitive_argument!($name, $value, $arrow, $pg_type, |$native| $from);
+        primitive_output!($value, $arrow, $pg_type, |$own| ValueResult::Ok($to));
+    };
+}
+
+macro_rules! primitive_argument {
+    ($name:ident, $value:ty, $arrow:ty, $pg_type:expr, |$native:ident| $from:expr) => {
         #[derive(Debug)]
         pub(crate) struct $name;
 
@@ -117,15 +124,13 @@ macro_rules! primitive {
                 $from
             }
         }
-
-        primitive_output!($value, $arrow, $pg_type, |$own| $to);
     };
 }
 
 primitive!(Int2, i16, Int16Type, PgType::Int2, |native| native, |own| own);
 primitive!(Int4, i32, Int32Type, PgType::Int4, |native| native, |own| own);
 primitive!(Int8, i64, Int64Type, PgType::Int8, |native| native, |own| own);
-primitive_output!(u32, UInt32Type, PgType::Oid, |own| own);
+primitive_output!(u32, UInt32Type, PgType::Oid, |own| ValueResult::Ok(own));
 primitive!(Float4, f32, Float32Type, PgType::Float4, |native| native, |own| own);
 primitive!(Float8, f64, Float64Type, PgType::Float8, |native| native, |own| own);
 primitive!(DateArg, Date, Date32Type, PgType::Date, |native| Date(native), |own| own.0);
@@ -140,9 +145,19 @@ primitive!(
     |native| TimestampTz(native),
     |own| own.0
 );
-primitive!(IntervalArg, Interval, IntervalMonthDayNanoType, PgType::Interval, |native| interval(native), |own| {
-    IntervalMonthDayNano::new(own.months, own.days, own.micros.saturating_mul(NANOS_OF_MICRO))
-});
+primitive_argument!(IntervalArg, Interval, IntervalMonthDayNanoType, PgType::Interval, |native| interval(native));
+primitive_output!(Interval, IntervalMonthDayNanoType, PgType::Interval, |own| in_nanoseconds(own));
+
+/// An interval as Arrow keeps it.
+///
+/// # Errors
+/// When its hours, minutes and seconds are more nanoseconds than a `bigint` counts, which are 292 years.
+pub(super) fn in_nanoseconds(interval: Interval) -> ValueResult<IntervalMonthDayNano> {
+    match interval.micros.checked_mul(NANOS_OF_MICRO) {
+        Some(nanos) => Ok(IntervalMonthDayNano::new(interval.months, interval.days, nanos)),
+        None => Err(ValueError::new("22008", "interval out of range: more than 2562047 hours are not kept as such")),
+    }
+}
 
 pub(super) fn interval(value: IntervalMonthDayNano) -> Interval {
     Interval { months: value.months, days: value.days, micros: value.nanoseconds.div_euclid(NANOS_OF_MICRO) }

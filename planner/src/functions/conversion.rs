@@ -15,8 +15,8 @@ use datafusion::logical_expr::{ColumnarValue, Expr, ExprSchemable, ScalarFunctio
 use rail_forge_connectors::POSTGRES_TYPE;
 
 use super::column::{
-    Bool, Bpchar, Bytea, DateArg, Int4, IntervalArg, Json, JsonText, Jsonb, JsonbText, Text, TimeArg, TimestampArg,
-    TimestampTzArg, Uuid, UuidText,
+    Bool, Bpchar, Bytea, DateArg, Int2, Int4, Int8, IntervalArg, Json, JsonText, Jsonb, JsonbText, Text, TimeArg,
+    TimestampArg, TimestampTzArg, Uuid, UuidText,
 };
 use super::datetime::{SessionZone, in_session_zone, preimages};
 use super::function::{Call, Function};
@@ -29,7 +29,7 @@ use crate::postgres::error::{ValueError, ValueResult};
 use crate::postgres::numeric::{Numeric, NumericModifier};
 use crate::postgres::text::fixed_length;
 use crate::postgres::value::{Date, Interval, Time, Timestamp, TimestampTz};
-use crate::postgres::{json, uuid};
+use crate::postgres::{bytea, json, uuid};
 use crate::query::Surroundings;
 
 pub(crate) use self::input::{read_interval, read_numeric};
@@ -138,7 +138,12 @@ fn is_same_inside(from: &PgType, to: &PgType) -> bool {
 
 static CASTS: LazyLock<HashMap<(PgType, PgType), Function>> = LazyLock::new(|| {
     let mut casts = HashMap::new();
-    let all = texts().into_iter().chain(input::functions()).chain(moments()).chain(numbers::functions());
+    let all = texts()
+        .into_iter()
+        .chain(bytes_of_integers())
+        .chain(input::functions())
+        .chain(moments())
+        .chain(numbers::functions());
     for function in all {
         if let Some(from) = function.arguments.first() {
             casts.insert((from.clone(), function.returns.clone()), function);
@@ -167,6 +172,18 @@ fn texts() -> Vec<Function> {
             Ok(bytes) => Ok(UuidText(uuid::print(bytes))),
             Err(_) => Err(ValueError::new("22P03", format!("invalid length for UUID: {} bytes", bytes.len()))),
         }),
+    ]
+}
+
+/// Integers as their bytes.
+fn bytes_of_integers() -> Vec<Function> {
+    vec![
+        strict1::<Int2, _, _>("bytea", |value: i16| value.to_be_bytes().to_vec()),
+        strict1::<Int4, _, _>("bytea", |value: i32| value.to_be_bytes().to_vec()),
+        strict1::<Int8, _, _>("bytea", |value: i64| value.to_be_bytes().to_vec()),
+        strict1::<Bytea, _, _>("smallint", |bytes: &[u8]| bytea::of_number(bytes, "smallint").map(i16::from_be_bytes)),
+        strict1::<Bytea, _, _>("integer", |bytes: &[u8]| bytea::of_number(bytes, "integer").map(i32::from_be_bytes)),
+        strict1::<Bytea, _, _>("bigint", |bytes: &[u8]| bytea::of_number(bytes, "bigint").map(i64::from_be_bytes)),
     ]
 }
 

@@ -35,6 +35,16 @@ pub(crate) fn parse_hex(text: &str) -> ValueResult<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The bytes of a number, the highest first; those that are not there are 0.
+pub(crate) fn of_number<const SIZE: usize>(bytes: &[u8], type_name: &str) -> ValueResult<[u8; SIZE]> {
+    let mut number = [0; SIZE];
+    let Some(missing) = SIZE.checked_sub(bytes.len()) else {
+        return Err(ValueError::new("22003", format!("{type_name} out of range")));
+    };
+    number.iter_mut().skip(missing).zip(bytes).for_each(|(place, byte)| *place = *byte);
+    Ok(number)
+}
+
 /// Bytes as letters, with `\\` and `\ooo`.
 pub(crate) fn parse_escaped(text: &str) -> ValueResult<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());

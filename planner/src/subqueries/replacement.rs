@@ -8,9 +8,9 @@ use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, Subquery, lit, when};
 
-use super::Names;
 use super::dependent::{Dependent, Pushed, gives_one_row};
 use super::only_value::only_value;
+use super::{Names, is_volatile};
 
 /// Expressions without the subqueries that they had, and the plan whose columns they use instead.
 pub(super) struct Replacement {
@@ -26,7 +26,7 @@ impl Replacement {
         left_alone: fn(&Expr, &DFSchema) -> bool,
         names: &Names,
     ) -> Result<Option<Self>> {
-        let mut joined = Joined { plan: input.clone(), rows: input, names };
+        let mut joined = Joined { plan: input.clone(), rows: input, names, known: vec![] };
         let mut changed = false;
         let mut replaced = Vec::with_capacity(expressions.len());
         for expression in expressions {
@@ -54,10 +54,24 @@ struct Joined<'a> {
     /// Before anything was joined: every subquery is asked with the values of these rows.
     rows: &'a LogicalPlan,
     names: &'a Names,
+    /// Subqueries and what stands for them. The operands of BETWEEN and CASE are in a plan several times.
+    known: Vec<(Expr, Expr)>,
 }
 
 impl Joined<'_> {
     fn replace(&mut self, expression: Expr) -> Result<Transformed<Expr>> {
+        let original = match &expression {
+            Expr::Exists(Exists { subquery, .. })
+            | Expr::InSubquery(InSubquery { subquery, .. })
+            | Expr::ScalarSubquery(subquery) => {
+                if let Some((_, replaced)) = self.known.iter().find(|(known, _)| *known == expression) {
+                    return Ok(Transformed::new(replaced.clone(), true, TreeNodeRecursion::Jump));
+                }
+                let is_varied = expression.is_volatile() || is_volatile(&subquery.subquery)?;
+                (!is_varied).then(|| expression.clone())
+            }
+            _ => None,
+        };
         let replaced = match expression {
             Expr::Exists(Exists { subquery, negated }) => {
                 let found = self.exists(&subquery)?;
@@ -72,6 +86,7 @@ impl Joined<'_> {
             Expr::ScalarSubquery(subquery) => self.scalar(&subquery)?,
             other => return Ok(Transformed::no(other)),
         };
+        self.known.extend(original.map(|original| (original, replaced.clone())));
         Ok(Transformed::new(replaced, true, TreeNodeRecursion::Jump))
     }
 

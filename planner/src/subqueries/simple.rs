@@ -101,7 +101,6 @@ fn is_simple(plan: &LogicalPlan, outer: &DFSchema, is_allowed: fn(&Expr, &DFSche
         }
         // DataFusion adds the columns of conditions to a projection.
         LogicalPlan::Projection(projection) => has_outer(plan) || hides_column(projection),
-        LogicalPlan::SubqueryAlias(_) => has_outer(plan),
         LogicalPlan::Join(join) => join.join_type != JoinType::Inner || has_outer(plan),
         _ => true,
     };

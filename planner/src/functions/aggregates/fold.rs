@@ -93,6 +93,10 @@ impl<F: Fold> AggregateUDFImpl for Folded<F> {
         Ok(Box::new(Folding { fold: F::default(), result: self.result }))
     }
 
+    fn default_value(&self, _data_type: &DataType) -> Result<ScalarValue> {
+        (self.result)(&F::default())
+    }
+
     fn state_fields(&self, _args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
         let field = |(number, data_type)| Arc::new(Field::new(format!("state {number}"), data_type, true));
         Ok(F::state_types().into_iter().enumerate().map(field).collect())

@@ -3,7 +3,7 @@
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, i256};
 use datafusion::common::ScalarValue;
 
-use crate::functions::column::Int8;
+use crate::functions::column::{Int8, in_nanoseconds};
 use crate::functions::column::{JsonpathText, Text};
 use crate::functions::datetime::{SessionZone, at_now};
 use crate::functions::function::Function;
@@ -83,9 +83,8 @@ pub(crate) fn read_interval(text: &str, fields: Option<&str>) -> ValueResult<Sca
                 .ok_or_else(|| ValueError::new("42601", format!("an interval cannot be restricted to {name}")))?,
         ),
     };
-    let Interval { months, days, micros } = Interval::parse(text, fields)?;
-    let nanos = micros.saturating_mul(1_000);
-    Ok(ScalarValue::IntervalMonthDayNano(Some(arrow::datatypes::IntervalMonthDayNano::new(months, days, nanos))))
+    let interval = in_nanoseconds(Interval::parse(text, fields)?)?;
+    Ok(ScalarValue::IntervalMonthDayNano(Some(interval)))
 }
 
 fn of_name(name: &str) -> Option<IntervalFields> {

@@ -155,8 +155,9 @@ fn write_scalar(array: &ArrayRef, row: usize, pg_type: &PgType, zone: &Zone, out
         PgType::Timestamp | PgType::Timestamptz => {
             // ISO 8601 has a T between date and time, and minutes in offsets.
             let mut iso = text.replacen(' ', "T", 1);
-            if *pg_type == PgType::Timestamptz && has_short_offset(&iso) {
-                iso.push_str(":00");
+            let end = iso.strip_suffix(BEFORE_CHRIST).map_or(iso.len(), str::len);
+            if *pg_type == PgType::Timestamptz && iso.get(..end).is_some_and(has_short_offset) {
+                iso.insert_str(end, ":00");
             }
             write_string(out, &iso);
         }
@@ -167,6 +168,9 @@ fn write_scalar(array: &ArrayRef, row: usize, pg_type: &PgType, zone: &Zone, out
     }
     Ok(())
 }
+
+/// What stands behind a moment that is so long ago.
+const BEFORE_CHRIST: &str = " BC";
 
 /// Whether an offset is one of hours alone: `+05`.
 fn has_short_offset(text: &str) -> bool {

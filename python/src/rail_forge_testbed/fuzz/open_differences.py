@@ -3,7 +3,7 @@
 Each entry is a feature, and a statement that shows why it is here, over the table of `SETUP`. `Not with
 each table` marks those that need other rows, or differ only sometimes. When a statement's answers are the
 same on both sides, the entry goes. What is different for good is in `docs/compatibility.md` and has its
-comment in `signatures.py` and `queries.py`.
+comment in `signatures/` and `queries.py`.
 """
 
 from __future__ import annotations
@@ -15,15 +15,9 @@ SETUP = (
     " (2, 2, 1, 'b', 2.5, 1, 'b', '{a,b}', '{NULL,5}'), (3, 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
 )
 
-# A template of `signatures.py` or the name of a feature, and the statement.
+# A template of `signatures/` or the name of a feature, and the statement.
 OPEN: dict[str, str] = {
-    # Refusals.
-    "({} * {}) numeric numeric": "SELECT abs(-12345678901234567890.5) * 99999999999999999999.99",
-    "subquery in a recursive term": (
-        "WITH RECURSIVE w(n, v) AS (SELECT 1, 1 UNION ALL SELECT n + 1, (SELECT v FROM t ORDER BY id LIMIT 1)"
-        " FROM w WHERE n < 2) SELECT v FROM w"
-    ),
-    # Answers where PostgreSQL refuses.
+    "({})::bpchar text": "SELECT ' a '::text::bpchar",
 }
 
 

@@ -7,20 +7,36 @@ put together by a set operation has types whose equal values are printed alike.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .open_differences import is_open
 from .tables import VALUES, Column, Table
 from .tree import QUERY, Node, clause, listed, node
-from .types import DETERMINED, Expressions, Scope
+from .types import COMPARED, DETERMINED, Expressions, Scope
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Sequence
 
+NAME = re.compile(r"[\w.]+")
 MOST_ITEMS = 4
 DEPTH = 3
+# Functions that return several rows, by the type of their values, with the type of their argument.
+ROWS_OF = {
+    "int4": (
+        ("unnest({})", "int4[]"),
+        ("generate_series(1, {} % 4)", "int4"),
+        ("generate_subscripts({}, 1)", "text[]"),
+    ),
+    "text": (
+        ("unnest({})", "text[]"),
+        ("regexp_split_to_table({}, ',| ')", "text"),
+        ("string_to_table({}, 'b')", "text"),
+    ),
+    "jsonb": (("jsonb_path_query({}, '$.b[*]')", "jsonb"), ("jsonb_path_query({}, '$[*]')", "jsonb")),
+}
 
 
 @dataclass(frozen=True)
@@ -55,12 +71,16 @@ class Queries:
         """A statement."""
         self._names = 0
         self._common = []
-        return self._plain() if self._chance.random() < 0.3 else self._query()
+        luck = self._chance.random()
+        return self._plain() if luck < 0.25 else self._sorted() if luck < 0.35 else self._query()
 
     def scalar(self, type_name: str, scope: Scope, depth: int) -> Node:
         """A subquery that gives one value or none."""
+        form = self._chance.random()
+        if form < 0.12 and depth > 0 and self._expressions.has_aggregate(type_name):
+            return self._scalar_of_query(type_name, scope, depth)
         source = self._table()
-        inner = Scope(source.columns, outer=scope.columns + scope.outer)
+        inner = Scope(source.columns, outer=_around(scope))
         where = self._correlated(inner, depth)
         if self._chance.random() < 0.6 and self._expressions.has_aggregate(type_name):
             value_depth = 0 if is_open("folded aggregate within") else 1
@@ -68,6 +88,10 @@ class Queries:
             return node("(SELECT {} FROM {}{})", value, source.sql, where, kind=type_name)
         value = self._expressions.make(type_name, inner, depth)
         key = source.keys[0].sql
+        if element := {"int4[]": "int4", "text[]": "text"}.get(type_name):
+            value = self._expressions.make(element, inner, depth)
+            elements = f"ARRAY(SELECT ({{}})::{element} FROM {{}}{{}} ORDER BY {{}})"
+            return node(elements, value, source.sql, where, key, kind=type_name)
         if is_open("correlated LIMIT"):
             inner = replace(inner, outer=())
             value = self._expressions.make(type_name, inner, depth)
@@ -75,14 +99,26 @@ class Queries:
         limit = f" ORDER BY {key}{self._chance.choice((' LIMIT 1', ' DESC LIMIT 1', ' LIMIT 1 OFFSET 1'))}"
         return node("(SELECT {} FROM {}{}{})", value, source.sql, where, limit, kind=type_name)
 
+    def _scalar_of_query(self, type_name: str, scope: Scope, depth: int) -> Node:
+        """An aggregate over a query that knows what is around it."""
+        types = [self._expressions.any_type() for _ in range(self._chance.randint(1, 2))]
+        around = Scope((), outer=_around(scope))
+        query, columns = self._body([type_name, *types], around, min(depth, 2))
+        name = self._name("q")
+        inner = Scope(_named(name, columns), outer=_around(scope), subqueries=False)
+        value = self._expressions.aggregate(type_name, inner)
+        return node(f"(SELECT {{}} FROM ({{}}) AS {name})", value, query, kind=type_name)
+
     def condition(self, scope: Scope, depth: int) -> Node:
         """A subquery as a condition."""
         source = self._table()
-        inner = Scope(source.columns, outer=scope.columns + scope.outer)
+        inner = Scope(source.columns, outer=_around(scope))
         where = self._correlated(inner, depth)
         if self._chance.random() < 0.45:
             word = self._chance.choice(("EXISTS", "NOT EXISTS"))
             return node(f"({word} (SELECT 1 FROM {{}}{{}}))", source.sql, where, kind="bool")
+        if self._chance.random() < 0.15:
+            return self._of_rows(source, scope, where, depth)
         column = self._chance.choice(source.columns)
         left = self._expressions.make(column.type, scope, depth - 1)
         right = self._expressions.make(column.type, inner, depth - 1)
@@ -98,6 +134,28 @@ class Queries:
             return node("(EXISTS (SELECT 1 FROM {}{}))", source.sql, where, kind="bool")
         return node(f"({{}} {word} (SELECT {{}} FROM {{}}{{}}))", left, right, source.sql, where, kind="bool")
 
+    def _of_rows(self, source: _Source, scope: Scope, where: Node | str, depth: int) -> Node:
+        """Whether a row is among those of a subquery, or a value among some that are written out."""
+        if self._chance.random() < 0.4:
+            type_name = self._chance.choice(DETERMINED)
+            rows = [
+                node(f"(({{}})::{type_name})", self._expressions.make(type_name, Scope(()), 0))
+                for _ in range(3)
+            ]
+            value = self._expressions.make(type_name, scope, depth - 1)
+            return node("({} IN (VALUES {}))", value, listed(rows), kind="bool")
+        columns = self._chance.sample(source.columns, k=min(2, len(source.columns)))
+        left = [self._expressions.make(column.type, scope, depth - 2) for column in columns]
+        word = self._chance.choice(("IN", "IN", "NOT IN"))
+        right = ", ".join(column.sql for column in columns)
+        return node(
+            f"(({{}}) {word} (SELECT {right} FROM {{}}{{}}))",
+            listed(left, least=99),
+            source.sql,
+            where,
+            kind="bool",
+        )
+
     def _correlated(self, inner: Scope, depth: int) -> Node | str:
         luck = self._chance.random()
         outer = {column.type for column in inner.outer}
@@ -107,7 +165,7 @@ class Queries:
             column = self._chance.choice(pairs)
             other = self._chance.choice([each for each in inner.outer if each.type == column.type])
             word = self._chance.choice(("=", "=", "=", "<", ">=", "<>", "IS NOT DISTINCT FROM"))
-            return clause(" WHERE {}", node(f"({column.sql} {word} {other.sql})", kind="bool"))
+            return clause(" WHERE {}", node(f"({{}} {word} {{}})", column.sql, other.sql, kind="bool"))
         if luck < 0.8:
             return clause(" WHERE {}", self._expressions.condition(inner, depth))
         return ""
@@ -118,7 +176,8 @@ class Queries:
         PostgreSQL computes constants even for a table without rows.
         """
         source = self._table([table for table in self._tables if table.rows])
-        scope = Scope(source.columns)
+        # Whether a subquery is computed for a row is up to the plan.
+        scope = Scope(source.columns, subqueries=False)
         self._expressions.is_plain = True
         items = [
             node(
@@ -132,6 +191,37 @@ class Queries:
         key = source.keys[0].sql
         tree = node("SELECT {} FROM {} ORDER BY {}", listed(items), source.sql, key, kind=QUERY)
         return Statement(tree, is_ordered=True, errors_count=True)
+
+    def _sorted(self) -> Statement:
+        """Rows in the order of an expression."""
+        source = self._table()
+        scope = Scope(source.columns)
+        items = [
+            node("{} AS {}", self._expressions.make(self._expressions.any_type(), scope, 2), self._name("c"))
+            for _ in range(self._chance.randint(1, 2))
+        ]
+        where = (
+            clause(" WHERE {}", self._expressions.condition(scope, 2)) if self._chance.random() < 0.5 else ""
+        )
+        # In parentheses a constant is no place of a column.
+        by = node(
+            "coalesce({}, NULL){}",
+            self._expressions.make(self._chance.choice(COMPARED), scope, 2),
+            self._expressions.direction(),
+        )
+        key = node(f"{source.keys[0].sql}{self._expressions.direction()}")
+        limit = self._chance.choice(("", "", f" LIMIT {self._chance.randint(1, 4)}", " OFFSET 2"))
+        tree = node(
+            "SELECT {} FROM {}{} ORDER BY {}, {}{}",
+            listed(items),
+            source.sql,
+            where,
+            clause("{}", by),
+            key,
+            limit,
+            kind=QUERY,
+        )
+        return Statement(tree, is_ordered=True, errors_count=False)
 
     def _query(self) -> Statement:
         with_words: Node | str = ""
@@ -165,9 +255,11 @@ class Queries:
             n, v = Column("n", "int4", stored=False), Column("v", "int4", stored=False)
             start = self._expressions.make("int4", Scope(()), 1)
             within = Scope((n, v), subqueries=not is_open("subquery in a recursive term"))
-            step = self._expressions.make("int4", within, 1)
             word = self._chance.choice(("UNION ALL", "UNION"))
             rows = self._chance.randint(1, 5)
+            if self._chance.random() < 0.4:
+                return self._walk(name, start, word, rows)
+            step = self._expressions.make("int4", within, 1)
             text = (
                 f"WITH RECURSIVE {name}(n, v) AS (SELECT 1, {{}} {word}"
                 f" SELECT n + 1, {{}} FROM {name} WHERE n < {rows}) "
@@ -180,6 +272,20 @@ class Queries:
         materialized = self._chance.choice(("", "", "MATERIALIZED ", "NOT MATERIALIZED "))
         self._common.append((name, columns))
         return clause(f"WITH {name} AS {materialized}({{}}) ", query)
+
+    def _walk(self, name: str, start: Node, word: str, rows: int) -> Node:
+        """A common table whose steps are joined with a table."""
+        source = self._table()
+        step_of = Column("n", "int4", stored=False), Column("v", "int4", stored=False)
+        step = self._expressions.make("int4", Scope((*step_of, *source.columns), subqueries=False), 1)
+        on = self._chance.choice((f"{source.keys[0].sql} = n", f"{source.keys[0].sql} <= n", "true"))
+        join = self._chance.choice(("JOIN", "JOIN", "LEFT JOIN"))
+        text = (
+            f"WITH RECURSIVE {name}(n, v) AS (SELECT 1, {{}} {word}"
+            f" SELECT n + 1, {{}} FROM {name} {join} {{}} ON {on} WHERE n < {min(rows, 3)}) "
+        )
+        self._common.append((name, step_of))
+        return clause(text, start, step, source.sql)
 
     def _body(self, types: list[str], scope: Scope, depth: int) -> tuple[Node, tuple[Column, ...]]:
         """A query with columns of these types; `scope` is what is around it."""
@@ -248,6 +354,9 @@ class Queries:
     def _item(self, type_name: str, scope: Scope, depth: int) -> Node:
         if self._chance.random() < 0.2 and (window := self._expressions.window(type_name, scope)) is not None:
             return window
+        if type_name in ROWS_OF and self._chance.random() < 0.05 and not is_open("functions of rows"):
+            template, argument = self._chance.choice(ROWS_OF[type_name])
+            return node(template, self._expressions.make(argument, scope, depth - 2), kind=type_name)
         return self._expressions.make(type_name, scope, depth - 1)
 
     @staticmethod
@@ -263,22 +372,29 @@ class Queries:
     ) -> Node:
         groupable = self._groupable(scope)
         keys = self._chance.sample(groupable, k=min(len(groupable), self._chance.randint(0, 3)))
+        if self._chance.random() < 0.25 and (key := self._computed_key(scope)):
+            # One that is another key for PostgreSQL, once it is simplified, would be NULL with it.
+            keys = [other for other in keys if other.sql not in key.sql] + [key]
         inner = replace(scope, keys=())
         was, self._expressions.ordered_aggregates = self._expressions.ordered_aggregates, 0
         grouped = Scope(tuple(keys), outer=scope.outer, grouped=inner)
+        luck = self._chance.random()
+        names = [key.sql for key in keys]
         items = [
-            node("{} AS {}", self._expressions.make(column.type, grouped, depth - 1), column.sql)
+            node(
+                "{} AS {}",
+                self._group_item(column.type, grouped, names if luck >= 0.7 else [], depth),
+                column.sql,
+            )
             for column in columns
         ]
         words: Node | str = ""
         if keys:
-            names = [key.sql for key in keys]
-            luck = self._chance.random()
             if any(key.type == "interval" for key in keys) and is_open("interval in GROUPING SETS"):
                 luck = 0
             # Outer columns below GROUPING SETS are refused (docs/compatibility.md).
             if luck < 0.7 or scope.outer:
-                words = node(" GROUP BY {}", listed([node(name) for name in names]))
+                words = node(" GROUP BY {}", listed([node("{}", name) for name in names]))
             else:
                 words = f" GROUP BY {self._grouping(names, luck)}"
         having: Node | str = ""
@@ -287,13 +403,32 @@ class Queries:
         self._expressions.ordered_aggregates = was
         return node("SELECT {} FROM {}{}{}{}", listed(items), source.sql, where, words, having, kind=QUERY)
 
+    def _group_item(self, type_name: str, grouped: Scope, sets_of: list[str], depth: int) -> Node:
+        if type_name == "int4" and sets_of and not grouped.outer and self._chance.random() < 0.5:
+            return node("grouping({})", ", ".join(sets_of), kind=type_name)
+        return self._expressions.make(type_name, grouped, depth - 1)
+
+    def _computed_key(self, scope: Scope) -> Column | None:
+        """An expression to group by."""
+        type_name = self._chance.choice(DETERMINED)
+        made = str(self._expressions.call(type_name, Scope(scope.columns)))
+        is_varied = any(column.sql in made for column in scope.columns)
+        is_column = any(column.sql == made for column in scope.columns)
+        return Column(made, type_name, stored=False) if is_varied and not is_column else None
+
     @staticmethod
     def _grouping(names: list[str], luck: float) -> str:
-        if luck < 0.8:
+        # In parentheses the parser takes any expression there.
+        first, *others = names = [f"({name})" for name in names]
+        if luck < 0.76:
             return f"ROLLUP ({', '.join(names)})"
-        if luck < 0.9:
+        if luck < 0.82:
             return f"CUBE ({', '.join(names)})"
-        return f"GROUPING SETS (({', '.join(names)}), ({names[-1]}), ())"
+        if luck < 0.88:
+            return f"{first}, ROLLUP ({', '.join(others or names)})"
+        if luck < 0.94:
+            return f"CUBE (({', '.join(names)}), {first})"
+        return f"GROUPING SETS (({', '.join(names)}), ({names[-1]}), {first}, ())"
 
     def _from(self, around: Scope, depth: int) -> _Source:
         source = self._source(depth)
@@ -327,7 +462,7 @@ class Queries:
             and not (one.type in ("float4", "float8") and is_open("outer join by floats"))
         ]
         # A subquery in the condition of an outer join is refused (docs/compatibility.md).
-        scope = Scope(columns, subqueries=False)
+        scope = Scope(columns, subqueries=word == "JOIN" and not is_open("subquery in ON"))
         if pairs and (word == "FULL JOIN" or self._chance.random() < 0.75):
             one, other = self._chance.choice(pairs)
             condition = node(f"({one.sql} = {other.sql})", kind="bool")
@@ -335,12 +470,14 @@ class Queries:
                 condition = node("({} AND {})", condition, self._expressions.condition(scope, 1), kind="bool")
         else:
             word = "JOIN" if word == "FULL JOIN" else word
-            condition = self._expressions.condition(scope, 1)
+            condition = self._expressions.condition(scope, self._chance.choice((1, 1, 2)))
         joined = clause(f" {word} {{}} ON {{}}", right.sql, condition)
         return _Source(node("{}{}", left.sql, joined), columns, keys)
 
     def _lateral(self, left: _Source, around: Scope, depth: int) -> _Source:
         inside = Scope(left.columns, outer=around.columns)
+        if self._chance.random() < 0.35:
+            return self._lateral_rows(left, inside)
         types = [self._expressions.any_type() for _ in range(self._chance.randint(1, 2))]
         query, columns = self._body(types, inside, min(depth - 1, 1))
         name = self._name("l")
@@ -349,6 +486,28 @@ class Queries:
             (" CROSS JOIN LATERAL ({}) AS %s", " LEFT JOIN LATERAL ({}) AS %s ON true")
         )
         return _Source(node("{}{}", left.sql, clause(text % name, query)), left.columns + named)
+
+    def _lateral_rows(self, left: _Source, inside: Scope) -> _Source:
+        """A function of the row beside it."""
+        type_name = self._chance.choice(tuple(ROWS_OF))
+        template, argument = self._chance.choice(ROWS_OF[type_name])
+        name = self._name("f")
+        call = node(template, self._expressions.make(argument, replace(inside, subqueries=False), 1))
+        columns = [Column(f"{name}.v", type_name, stored=False)]
+        ordinality, names = "", "v"
+        keys: tuple[Column, ...] = ()
+        if self._chance.random() < 0.4:
+            number = Column(f"{name}.o", "int8", stored=False)
+            columns.append(number)
+            ordinality, names = " WITH ORDINALITY", "v, o"
+            keys = (*left.keys, number) if left.keys else ()
+        text = self._chance.choice(
+            (
+                f" CROSS JOIN {{}}{ordinality} AS {name}({names})",
+                f" LEFT JOIN {{}}{ordinality} AS {name}({names}) ON true",
+            )
+        )
+        return _Source(node("{}{}", left.sql, clause(text, call)), (*left.columns, *columns), keys)
 
     def _source(self, depth: int) -> _Source:
         luck = self._chance.random()
@@ -394,6 +553,11 @@ class Queries:
     def _name(self, prefix: str) -> str:
         self._names += 1
         return f"{prefix}{self._names}"
+
+
+def _around(scope: Scope) -> tuple[Column, ...]:
+    """The columns that a subquery sees: an expression that a query groups by is none."""
+    return tuple(column for column in scope.columns if NAME.fullmatch(column.sql)) + scope.outer
 
 
 def _named(name: str, columns: Sequence[Column]) -> tuple[Column, ...]:

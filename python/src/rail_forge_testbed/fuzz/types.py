@@ -1,6 +1,6 @@
 """Random expressions by the type of their result, over the columns that a scope offers.
 
-Expressions of any type are columns, literals, calls and operators (`signatures.py`), CASE, COALESCE and their
+Expressions of any type are columns, literals, calls and operators (`signatures/`), CASE, COALESCE and their
 like, casts of NULL, and subqueries; conditions also compare two values of one type, or of two
 kinds of number.
 """
@@ -13,18 +13,27 @@ from typing import TYPE_CHECKING, Protocol
 
 from .open_differences import is_open
 from .signatures import AGGREGATES, FAILING, SIGNATURES, WINDOWS, Signature
-from .tables import VALUES, Column, literal
+from .tables import TYPES, VALUES, Column, literal
 from .tree import Node, clause, listed, node
 
 if TYPE_CHECKING:
     import random
 
 NUMBERS = ("int2", "int4", "int8", "numeric", "float8", "float4")
-COMPARED = tuple(VALUES)
+COMPARED = TYPES
 # What sorts and groups in one way only: equal values are printed alike wherever they come from.
-DETERMINED = tuple(name for name in VALUES if name not in ("float4", "float8", "interval", "bpchar"))
+DETERMINED = tuple(name for name in TYPES if name not in ("float4", "float8", "interval", "bpchar"))
 COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
 MOST_CASES = 2
+# Types that have offsets for RANGE, with a small one and a larger one.
+RANGES = {
+    "int2": ("1", "2"),
+    "int4": ("1", "5"),
+    "numeric": ("0.5", "2"),
+    "float8": ("0.5", "4"),
+    "date": ("interval '1 day'", "interval '1 month'"),
+    "timestamp": ("interval '1 hour'", "interval '1 year'"),
+}
 # A subquery or a column of one.
 JOINED = re.compile(r"\(SELECT |\bl\d+\.")
 # Functions of constants of these types are often NULL, which `_leaf` says why to avoid.
@@ -33,6 +42,8 @@ OFTEN_NULL = {
     "varchar": "({})::varchar",
     "int4[]": "ARRAY[{}]",
     "text[]": "ARRAY[({})::text]",
+    "jsonb": "jsonb_build_object('a', {}, 'b', ARRAY[1, 2])",
+    "json": "json_build_object('a', {}, 'b', 'x')",
 }
 
 
@@ -89,6 +100,8 @@ class Expressions:
         self._subqueries = subqueries
         # Whether an expression is computed for every row whatever the plan, and so may fail.
         self.is_plain = False
+        # Whether it is a part of one that is.
+        self._within_plain = False
         self._is_tame = False
         self._in_aggregate = False
         # How many aggregates of this query have an order of their own.
@@ -96,7 +109,7 @@ class Expressions:
 
     def any_type(self) -> str:
         """A type, the common ones more often."""
-        return self._chance.choice((*VALUES, "int4", "int4", "text", "text", "bool", "numeric", "date"))
+        return self._chance.choice((*TYPES, "int4", "int4", "text", "text", "bool", "numeric", "date"))
 
     def make(self, type_name: str, scope: Scope, depth: int) -> Node:  # noqa: PLR0911 - a form each
         """An expression of this type."""
@@ -113,7 +126,7 @@ class Expressions:
             )
         if luck < 0.88:
             return self._chosen(type_name, scope, depth)
-        if luck < 0.95 and scope.grouped is None and scope.subqueries and not self._in_aggregate:
+        if luck < 0.95 and scope.subqueries:
             if type_name == "bool":
                 return self._subqueries.condition(scope, depth - 1)
             return self._subqueries.scalar(type_name, scope, depth - 1)
@@ -138,12 +151,36 @@ class Expressions:
             return None
         signature = self._chance.choice(signatures)
         call = self._argument(signature, scope)
+        is_aggregate = signature in self._aggregates.get(type_name, [])
+        if is_aggregate and self._chance.random() < 0.2:
+            call = node("{}{}", call, self._filter(replace(scope, subqueries=False)))
+        if is_aggregate and self._chance.random() < 0.2 and (ranged := self._ranged(call, type_name, scope)):
+            return ranged
         partition = [self._chance.choice(scope.columns)] if self._chance.random() < 0.6 else []
         by = [node(column.sql) for column in partition if column.type in DETERMINED or column.stored]
         words = clause("PARTITION BY {}", listed(by)) if by else ""
         order = self._chance.sample(scope.columns, k=min(len(scope.columns), self._chance.randint(0, 1)))
         keys = [node(f"{column.sql}{self.direction()}") for column in (*order, *scope.keys)]
         return node("{} OVER ({} ORDER BY {} {})", call, words, listed(keys), self._frame(), kind=type_name)
+
+    def _ranged(self, call: Node, type_name: str, scope: Scope) -> Node | None:
+        """An aggregate over the rows whose key is near; rows with the same key are in the same frames."""
+        keys = [column for column in scope.columns if column.type in RANGES and not column.is_extreme]
+        if not keys:
+            return None
+        key = self._chance.choice(keys)
+        near, far = RANGES[key.type]
+        frame = self._chance.choice(
+            (
+                f"{near} PRECEDING AND {far} FOLLOWING",
+                f"{far} PRECEDING AND CURRENT ROW",
+                f"UNBOUNDED PRECEDING AND {near} FOLLOWING",
+                f"{near} FOLLOWING AND {far} FOLLOWING",
+                f"{far} PRECEDING AND {near} PRECEDING",
+            )
+        )
+        over = f"{{}} OVER (ORDER BY {key.sql}{self.direction()} RANGE BETWEEN {frame})"
+        return node(over, call, kind=type_name)
 
     def direction(self) -> str:
         """How a column is sorted."""
@@ -158,6 +195,12 @@ class Expressions:
         if unit != "RANGE":
             starts += ["1 PRECEDING", "2 PRECEDING"]
             ends += ["1 FOLLOWING", "2 FOLLOWING"]
+            if self._chance.random() < 0.2:
+                starts, ends = ["1 FOLLOWING", "0 FOLLOWING"], ["2 FOLLOWING", "UNBOUNDED FOLLOWING"]
+            elif self._chance.random() < 0.2:
+                starts, ends = ["2 PRECEDING", "UNBOUNDED PRECEDING"], ["1 PRECEDING", "0 PRECEDING"]
+            elif self._chance.random() < 0.1:
+                return clause(f"{unit} {self._chance.choice(starts)}")
         frame = f"{unit} BETWEEN {self._chance.choice(starts)} AND {self._chance.choice(ends)}"
         return clause(frame) if self._chance.random() < 0.6 and not is_open(frame) else ""
 
@@ -168,25 +211,28 @@ class Expressions:
         if scope.grouped is not None and self._chance.random() < 0.6 and type_name in self._aggregates:
             return self.aggregate(type_name, scope.grouped)
 
+        # What is computed of numerics has fewer digits here than PostgreSQL has.
+        is_tame = self._is_tame or (self.is_plain and type_name == "numeric")
+
         def usable(columns: tuple[Column, ...]) -> list[Column]:
             return [
                 column
                 for column in columns
-                if column.type == type_name and not (self._is_tame and column.is_extreme)
+                if column.type == type_name and not (is_tame and column.is_extreme)
             ]
 
         luck = self._chance.random()
         if luck < 0.15 and (outer := usable(scope.outer)):
-            return node(self._chance.choice(outer).sql, kind=type_name)
+            return node("{}", self._chance.choice(outer).sql, kind=type_name)
         if luck < 0.75 and (columns := usable(scope.columns)):
-            return node(self._chance.choice(columns).sql, kind=type_name)
+            return node("{}", self._chance.choice(columns).sql, kind=type_name)
         # PostgreSQL computes no other argument of a strict function beside a NULL that is a constant.
-        if self._chance.random() < 0.1 and not self.is_plain:
+        if self._chance.random() < 0.1 and not (self.is_plain or self._within_plain):
             return node(f"NULL::{type_name}", kind=type_name)
-        if self.is_plain and type_name in OFTEN_NULL:
+        if (self.is_plain or self._within_plain) and type_name in OFTEN_NULL:
             return node(OFTEN_NULL[type_name], scope.columns[0].sql, kind=type_name)
         values = VALUES[type_name]
-        texts = values.ordinary + (values.extreme if not self._is_tame else ())
+        texts = values.ordinary + (values.extreme if not is_tame else ())
         text = self._chance.choice(texts)
         is_untyped = type_name == "text" and self._chance.random() < 0.5
         if is_untyped and not (self._in_aggregate and is_open("untyped text in aggregates")):
@@ -211,17 +257,25 @@ class Expressions:
             self.ordered_aggregates += 1
         call = self._argument(signature, scope)
         if self._chance.random() < 0.25:
-            outer = () if is_open("outer columns in FILTER") else scope.outer
-            inside = replace(scope, outer=outer, subqueries=False)
-            condition = clause(" FILTER (WHERE {})", self._compared(inside, 1))
-            return node("{}{}", call, condition, kind=type_name)
+            return node("{}{}", call, self._filter(scope), kind=type_name)
         return call
+
+    def _filter(self, scope: Scope) -> Node:
+        outer = () if is_open("outer columns in FILTER") else scope.outer
+        inside = replace(
+            scope, outer=outer, subqueries=scope.subqueries and not is_open("subquery in FILTER")
+        )
+        return clause(" FILTER (WHERE {})", self._compared(inside, self._chance.choice((1, 1, 2))))
 
     def _argument(self, signature: Signature, scope: Scope) -> Node:
         was, self._in_aggregate = self._in_aggregate, True
         call = self._filled(signature, scope, 1)
         self._in_aggregate = was
         return call
+
+    def call(self, type_name: str, scope: Scope) -> Node:
+        """A function or an operator of columns and constants."""
+        return self._call(type_name, replace(scope, subqueries=False), 1)
 
     def _call(self, type_name: str, scope: Scope, depth: int) -> Node:
         signatures = self._calls.get(type_name, [])
@@ -232,16 +286,21 @@ class Expressions:
         return self._filled(self._chance.choice(signatures), scope, depth)
 
     def _filled(self, signature: Signature, scope: Scope, depth: int) -> Node:
-        was_tame, was_plain = self._is_tame, self.is_plain
+        was_tame, was_plain, was_within = self._is_tame, self.is_plain, self._within_plain
+        self._within_plain = was_within or was_plain
         if not self.is_plain:
             self._is_tame = self._is_tame or signature.may_fail or signature.template.startswith("sum")
+        if signature.is_limited:
+            self._is_tame = True
         # What AND and OR leave out is up to the plan.
         if signature.result == "bool":
             self.is_plain = False
             self._is_tame = True
         below = depth - 2 if signature.may_fail and not self.is_plain else depth - 1
+        if signature.is_limited:
+            below = 0
         children = [self.make(each, scope, below) for each in signature.arguments]
-        self._is_tame, self.is_plain = was_tame, was_plain
+        self._is_tame, self.is_plain, self._within_plain = was_tame, was_plain, was_within
         if "{0}" in signature.template:
             times = signature.template.count("{0}")
             return node(signature.template.replace("{0}", "{}"), *children * times, kind=signature.result)
@@ -289,7 +348,7 @@ class Expressions:
         form = self._chance.randrange(6)
         if form == 0 and not (type_name == "bool" and is_open("coalesce of bool")):
             return node("coalesce({})", listed([value(), value()]), kind=type_name)
-        if form == 1:
+        if form == 1 and type_name in COMPARED:
             return node("nullif({}, {})", value(), value(), kind=type_name)
         if form == 2 and type_name in DETERMINED:
             word = self._chance.choice(("greatest", "least"))
