@@ -26,6 +26,7 @@ use crate::explain::{ExplainOptions, Explanation, Measured};
 use crate::found_rows::with_found_rows;
 use crate::interrupt::{Within, check_planning};
 use crate::interruptible::{StopFlag, interruptible};
+use crate::pieces::pieces;
 use crate::query::Truth;
 use crate::result_cache::{CachedResult, Key, Recording};
 use crate::wide_arrays::{Narrow, narrow};
@@ -284,7 +285,11 @@ impl Execution {
             let kept = self.recording.as_mut().and_then(|recording| recording.add(&batch));
             match kept {
                 Some(kept) => outlet.put(Ok(Some(kept)), None),
-                None => outlet.send(batch).await?,
+                None => {
+                    for piece in pieces(batch) {
+                        outlet.send(piece).await?;
+                    }
+                }
             }
         }
         if let Some(recording) = self.recording {

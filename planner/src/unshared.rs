@@ -5,7 +5,7 @@ use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
 
 /// The memory of a batch's values in bytes, each counted by itself.
-pub fn unshared_bytes(batch: &RecordBatch) -> usize {
+pub(crate) fn unshared_bytes(batch: &RecordBatch) -> usize {
     batch.columns().iter().map(|column| of_column(column)).sum()
 }
 

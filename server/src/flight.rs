@@ -10,7 +10,6 @@ mod handle;
 mod keys;
 mod lingering;
 mod parameters;
-mod pieces;
 mod service;
 mod sql_info;
 mod status;

@@ -28,7 +28,6 @@ use tonic::{Request, Response, Status};
 use super::demands::Demands;
 use super::freshness::Freshness;
 use super::handle::StatementHandle;
-use super::pieces::pieces;
 use super::wire::{Wire, wire_schema};
 use super::{actions, catalogue, keys, parameters, sql_info, status};
 use crate::refresher::Refresher;
@@ -109,15 +108,10 @@ impl Service {
         let wire = Wire::new(stream.schema());
         let metadata = describe_result(&stream);
         let schema = Arc::clone(wire.schema());
-        let cut = stream.flat_map(|batch| {
-            let pieces = match batch {
-                Ok(batch) => pieces(batch).into_iter().map(Ok).collect(),
-                Err(error) => vec![Err(status::of_query(error))],
-            };
-            futures::stream::iter(pieces)
+        let batches = stream.map(move |batch| {
+            let batch = batch.map_err(status::of_query)?;
+            wire.convert(&batch).map_err(|error| Status::invalid_argument(error.to_string()))
         });
-        let batches =
-            cut.map(move |piece| wire.convert(&piece?).map_err(|error| Status::invalid_argument(error.to_string())));
         Ok(Response::new(encode(schema, metadata, batches.map_err(tonic_error))))
     }
 

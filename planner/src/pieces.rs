@@ -1,14 +1,15 @@
 //! Batches cut into pieces that can be sent: the engine's rows share the memory of their texts, and on the wire each
-//! has its own.
+//! has its own. A batch that is large for that is no longer on its way than its query may be.
 
 use arrow::record_batch::RecordBatch;
-use rail_forge_planner::unshared_bytes;
+
+use crate::unshared::unshared_bytes;
 
 /// What a piece may take on the wire, unless a single row takes more.
 const PIECE_BYTES: usize = 16 << 20;
 
 /// The batch, in pieces.
-pub(super) fn pieces(batch: RecordBatch) -> Vec<RecordBatch> {
+pub(crate) fn pieces(batch: RecordBatch) -> Vec<RecordBatch> {
     let count = unshared_bytes(&batch).div_ceil(PIECE_BYTES).min(batch.num_rows());
     if count <= 1 {
         return vec![batch];
