@@ -20,6 +20,7 @@ use datafusion::common::{JoinType, Result, ScalarValue};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Literal;
 use datafusion::physical_expr::scalar_subquery::ScalarSubqueryExpr;
+use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::filter::FilterExec;
@@ -34,15 +35,20 @@ use futures::{StreamExt, stream};
 
 use crate::error::Error;
 use crate::functions::takes_constants;
+use crate::interrupt;
 use crate::pass_through::{PassThrough, Passing};
 use crate::postgres::error::ValueError;
 
-/// What the copies of one batch's arrays may take.
-const COPIES_BYTES: usize = 64 << 20;
+/// What the copies of a constant may take in one batch.
+const COPIES_BYTES: usize = 16 << 20;
 /// Rows of batches whose arrays are not known before the query runs.
 const ROWS_WITH_ARRAYS: usize = 64;
 /// What the arrays of a row may take where rows are repeated.
-const ARRAYS_OF_A_ROW_BYTES: usize = COPIES_BYTES / ROWS_WITH_ARRAYS;
+const ARRAYS_OF_A_ROW_BYTES: usize = 1 << 20;
+/// What the arrays may take that stand beside the elements of another one, which are rows of one batch.
+const BESIDE_ELEMENTS_BYTES: usize = ROWS_WITH_ARRAYS * ARRAYS_OF_A_ROW_BYTES;
+/// Rows of batches in which a function makes an array for all of them, which may be as large as arrays can be.
+const ROWS_WITH_MADE: usize = 4;
 
 /// The plan, whose batches shall have so many rows if there are fewer than usual.
 pub(crate) struct Narrow {
@@ -66,20 +72,29 @@ pub(crate) fn narrow(plan: Arc<dyn ExecutionPlan>, batch_rows: usize) -> Result<
         if let Some(filter) = node.downcast_ref::<FilterExec>() {
             return Ok(Transformed::yes(Arc::new(filter.with_batch_size(rows)?) as Arc<dyn ExecutionPlan>));
         }
-        let is_repeated = repeated_by(&node)?.rows(batch_rows) < batch_rows;
+        let repeated = repeated_by(&node)?;
         let subqueries = usize::from(node.is::<ScalarSubqueryExec>() && repeats_subqueries);
-        if !is_repeated && subqueries == 0 {
+        if repeated.rows(batch_rows) == batch_rows && subqueries == 0 {
             return Ok(Transformed::no(node));
         }
-        let inputs = node.children().into_iter().enumerate().map(|(place, input)| {
-            let input = Arc::clone(input);
-            // The first input of an operator with subqueries has its rows.
-            if place < subqueries { input } else { Arc::new(PassThrough::new(input, NarrowRows { rows })) as _ }
+        let unnested = node.downcast_ref::<UnnestExec>().map(|unnest| {
+            unnest.list_column_indices().iter().map(|list| list.index_in_input_schema).collect::<Vec<_>>()
         });
-        let inputs = inputs.collect::<Vec<Arc<dyn ExecutionPlan>>>();
+        let limited = match unnested {
+            Some(unnested) => Limited::BesideElements(unnested.into()),
+            None if repeated.has_arrays || subqueries > 0 => Limited::Rows,
+            None => Limited::Nothing,
+        };
+        let inputs: Vec<Arc<dyn ExecutionPlan>> = node.children().into_iter().map(Arc::clone).collect();
+        let narrowed = |input: Arc<dyn ExecutionPlan>| -> Arc<dyn ExecutionPlan> {
+            Arc::new(PassThrough::new(input, NarrowRows { rows, limited: limited.clone() }))
+        };
         if inputs.is_empty() {
-            return Ok(Transformed::no(node));
+            return Ok(Transformed::yes(narrowed(node)));
         }
+        // The first input of an operator with subqueries has its rows.
+        let inputs = inputs.into_iter().enumerate();
+        let inputs = inputs.map(|(place, input)| if place < subqueries { input } else { narrowed(input) }).collect();
         let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
         node.replace_children(inputs, options).map(Transformed::yes)
     });
@@ -95,13 +110,16 @@ struct Repeated {
     has_arrays: bool,
     /// Arrays that subqueries give.
     has_subqueries: bool,
+    /// Arrays that functions make of no columns.
+    has_made: bool,
 }
 
 impl Repeated {
     fn rows(&self, batch_rows: usize) -> usize {
         let unknown = if self.has_arrays || self.has_subqueries { ROWS_WITH_ARRAYS } else { batch_rows };
+        let made = if self.has_made { ROWS_WITH_MADE } else { batch_rows };
         let constants = COPIES_BYTES.checked_div(self.constant_bytes).unwrap_or(batch_rows);
-        batch_rows.min(unknown).min(constants).max(1)
+        batch_rows.min(unknown).min(made).min(constants).max(1)
     }
 }
 
@@ -128,9 +146,12 @@ fn count_constants(expression: &Arc<dyn PhysicalExpr>, repeated: &mut Repeated) 
         repeated.has_subqueries |= has_list(subquery.return_field(&Schema::empty())?.data_type());
     }
     let function = expression.downcast_ref::<ScalarFunctionExpr>();
+    if function.is_some_and(|function| has_list(function.return_type())) && collect_columns(expression).is_empty() {
+        repeated.has_made = true;
+    }
     let takes_constants = function.is_some_and(|function| takes_constants(function.fun()));
     for inner in expression.children() {
-        if !takes_constants || !(inner.is::<Literal>() || inner.is::<ScalarSubqueryExpr>()) {
+        if !takes_constants || !collect_columns(inner).is_empty() {
             count_constants(inner, repeated)?;
         }
     }
@@ -190,17 +211,46 @@ pub(crate) fn has_list(data_type: &DataType) -> bool {
     }
 }
 
+/// Which arrays are refused because they are too large.
+#[derive(Debug, Clone)]
+enum Limited {
+    Nothing,
+    /// Those of rows that are repeated.
+    Rows,
+    /// Those beside arrays whose elements become rows, which are in these columns.
+    BesideElements(Arc<[usize]>),
+}
+
+impl Limited {
+    fn check(&self, batch: &RecordBatch) -> Result<()> {
+        let (bytes, allowed) = match self {
+            Self::Nothing => return Ok(()),
+            Self::Rows => (arrays_of_a_row(batch), ARRAYS_OF_A_ROW_BYTES),
+            Self::BesideElements(unnested) => (beside_elements(batch, unnested), BESIDE_ELEMENTS_BYTES),
+        };
+        if bytes <= allowed {
+            return Ok(());
+        }
+        let message = format!(
+            "the arrays of a row have {bytes} bytes; at most {allowed} can be repeated, as joins, windows, unnest() and \
+             subqueries do"
+        );
+        Err(Error::Value(ValueError::new("54000", message)).into())
+    }
+}
+
 /// The operator. It gives its input's rows in small batches, and no larger arrays than can be copied for the rows of one.
 #[derive(Debug)]
 struct NarrowRows {
     rows: usize,
+    limited: Limited,
 }
 
 impl Passing for NarrowRows {
     const NAME: &'static str = "NarrowRows";
 
     fn anew(&self) -> Self {
-        Self { rows: self.rows }
+        Self { rows: self.rows, limited: self.limited.clone() }
     }
 
     fn rows(
@@ -209,13 +259,13 @@ impl Passing for NarrowRows {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let rows = self.rows;
+        let (rows, limited) = (self.rows, self.limited.clone());
         let batches = input.execute(partition, context)?.flat_map(move |batch| {
-            let narrow = batch.and_then(|batch| check(&batch).map(|()| batch));
-            stream::iter(match narrow {
-                Ok(batch) => slices(&batch, rows).map(Ok).collect::<Vec<_>>(),
-                Err(error) => vec![Err(error)],
-            })
+            let narrow = batch.and_then(|batch| limited.check(&batch).map(|()| slices(&batch, rows).collect()));
+            let slices: Vec<_> =
+                narrow.map_or_else(|error| vec![Err(error)], |slices: Vec<_>| slices.into_iter().map(Ok).collect());
+            // What is done with them may take long.
+            stream::iter(slices).map(|slice| interrupt::check().map_err(Error::Value).map_err(Into::into).and(slice))
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(input.schema(), batches)))
     }
@@ -226,21 +276,30 @@ fn slices(batch: &RecordBatch, rows: usize) -> impl Iterator<Item = RecordBatch>
     starts.map(move |start| batch.slice(start, rows.min(batch.num_rows() - start)))
 }
 
-fn check(batch: &RecordBatch) -> Result<()> {
-    let bytes = arrays_of_a_row(batch);
-    if bytes <= ARRAYS_OF_A_ROW_BYTES {
-        return Ok(());
-    }
-    let message = format!(
-        "the arrays of a row have {bytes} bytes; at most {ARRAYS_OF_A_ROW_BYTES} can be repeated, as joins, windows and \
-         subqueries do. Use unnest() below them, or join before array_agg()"
-    );
-    Err(Error::Value(ValueError::new("54000", message)).into())
-}
-
 /// The bytes that the arrays of one row have at most.
 pub(crate) fn arrays_of_a_row(batch: &RecordBatch) -> usize {
     batch.columns().iter().map(largest).fold(0, usize::saturating_add)
+}
+
+/// The bytes of all arrays that stand beside the elements of those in some columns, of the row with most of them.
+fn beside_elements(batch: &RecordBatch, unnested: &[usize]) -> usize {
+    let mut elements = vec![0_usize; batch.num_rows()];
+    let mut beside = elements.clone();
+    for (place, column) in batch.columns().iter().enumerate() {
+        let Some(lists) = column.as_list_opt::<i32>() else {
+            let largest = largest(column);
+            beside.iter_mut().for_each(|bytes| *bytes = bytes.saturating_add(largest));
+            continue;
+        };
+        let lengths = lists.value_offsets().windows(2).map(|bounds| (bounds[1] - bounds[0]).unsigned_abs() as usize);
+        if unnested.contains(&place) {
+            elements.iter_mut().zip(lengths).for_each(|(most, length)| *most = length.max(*most));
+        } else {
+            let width = width(lists.values());
+            beside.iter_mut().zip(lengths).for_each(|(bytes, length)| *bytes = bytes.saturating_add(length * width));
+        }
+    }
+    elements.into_iter().zip(beside).map(|(elements, bytes)| elements.saturating_mul(bytes)).max().unwrap_or_default()
 }
 
 /// The bytes of the largest array of a column.
@@ -297,9 +356,21 @@ mod tests {
     #[test]
     fn the_largest_array_counts() {
         let largest_length = ARRAYS_OF_A_ROW_BYTES / size_of::<i32>();
-        assert!(check(&batch(&[1, largest_length, 2])).is_ok());
-        let message = check(&batch(&[1, largest_length + 1, 2])).unwrap_err().to_string();
+        assert!(Limited::Rows.check(&batch(&[1, largest_length, 2])).is_ok());
+        let large = batch(&[1, largest_length + 1, 2]);
+        let message = Limited::Rows.check(&large).unwrap_err().to_string();
         assert!(message.contains("1048580 bytes; at most 1048576"), "{message}");
+        assert!(Limited::Nothing.check(&large).is_ok());
+    }
+
+    #[test]
+    fn arrays_beside_elements_are_counted_for_each_of_them() {
+        let lists = |lengths: &[usize]| Arc::clone(batch(lengths).column(0));
+        let beside = RecordBatch::try_from_iter([("a", lists(&[3, 1])), ("b", lists(&[5, 100]))]).unwrap();
+        assert_eq!(beside_elements(&beside, &[0]), 100 * size_of::<i32>());
+        assert_eq!(beside_elements(&beside, &[1]), 100 * size_of::<i32>());
+        assert_eq!(beside_elements(&beside, &[0, 1]), 0);
+        assert!(Limited::BesideElements([0].into()).check(&beside).is_ok());
     }
 
     #[test]
@@ -308,5 +379,6 @@ mod tests {
         assert_eq!([rows(0), rows(COPIES_BYTES / 8_192), rows(COPIES_BYTES / 2)], [8_192, 8_192, 2]);
         assert_eq!(rows(usize::MAX), 1);
         assert_eq!(Repeated { has_arrays: true, ..Repeated::default() }.rows(8_192), ROWS_WITH_ARRAYS);
+        assert_eq!(Repeated { has_made: true, ..Repeated::default() }.rows(8_192), ROWS_WITH_MADE);
     }
 }
