@@ -2,6 +2,7 @@
 //! on one pinned snapshot and within limits. Knows nothing of gRPC, tokens or HTTP.
 
 mod admission;
+mod aggregates_by_statistics;
 mod allocated;
 mod as_is;
 mod bind;
@@ -40,7 +41,6 @@ mod result_cache;
 mod run_once;
 mod session;
 mod statement;
-mod statistics_of_joins;
 mod stream;
 mod subqueries;
 mod tokens;

@@ -34,7 +34,8 @@ use datafusion::physical_plan::recursive_query::RecursiveQueryExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::work_table::WorkTableExec;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, InputDistributionRequirements, PlanProperties,
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, InputDistributionRequirements,
+    PlanProperties, ReplaceChildrenOptions,
 };
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -262,7 +263,8 @@ impl PhysicalOptimizerRule for RecursiveSteps {
             let before = Arc::new(WorkTableExec::new(recursion.name().to_owned(), rows, None)?);
             let first = Arc::clone(recursion.static_term());
             let keep: Arc<dyn ExecutionPlan> = Arc::new(KeepStep::new(next.data, before, step));
-            plan.with_new_children(vec![first, keep]).map(Transformed::yes)
+            let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+            plan.replace_children(vec![first, keep], options).map(Transformed::yes)
         })
         .data()
     }

@@ -18,6 +18,7 @@ use datafusion::prelude::SessionConfig;
 use rail_forge_connectors::{LiveQuery, PinnedSnapshot, SnapshotStore, Source};
 use url::Url;
 
+use crate::aggregates_by_statistics::AggregatesByStatistics;
 use crate::constant_keys::ConstantKeys;
 use crate::constants_barrier::ConstantsBarriers;
 use crate::empty_groups::EmptyGroups;
@@ -29,7 +30,6 @@ use crate::live_grouping::LiveGrouping;
 use crate::planning_deadline::with_deadline;
 use crate::query::SessionOptions;
 use crate::recursive_steps::RecursiveSteps;
-use crate::statistics_of_joins::StatisticsOfJoins;
 use crate::subqueries::Subqueries;
 
 /// The schema of unqualified names, as in PostgreSQL.
@@ -159,9 +159,9 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let settled = rules.iter().position(|rule| rule.name() == JOIN_SELECTION).map_or(0, |place| place + 1);
     rules.insert(settled, Arc::new(ConstantsBarriers));
     rules.insert(0, Arc::new(RecursiveSteps));
-    let of_joins = StatisticsOfJoins::default();
-    if let Some(rule) = rules.iter_mut().find(|rule| rule.name() == of_joins.name()) {
-        *rule = Arc::new(of_joins);
+    let by_statistics = AggregatesByStatistics::default();
+    if let Some(rule) = rules.iter_mut().find(|rule| rule.name() == by_statistics.name()) {
+        *rule = Arc::new(by_statistics);
     }
     rules
 }

@@ -106,10 +106,7 @@ impl Binder<'_> {
         let collation = Derivation::merged(std::iter::once(&operand).chain(&elements))?;
         let are_told_apart = common.as_ref().is_some_and(|common| !matches!(collation.equality(common), Ok(None)));
         let is_plain = |pg_type: &PgType| !functions::has_key(pg_type) && !matches!(pg_type, PgType::Printed(_));
-        // DataFusion takes what it could fold for constant.
-        let are_constant =
-            elements.iter().all(|element| matches!(element.expr, Expr::Literal(..) | Expr::Placeholder(_)));
-        if let Some(common) = common.filter(|common| are_constant && !are_told_apart && is_plain(common)) {
+        if let Some(common) = common.filter(|common| are_constant(&elements) && !are_told_apart && is_plain(common)) {
             return self.among(operand, elements, &common, negated);
         }
         let mut compared = Vec::with_capacity(elements.len());
@@ -197,6 +194,7 @@ impl Binder<'_> {
         let common = common_type(&own).filter(is_plain);
         if let (Some(common), "=" | "<>", false) = (common, symbol, elements.is_empty())
             && (symbol == "<>") == all
+            && are_constant(&elements)
         {
             return self.among(operand.clone(), elements, &common, all);
         }
@@ -209,6 +207,11 @@ impl Binder<'_> {
         let combined = balanced(compared, if all { Expr::and } else { Expr::or });
         Ok(Typed::boolean(combined.unwrap_or(lit(all))))
     }
+}
+
+/// DataFusion takes what it could fold for constant.
+fn are_constant(elements: &[Typed]) -> bool {
+    elements.iter().all(|element| matches!(element.expr, Expr::Literal(..) | Expr::Placeholder(_)))
 }
 
 /// Conditions combined to a tree that is not deep.

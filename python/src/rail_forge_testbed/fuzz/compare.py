@@ -42,7 +42,7 @@ OF_VALUES = ("21", "22", "54")
 CANCELLED = "57014"
 VALUE_MESSAGE = re.compile(
     r"out of range|overflow|division by zero|divide by zero|invalid input|more than one row|must be between"
-    r"|too large|too long|more digits|null character|must be|must not be|cannot take|underflow|infinit"
+    r"|too large|too long|more digits|null character|must be|must not be|cannot take|underflow|infinit|NaN"
     r"|depend on each other",
     re.IGNORECASE,
 )

@@ -26,9 +26,9 @@ class Values:
     extreme: tuple[str, ...] = ()
 
 
-# Floating-point numbers are small dyadic fractions, so that their sums are exact in any order; there is no
-# negative zero, which groups with zero, and no two intervals that are equal and printed differently: which of
-# them stands for a group would be a matter of chance.
+# Floating-point numbers are small dyadic fractions or a large power of two, so that their sums are exact in any
+# order; there is no negative zero, which groups with zero, and no two intervals that are equal and printed
+# differently: which of them stands for a group would be a matter of chance.
 VALUES: dict[str, Values] = {
     "bool": Values(("true", "false")),
     "int2": Values(("0", "1", "-1", "2", "3", "7", "-10", "100"), ("32767", "-32768")),
@@ -41,9 +41,12 @@ VALUES: dict[str, Values] = {
         ("0", "1", "-1", "1.5", "2.50", "-0.25", "100.01", "3.125"),
         ("99999999999999999999.99", "-12345678901234567890.5", "0.0000000001"),
     ),
-    "float4": Values(("0", "1", "-1", "0.5", "2.25", "-3.75", "8"), ("NaN", "1e30", "Infinity", "-Infinity")),
+    "float4": Values(
+        ("0", "1", "-1", "0.5", "2.25", "-3.75", "8"), ("NaN", "1.2676506e+30", "Infinity", "-Infinity")
+    ),
     "float8": Values(
-        ("0", "1", "-1", "0.5", "2.25", "-3.75", "16"), ("NaN", "1e300", "Infinity", "-Infinity")
+        ("0", "1", "-1", "0.5", "2.25", "-3.75", "16"),
+        ("NaN", "1.0715086071862673e+301", "Infinity", "-Infinity"),
     ),
     "text": Values(
         ("", "a", "b", "abc", "A", "Abc", "a b", " a ", "x,y", "10", "ab%", "a_c", "zz"),
