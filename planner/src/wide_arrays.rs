@@ -42,9 +42,9 @@ use crate::postgres::error::ValueError;
 /// What the copies of a constant may take in one batch.
 const COPIES_BYTES: usize = 16 << 20;
 /// Rows of batches whose arrays are not known before the query runs.
-const ROWS_WITH_ARRAYS: usize = 64;
+const ROWS_WITH_ARRAYS: usize = 256;
 /// What the arrays of a row may take where rows are repeated.
-const ARRAYS_OF_A_ROW_BYTES: usize = 1 << 20;
+const ARRAYS_OF_A_ROW_BYTES: usize = 256 << 10;
 /// What the arrays may take that stand beside the elements of another one, which are rows of one batch.
 const BESIDE_ELEMENTS_BYTES: usize = ROWS_WITH_ARRAYS * ARRAYS_OF_A_ROW_BYTES;
 /// Rows of batches in which a function makes an array for all of them, which may be as large as arrays can be.
@@ -359,7 +359,7 @@ mod tests {
         assert!(Limited::Rows.check(&batch(&[1, largest_length, 2])).is_ok());
         let large = batch(&[1, largest_length + 1, 2]);
         let message = Limited::Rows.check(&large).unwrap_err().to_string();
-        assert!(message.contains("1048580 bytes; at most 1048576"), "{message}");
+        assert!(message.contains("262148 bytes; at most 262144"), "{message}");
         assert!(Limited::Nothing.check(&large).is_ok());
     }
 
