@@ -168,14 +168,17 @@ OVERFLOW = "overflows numeric format"
 PARENTHESES = "at most 32768 are read"
 PARTS = "a text has more than 2097152 parts"
 PLAN_STEPS = "at most 4000 steps are planned"
+REPEATED = "can be repeated, as joins"
 GROUPING_SETS = "at most 4096 are allowed"
 NO_WINDOW = 'window "[vw]" does not exist'
 NESTING = "at most 64 levels are planned"
 OPERATORS = "at most 1000 are planned"
 MEMORY = "memory_limit"
+WORDS = "at most 131072 are read"
 TIME = "stopped after 1 s .setting query_timeout"
 EITHER = f"{MEMORY}|{TIME}"
 WINDOW = f"{MEMORY}|{TIME}|the values of a window are too large together"
+COPIED = f"{REPEATED}|{EITHER}"
 
 
 def doubled(first: str, step: str, levels: int = 16) -> str:
@@ -276,6 +279,34 @@ CONSTANTS = {
     "format": Attack(
         "SELECT length(format(repeat('%1$s', 1000000), repeat('x', 60000000)))", CONSTANTS_LIMIT
     ),
+    "format, smaller": Attack(
+        "SELECT length(format(repeat('%1$s', 100000), repeat('x', 1000000)))", LARGE_TEXT
+    ),
+    "replaced by itself": Attack(
+        r"SELECT length(regexp_replace(repeat('a', 1000000), '.*', repeat('\&', 100000), 'g'))",
+        f"{LARGE_TEXT}|{MADE}",
+    ),
+    "matches": Attack(
+        "SELECT count(*) FROM regexp_matches(repeat('a', 20000000), 'a', 'g') AS x", f"{PARTS}|{MADE}"
+    ),
+    "parts": Attack(
+        "SELECT count(*) FROM regexp_split_to_table(repeat('a', 20000000), '') AS x", f"{PARTS}|{MADE}"
+    ),
+    "more parts": Attack(
+        "SELECT count(*) FROM string_to_table(repeat('a,', 10000000), ',') AS x", f"{PARTS}|{MADE}"
+    ),
+    "json elements": Attack(
+        "SELECT count(*) FROM json_array_elements(('[' || repeat('1,', 2500000) || '1]')::json)",
+        f"{PARTS}|{MADE}",
+    ),
+    "objects of json": Attack(
+        """SELECT length((('[' || repeat('{"a":1},', 900000) || '1]')::jsonb)::text)""",
+        f"{CONSTANTS_LIMIT}|{PARTS}|{MADE}",
+    ),
+    "texts that double": Attack(
+        chained("SELECT 'x'::text AS x", "x || x AS x", "length(x) FROM {0}", 60),
+        f"{LARGE_TEXT}|{CONSTANTS_LIMIT}|{MADE}",
+    ),
     "concat, smaller": Attack(
         f"SELECT length(concat({several('t', 100)})) FROM (SELECT {SMALLER[0]} AS t) AS x", LARGE_TEXT
     ),
@@ -284,7 +315,7 @@ CONSTANTS = {
     ),
     "jsonb": Attack(
         "SELECT jsonb_array_length(('[' || repeat('1,', 10000000) || '1]')::jsonb)",
-        f"{CONSTANTS_LIMIT}|{PARTS}",
+        f"{CONSTANTS_LIMIT}|{PARTS}|{MADE}",
     ),
     "to_date": Attack("SELECT to_date(repeat(' ', 60000000), repeat(' ', 60000000))", CONSTANTS_LIMIT),
     "translate": Attack(
@@ -292,6 +323,11 @@ CONSTANTS = {
     ),
     "replace": Attack("SELECT length(replace(repeat('a', 1000000), 'a', repeat('b', 1000000)))", LARGE_TEXT),
     "series": Attack("SELECT count(*) FROM generate_series(1, 1000000000000)", "more than 8388608 rows"),
+    "series of moments": Attack(
+        """SELECT count(*) FROM generate_series(
+               TIMESTAMP '2000-01-01', TIMESTAMP '2100-01-01', INTERVAL '1 microsecond')""",
+        f"more than 8388608 rows|{MADE}",
+    ),
 }
 
 # A function that computes for long, while its statement is planned or over the rows of a batch.
@@ -331,6 +367,95 @@ ROWS_TIMES_VALUE = {
     "regexp_split_to_array": Attack("SELECT count(regexp_split_to_array(repeat(t, 1000), '')) FROM n", MADE),
     "a key of a sort": Attack("SELECT t FROM n ORDER BY repeat(t, 1000) LIMIT 1", MADE),
     "an aggregate's texts": Attack("SELECT length(string_agg(repeat(t, 1000), ',')) FROM n", MADE),
+    "array_fill": Attack("SELECT count(array_fill(id, ARRAY[4000000])) FROM n", MADE),
+    "array_positions": Attack("SELECT count(array_positions(array_fill(id, ARRAY[10000]), id)) FROM n", MADE),
+    "arrays in a row": Attack(
+        "SELECT count(array_fill(id, ARRAY[100000]) || array_fill(id, ARRAY[100000])) FROM n", MADE
+    ),
+    "generate_series": Attack("SELECT count(*) FROM n, generate_series(1, 8000000 + n.id * 0) AS g", MADE),
+    "generate_subscripts": Attack(
+        "SELECT count(*) FROM n, generate_subscripts(array_fill(n.id, ARRAY[4000000]), 1) AS g", MADE
+    ),
+    "unnest": Attack(
+        "SELECT count(*) FROM (SELECT unnest(array_fill(id, ARRAY[4000000])) FROM n) AS x", MADE
+    ),
+    "a key of groups": Attack(
+        "SELECT count(*) FROM (SELECT DISTINCT array_fill(id, ARRAY[10000]) FROM n) AS x", f"{MADE}|{MEMORY}"
+    ),
+    "many functions": Attack(f"SELECT {listed('length(repeat(t, {}))', 60)} FROM n", f"{MADE}|{MEMORY}"),
+    "functions of functions": Attack(
+        f"SELECT length(concat({listed('repeat(t, 6{})', 9)})) FROM n", f"{MADE}|{MEMORY}"
+    ),
+}
+
+HUNDRED_THOUSAND = "(SELECT array_agg(i) AS a FROM generate_series(1, 100000) AS i) AS x"
+MANY_ARRAYS = "(SELECT id, array_fill(id, ARRAY[10000]) AS a FROM n)"
+# An array is copied for each of the rows that it stands in.
+ARRAYS = {
+    "a constant beside rows": Attack("SELECT array_fill(1, ARRAY[100000]) AS a, id FROM n", COPIED),
+    "a constant where another is": Attack(
+        """SELECT count(CASE WHEN id % 2 = 0 THEN array_fill(1, ARRAY[100000]) ELSE ARRAY[id] END) FROM n""",
+        COPIED,
+    ),
+    "a constant for NULL": Attack(
+        "SELECT count(coalesce(nullif(ARRAY[id % 2], ARRAY[1]), array_fill(1, ARRAY[100000]))) FROM n", COPIED
+    ),
+    "a constant in a row": Attack("SELECT ROW(id, array_fill(1, ARRAY[100000])) FROM n", COPIED),
+    "a constant beside VALUES": Attack(
+        f"SELECT array_fill(1, ARRAY[100000]) FROM (VALUES {listed('({})', 30000)}) AS v(a)", COPIED
+    ),
+    "a parameter beside rows": Attack("SELECT $1::int[], id FROM n", COPIED, params=[list(range(100_000))]),
+    "a subquery beside rows": Attack(f"SELECT id, (SELECT a FROM {HUNDRED_THOUSAND}) FROM n", COPIED),
+    "a subquery's elements beside rows": Attack(
+        """SELECT count(*) FROM n, jsonb_array_elements(
+               (SELECT jsonb_agg(i) FROM generate_series(1, 100000) AS i)) AS e""",
+        COPIED,
+    ),
+    "an array beside each row": Attack(
+        """SELECT count(*) FROM n WHERE -id = ANY (
+               (SELECT array_agg(i) FROM generate_series(1, 1000000) AS i)::int[])""",
+        COPIED,
+    ),
+    "an array beside its elements": Attack(
+        f"""SELECT count(x), count(y) FROM (
+                SELECT unnest(a) AS x, a || 1 AS y FROM {HUNDRED_THOUSAND}) AS q""",
+        COPIED,
+    ),
+    "an array beside its elements, once more": Attack(
+        f"SELECT max(array_length(a || e, 1)) FROM {HUNDRED_THOUSAND}, unnest(a) AS e", COPIED
+    ),
+    "a cross join": Attack(f"SELECT count(a || id) FROM n, {HUNDRED_THOUSAND}", COPIED),
+    "a join by keys": Attack(
+        """SELECT sum(array_length(a || id, 1)) FROM n JOIN (
+               SELECT i % 1 AS k, array_agg(i) AS a FROM generate_series(1, 100000) AS i GROUP BY 1
+           ) AS x ON n.id % 1 = x.k""",
+        COPIED,
+    ),
+    "a join by order": Attack(
+        """SELECT sum(array_length(a || id, 1)) FROM n LEFT JOIN (
+               SELECT i % 1 AS k, array_agg(i) AS a FROM generate_series(1, 100000) AS i GROUP BY 1
+           ) AS x ON n.id > x.k""",
+        COPIED,
+    ),
+    "a join of many": Attack(
+        f"""SELECT sum(array_length(x.a || y.a, 1)) FROM {MANY_ARRAYS} AS x
+            JOIN {MANY_ARRAYS} AS y ON x.id % 10 = y.id % 10""",
+        COPIED,
+    ),
+    "the first value": Attack(
+        """SELECT sum(array_length(f || id, 1)) FROM (SELECT id, first_value(a) OVER () AS f FROM (
+               SELECT id, CASE WHEN id = 1 THEN array_fill(1, ARRAY[100000]) END AS a FROM n) AS y) AS x""",
+        COPIED,
+    ),
+    "the value before": Attack(
+        """SELECT sum(array_length(f || id, 1)) FROM (SELECT id, lag(a) OVER (ORDER BY id) AS f FROM (
+               SELECT id, array_fill(id, ARRAY[1000]) AS a FROM n) AS y) AS x""",
+        f"{COPIED}|disk space",
+    ),
+    "recursive arrays": Attack(
+        recursive("SELECT ARRAY[1]", "SELECT x || x FROM r", "SELECT max(array_length(x, 1)) FROM r"),
+        f"array size exceeds the maximum allowed|{MADE}",
+    ),
 }
 
 STATEMENTS = {
@@ -350,7 +475,8 @@ STATEMENTS = {
         f"SELECT count(*) FROM s WHERE {'id IN (SELECT id FROM s WHERE ' * 40}true{')' * 40}", NESTING
     ),
     "stars": Attack(f"SELECT {listed('*', 1_600)} FROM n LIMIT 1", OPERATORS),
-    "types of types": Attack(f"SELECT 1::numeric(1,1){'[]' * 100_000}", OPERATORS),
+    "types of types": Attack(f"SELECT 1::numeric(1,1){'[]' * 50_000}", OPERATORS),
+    "parentheses": Attack(f"SELECT {'(' * 100_000}1{')' * 10_000}", PARENTHESES),
     "comments": Attack(f"SELECT 1 {'/* ' * 300_000}", "comment"),
     "comments in comments": Attack(f"SELECT 1 {'/*' * 200_000}{'*/' * 200_000}", answer=1),
     "alternatives": Attack(
@@ -419,11 +545,17 @@ STATEMENTS = {
         "at most 100 are allowed",
     ),
     "a row that is NULL": Attack(f"SELECT ({several('id', 30000)}) IS NULL FROM s", COLUMNS),
-    "calls in ORDER BY": Attack(f"SELECT id FROM n ORDER BY {several('abs(id)', 100000)}", PARENTHESES),
-    "keys of GROUP BY": Attack(f"SELECT count(*) FROM n GROUP BY {several('id', 100000)}", COLUMNS),
-    "keys of DISTINCT ON": Attack(f"SELECT DISTINCT ON ({several('id', 100000)}) id FROM s", COLUMNS),
+    "calls in ORDER BY": Attack(f"SELECT id FROM n ORDER BY {several('abs(id)', 100000)}", WORDS),
+    "keys of ORDER BY": Attack(f"SELECT id FROM n ORDER BY {several('id', 60000)}", COLUMNS),
+    "keys of an aggregate": Attack(f"SELECT array_agg(id ORDER BY {several('id', 60000)}) FROM s", COLUMNS),
+    "a list of values": Attack(f"SELECT count(*) FROM n WHERE id IN ({several('1', 500000, ',')})", WORDS),
+    "tables": Attack(f"SELECT 1 FROM {several('n', 500000, ',')}", WORDS),
+    "names of names": Attack(f"SELECT {several('a', 500000, '.')}", WORDS),
+    "commas": Attack(f"SELECT {',' * 1_000_000}", WORDS),
+    "keys of GROUP BY": Attack(f"SELECT count(*) FROM n GROUP BY {several('id', 60000)}", COLUMNS),
+    "keys of DISTINCT ON": Attack(f"SELECT DISTINCT ON ({several('id', 60000)}) id FROM s", COLUMNS),
     "keys of PARTITION BY": Attack(
-        f"SELECT count(*) OVER (PARTITION BY {several('id', 100000)}) FROM s", COLUMNS
+        f"SELECT count(*) OVER (PARTITION BY {several('id', 60000)}) FROM s", COLUMNS
     ),
     "grouping sets": Attack(
         f"SELECT count(*) FROM n GROUP BY GROUPING SETS ({listed('(mod(id, {}))', 4000)})", COLUMNS
@@ -491,6 +623,11 @@ ROWS = {
         f"EXPLAIN ANALYZE {recursive('SELECT 1', 'SELECT x FROM r', 'SELECT count(*) FROM r')}", TIME
     ),
     "long texts": Attack("SELECT array_length(array_agg(repeat(a.t, 20)), 1) FROM n a, n b", EITHER),
+    "long texts of groups": Attack(
+        """SELECT max(array_length(x, 1)) FROM (
+               SELECT array_agg(repeat(a.t, 20)) AS x FROM n a, n b GROUP BY b.id % 10) AS y""",
+        EITHER,
+    ),
     "json_agg": Attack("SELECT length(json_agg(a.t)::text) FROM n a, n b", EITHER),
     "jsonb_object_agg": Attack(
         "SELECT length(jsonb_object_agg(a.t || b.t, b.t)::text) FROM n a, n b", EITHER
@@ -521,6 +658,7 @@ ATTACKS = {
         "constants": CONSTANTS,
         "kernels": KERNELS,
         "values of rows": ROWS_TIMES_VALUE,
+        "arrays": ARRAYS,
         "statements": STATEMENTS,
         "rows": ROWS,
     }.items()
