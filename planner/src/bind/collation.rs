@@ -100,6 +100,11 @@ impl Derivation {
         Self::Explicit(Known::new(collation, false))
     }
 
+    /// That of names in PostgreSQL's catalogue.
+    pub(super) fn of_names() -> Self {
+        Self::Implicit(Known::by_bytes("C", "C", false))
+    }
+
     /// That of several arguments together. Those of types that have no collation do not count.
     ///
     /// # Errors

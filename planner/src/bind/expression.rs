@@ -230,7 +230,11 @@ impl Binder<'_> {
             };
             cast.push(self.coerce(argument, to)?);
         }
-        let collation = Derivation::merged(&cast)?;
+        let collation = match chosen.function.name {
+            // The name of an encoding is one of PostgreSQL's names, which have a collation.
+            "convert_from" => Derivation::of_names(),
+            _ => Derivation::merged(&cast)?,
+        };
         let order = self.order_of_call(chosen.function.name, &cast, &collation)?;
         let casing = self.casing(&collation);
         let types = types(&cast);

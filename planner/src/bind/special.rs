@@ -133,9 +133,10 @@ impl Binder<'_> {
         let collation = Derivation::merged([&first, &second])?;
         let copy = self.copied(&first)?;
         let equal = self.operator("=", vec![copy, second])?.expr;
-        let first = match (&first.pg_type, compared) {
-            (PgType::Unknown, compared) => self.coerce(first, &compared.settled())?,
-            (_, compared @ (PgType::Numeric | PgType::Float8)) => self.coerce(first, &compared)?,
+        let is_untyped = first.pg_type == PgType::Unknown;
+        let first = match compared {
+            compared if is_untyped => self.coerce(first, &compared.settled())?,
+            PgType::Numeric | PgType::Float8 => self.coerce(first, &compared)?,
             _ => first,
         };
         let null = super::cast::null_of(&first, &self.level()?.scope.schema)?;

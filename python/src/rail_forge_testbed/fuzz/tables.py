@@ -26,9 +26,9 @@ class Values:
     extreme: tuple[str, ...] = ()
 
 
-# Floating-point numbers are small dyadic fractions or a large power of two, so that their sums are exact in any
-# order; there is no negative zero, which groups with zero, and no two intervals that are equal and printed
-# differently: which of them stands for a group would be a matter of chance.
+# Floating-point numbers are small dyadic fractions or a large power of two, so that their sums are exact in
+# any order; there is no negative zero, which groups with zero, and no two intervals that are equal and
+# printed differently: which of them stands for a group would be a matter of chance.
 VALUES: dict[str, Values] = {
     "bool": Values(("true", "false")),
     "int2": Values(("0", "1", "-1", "2", "3", "7", "-10", "100"), ("32767", "-32768")),
