@@ -1,12 +1,12 @@
 //! `x = ANY (array)` and `x < ALL (array)`: a comparison with every element, of which one or all must be true. It is unknown
 //! where the answer hangs on a comparison with NULL.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Datum, Scalar, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Datum, ListArray, Scalar, UInt32Array};
 use arrow::compute::kernels::cmp;
 use arrow::compute::{and_kleene, cast, or_kleene, take};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::{Result, ScalarValue};
@@ -58,7 +58,7 @@ pub(crate) fn quantified(symbol: &str, element: &PgType, all: bool) -> Option<Sc
         ("<>" | "!=", true) => Some(true),
         _ => None,
     };
-    let evaluate = Quantified { element: element.clone(), compare, all, membership };
+    let evaluate = Quantified { element: element.clone(), compare, all, membership, last: Mutex::default() };
     Some(ScalarUDF::from(Udf::new(name, PgType::Bool, Arc::new(evaluate))))
 }
 
@@ -68,6 +68,8 @@ struct Quantified {
     all: bool,
     /// Where the question is whether a value is among the elements: whether it must not be.
     membership: Option<bool>,
+    /// The list that values were sought in last: that of a subquery is the same for all batches.
+    last: Mutex<Option<Arc<Sought>>>,
 }
 
 impl Evaluate for Quantified {
@@ -112,18 +114,21 @@ impl Evaluate for Quantified {
 impl Quantified {
     /// The answers for values that all are compared with the elements of one list.
     fn with_constant(&self, values: &ArrayRef, list: &ScalarValue) -> Result<BooleanArray> {
-        let list = as_list(&list.to_array()?)?;
+        let list = match list {
+            ScalarValue::List(list) => Arc::clone(list),
+            other => Arc::new(as_list(&other.to_array()?)?),
+        };
         if list.is_null(0) {
             return Ok(BooleanArray::new_null(values.len()));
         }
-        let (values, elements) = alike(Arc::clone(values), list.value(0))?;
         // Nothing is compared with NULL.
-        if elements.is_empty() {
+        if list.value_length(0) == 0 {
             return Ok(BooleanArray::from(vec![self.all; values.len()]));
         }
         if let Some(negated) = self.membership {
-            return is_in(values, elements, negated);
+            return self.sought(values, list, negated)?.are_in(values);
         }
+        let (values, elements) = alike(Arc::clone(values), list.value(0))?;
         let mut answers = BooleanArray::from(vec![self.all; values.len()]);
         let combine = if self.all { and_kleene } else { or_kleene };
         for place in 0..elements.len() {
@@ -132,6 +137,17 @@ impl Quantified {
             answers = combine(&answers, &(self.compare)(&values, &element)?)?;
         }
         Ok(answers)
+    }
+
+    /// The list, made ready once for all who seek in it.
+    fn sought(&self, values: &ArrayRef, list: Arc<ListArray>, negated: bool) -> Result<Arc<Sought>> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = last.as_ref().filter(|last| last.is_of(values, &list)) {
+            return Ok(Arc::clone(last));
+        }
+        let sought = Arc::new(Sought::new(values, list, negated)?);
+        *last = Some(Arc::clone(&sought));
+        Ok(sought)
     }
 
     fn answer(&self, compared: &BooleanArray, mut own: std::ops::Range<usize>) -> Option<bool> {
@@ -144,14 +160,35 @@ impl Quantified {
 }
 
 /// Whether values are, or are not, among the elements of a list.
-fn is_in(values: ArrayRef, elements: ArrayRef, negated: bool) -> Result<BooleanArray> {
-    const NAME: &str = "value";
-    let schema = Schema::new(vec![Field::new(NAME, values.data_type().clone(), true)]);
-    let value = Arc::new(Column::new(NAME, 0));
-    let is_in = InListExpr::try_new_from_array(value, elements, negated, &schema)?;
-    let rows = values.len();
-    let batch = RecordBatch::try_new(Arc::new(schema), vec![values])?;
-    Ok(is_in.evaluate(&batch)?.into_array(rows)?.as_boolean().clone())
+#[derive(Debug)]
+struct Sought {
+    list: Arc<ListArray>,
+    /// The type of the values, and the one in which they are sought.
+    values: DataType,
+    schema: SchemaRef,
+    is_in: InListExpr,
+}
+
+impl Sought {
+    fn new(values: &ArrayRef, list: Arc<ListArray>, negated: bool) -> Result<Self> {
+        const NAME: &str = "value";
+        let (one, elements) = alike(values.slice(0, 0), list.value(0))?;
+        let schema = Arc::new(Schema::new(vec![Field::new(NAME, one.data_type().clone(), true)]));
+        let value = Arc::new(Column::new(NAME, 0));
+        let is_in = InListExpr::try_new_from_array(value, elements, negated, &schema)?;
+        Ok(Self { list, values: values.data_type().clone(), schema, is_in })
+    }
+
+    fn is_of(&self, values: &ArrayRef, list: &Arc<ListArray>) -> bool {
+        Arc::ptr_eq(&self.list, list) && self.values == *values.data_type()
+    }
+
+    fn are_in(&self, values: &ArrayRef) -> Result<BooleanArray> {
+        let values = cast(values, self.schema.field(0).data_type())?;
+        let rows = values.len();
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), vec![values])?;
+        Ok(self.is_in.evaluate(&batch)?.into_array(rows)?.as_boolean().clone())
+    }
 }
 
 /// Values of one type in one Arrow type.
@@ -182,6 +219,7 @@ mod tests {
             compare: |left, right| cmp::eq(left, right),
             all: false,
             membership: None,
+            last: Mutex::default(),
         };
         let compared = BooleanArray::from(vec![Some(false), None, Some(true)]);
         assert_eq!(any.answer(&compared, 0..3), Some(true));
