@@ -148,7 +148,10 @@ fn assert_read_back(batches: &[RecordBatch]) {
 /// No value is beyond the bounds of its page, or of its row group.
 fn assert_bounds_hold(rows: &RecordBatch, metadata: &ParquetMetaData) {
     let (pages, offsets) = (metadata.column_index().unwrap(), metadata.offset_index().unwrap());
-    for (index, field) in rows.schema().fields().iter().enumerate() {
+    // Of arrays, bounds of elements are kept.
+    let schema = rows.schema();
+    let plain = schema.fields().iter().enumerate().filter(|(_, field)| !field.data_type().is_nested());
+    for (index, field) in plain {
         let descriptor = metadata.file_metadata().schema_descr();
         let Ok(known) = StatisticsConverter::try_new(field.name(), rows.schema_ref(), descriptor) else { continue };
         let assert_hold = |values: &ArrayRef, smallest: ArrayRef, largest: ArrayRef| {
@@ -166,8 +169,10 @@ fn assert_bounds_hold(rows: &RecordBatch, metadata: &ParquetMetaData) {
         assert_eq!(starts.len(), smallest.len());
         for (page, (start, end)) in starts.zip(ends).enumerate() {
             let values = column.slice(start, end - start);
-            let is_bounded = !field.data_type().is_floating() && values.null_count() < values.len();
-            assert!(!is_bounded || smallest.is_valid(page) || field.name() == "c.16", "{field}: page {page}");
+            let is_long = matches!(field.data_type(), DataType::Utf8 | DataType::Binary)
+                && texts::average_bytes(column) >= COMPRESSED_BYTES;
+            let is_bounded = !field.data_type().is_floating() && !is_long && values.null_count() < values.len();
+            assert!(!is_bounded || smallest.is_valid(page), "{field}: page {page}");
             assert_hold(&values, smallest.slice(page, 1), largest.slice(page, 1));
         }
     }
