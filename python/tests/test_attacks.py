@@ -413,8 +413,8 @@ ARRAYS = {
     ),
     "an array beside each row": Attack(
         """SELECT count(*) FROM n WHERE -id = ANY (
-               (SELECT array_agg(i) FROM generate_series(1, 1000000) AS i)::int[])""",
-        COPIED,
+               (SELECT array_agg(i) FROM generate_series(1, 200000) AS i)::int[])""",
+        answer=0,
     ),
     "an array beside its elements": Attack(
         f"""SELECT count(x), count(y) FROM (

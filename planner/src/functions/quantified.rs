@@ -3,16 +3,13 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Datum, ListArray, Scalar, UInt32Array};
+use arrow::array::{Array, ArrayRef, BooleanArray, Datum, ListArray, Scalar, UInt32Array, make_comparator};
 use arrow::compute::kernels::cmp;
-use arrow::compute::{and_kleene, cast, or_kleene, take};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::compute::{SortOptions, and_kleene, cast, or_kleene, take};
+use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
-use arrow::record_batch::RecordBatch;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::{Column, InListExpr};
 
 use super::column::as_list;
 use super::growth::spread;
@@ -159,24 +156,31 @@ impl Quantified {
     }
 }
 
-/// Whether values are, or are not, among the elements of a list.
+/// A list in which values are sought: its elements in order, those that are not NULL. To hash them, or to make a constant of
+/// each as DataFusion's IN does, would take many times the memory of a large list.
 #[derive(Debug)]
 struct Sought {
     list: Arc<ListArray>,
-    /// The type of the values, and the one in which they are sought.
+    /// The type of the values.
     values: DataType,
-    schema: SchemaRef,
-    is_in: InListExpr,
+    /// In the type in which values are sought.
+    elements: ArrayRef,
+    /// The places of the elements, in their order.
+    order: Vec<u32>,
+    has_nulls: bool,
+    /// Whether values must not be among them.
+    negated: bool,
 }
 
 impl Sought {
     fn new(values: &ArrayRef, list: Arc<ListArray>, negated: bool) -> Result<Self> {
-        const NAME: &str = "value";
-        let (one, elements) = alike(values.slice(0, 0), list.value(0))?;
-        let schema = Arc::new(Schema::new(vec![Field::new(NAME, one.data_type().clone(), true)]));
-        let value = Arc::new(Column::new(NAME, 0));
-        let is_in = InListExpr::try_new_from_array(value, elements, negated, &schema)?;
-        Ok(Self { list, values: values.data_type().clone(), schema, is_in })
+        let (_, elements) = alike(values.slice(0, 0), list.value(0))?;
+        let compared = make_comparator(&elements, &elements, SortOptions::default())?;
+        let places = (0_u32..).take(elements.len());
+        let mut order: Vec<u32> = places.filter(|&place| elements.is_valid(place as usize)).collect();
+        order.sort_unstable_by(|&one, &other| compared(one as usize, other as usize));
+        let has_nulls = order.len() < elements.len();
+        Ok(Self { list, values: values.data_type().clone(), elements, order, has_nulls, negated })
     }
 
     fn is_of(&self, values: &ArrayRef, list: &Arc<ListArray>) -> bool {
@@ -184,10 +188,16 @@ impl Sought {
     }
 
     fn are_in(&self, values: &ArrayRef) -> Result<BooleanArray> {
-        let values = cast(values, self.schema.field(0).data_type())?;
-        let rows = values.len();
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), vec![values])?;
-        Ok(self.is_in.evaluate(&batch)?.into_array(rows)?.as_boolean().clone())
+        let values = cast(values, self.elements.data_type())?;
+        let compared = make_comparator(&self.elements, &values, SortOptions::default())?;
+        let is_in = |row: usize| {
+            if values.is_null(row) {
+                return None;
+            }
+            let found = self.order.binary_search_by(|&place| compared(place as usize, row)).is_ok();
+            (found || !self.has_nulls).then_some(found != self.negated)
+        };
+        Ok((0..values.len()).map(is_in).collect())
     }
 }
 
@@ -210,7 +220,26 @@ fn alike(left: ArrayRef, right: ArrayRef) -> Result<(ArrayRef, ArrayRef)> {
 
 #[cfg(test)]
 mod tests {
+    use arrow::array::Int64Array;
+
     use super::*;
+
+    #[test]
+    fn values_are_sought_among_elements_in_any_order() {
+        let list = |elements: Vec<Option<i64>>| {
+            Arc::new(ListArray::from_iter_primitive::<arrow::datatypes::Int64Type, _, _>([Some(elements)]))
+        };
+        let values: ArrayRef = Arc::new(Int64Array::from(vec![Some(7), Some(8), None, Some(-1)]));
+        let answers = |elements, negated| {
+            let sought = Sought::new(&values, list(elements), negated).unwrap();
+            sought.are_in(&values).unwrap().iter().collect::<Vec<_>>()
+        };
+        let (plain, with_null) = (vec![Some(9), Some(7), Some(-1), Some(7)], vec![Some(7), None]);
+        assert_eq!(answers(plain.clone(), false), [Some(true), Some(false), None, Some(true)]);
+        assert_eq!(answers(plain, true), [Some(false), Some(true), None, Some(false)]);
+        assert_eq!(answers(with_null.clone(), false), [Some(true), None, None, None]);
+        assert_eq!(answers(with_null, true), [Some(false), None, None, None]);
+    }
 
     #[test]
     fn unknown_is_what_hangs_on_null() {
