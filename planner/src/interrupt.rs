@@ -1,6 +1,6 @@
 //! Ends work that does not give way: a function that computes for long over the rows of one batch, or the planning of a
-//! statement, asks here whether its query has been stopped, and whether there is room for another constant or value. Which query
-//! that is, the thread knows while it polls one of the query's tasks.
+//! statement, asks here whether its query has been stopped, and whether there is room for another constant or value.
+//! Which query that is, the thread knows while it polls one of the query's tasks.
 
 use std::any::Any;
 use std::cell::RefCell;

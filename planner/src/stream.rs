@@ -265,7 +265,10 @@ impl Execution {
         let runs = explain.is_none_or(|options| options.analyze);
         let (mut state, plan) = physical(state, plan).await?;
         let Narrow { plan, batch_rows } = narrow(plan, state.config().batch_size())?;
-        *state.config_mut() = state.config().clone().with_batch_size(batch_rows);
+        // Changing them copies all settings.
+        if batch_rows < state.config().batch_size() {
+            *state.config_mut() = state.config().clone().with_batch_size(batch_rows);
+        }
         let plan = with_counted_windows(interruptible(with_found_rows(plan)?, &stop)?)?;
         let truth = match state.config().get_extension::<LiveQuery>().filter(|_| runs) {
             Some(live) => truth.read_at(&live.open(&plan).await?),

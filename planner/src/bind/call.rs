@@ -391,16 +391,16 @@ fn check_determined(name: &str, function: &Function, arguments: &[Typed]) -> Res
             _ if argument.pg_type != PgType::Unknown || argument.open_parameter().is_some() => {}
             // The same function takes arrays, too.
             PgType::AnyNonArray => return Err(no_function(name, &types(arguments), NotChosen::Ambiguous)),
-            PgType::AnyElement => return Err(undetermined()),
+            PgType::AnyElement => {
+                return Err(Error::Query(
+                    "could not determine polymorphic type because input has type unknown; cast it to its type"
+                        .to_owned(),
+                ));
+            }
             _ => {}
         }
     }
     Ok(())
-}
-
-fn undetermined() -> Error {
-    let why = "could not determine polymorphic type because input has type unknown; cast it to its type";
-    Error::Query(why.to_owned())
 }
 
 /// Why there is no such function.

@@ -100,8 +100,8 @@ impl Derivation {
         Self::Explicit(Known::new(collation, false))
     }
 
-    /// That of names in PostgreSQL's catalogue.
-    pub(super) fn of_names() -> Self {
+    /// The one that orders by bytes: of names in PostgreSQL's catalogue, and of values that are kept as they are printed.
+    pub(super) fn by_bytes() -> Self {
         Self::Implicit(Known::by_bytes("C", "C", false))
     }
 
@@ -271,7 +271,7 @@ impl Typed {
     /// The collation of the text that a value is printed as: without one of its own, its order is that of bytes.
     pub(super) fn printed_collation(&self) -> Derivation {
         match &self.collation {
-            Derivation::Default => Derivation::Implicit(Known::by_bytes("C", "C", false)),
+            Derivation::Default => Derivation::by_bytes(),
             other => other.clone(),
         }
     }

@@ -232,7 +232,7 @@ impl Binder<'_> {
         }
         let collation = match chosen.function.name {
             // The name of an encoding is one of PostgreSQL's names, which have a collation.
-            "convert_from" => Derivation::of_names(),
+            "convert_from" => Derivation::by_bytes(),
             _ => Derivation::merged(&cast)?,
         };
         let order = self.order_of_call(chosen.function.name, &cast, &collation)?;

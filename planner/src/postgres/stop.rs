@@ -1,5 +1,5 @@
-//! What computes for long asks now and then whether somebody still waits for it, and whether there is memory for more. Who that is, and how to find out, is
-//! told once from outside; until then nothing is stopped.
+//! What computes for long asks now and then whether somebody still waits for it, and whether there is memory for more.
+//! Who that is, and how to find out, is told once from outside; until then nothing is stopped.
 
 use std::sync::OnceLock;
 
