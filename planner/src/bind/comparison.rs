@@ -160,7 +160,9 @@ impl Binder<'_> {
                 return Err(Error::Query(format!("op ANY/ALL (array) requires array on right side, not {other}")));
             }
         };
-        if let Some(elements) = constant_elements(&array) {
+        if let Some(elements) = constant_elements(&array)
+            && !stays_whole(&operand, symbol, &array, all)
+        {
             let with_collation = |element: Typed| element.with_collation(array.collation.clone());
             let elements = elements.into_iter().map(with_collation).collect();
             return self.compared_with_each(&operand, symbol, elements, all);
@@ -207,6 +209,14 @@ impl Binder<'_> {
         let combined = balanced(compared, if all { Expr::and } else { Expr::or });
         Ok(Typed::boolean(combined.unwrap_or(lit(all))))
     }
+}
+
+/// Whether an array that a statement writes out is compared as it is: rows may be grouped by one that is made of columns.
+fn stays_whole(operand: &Typed, symbol: &str, array: &Typed, all: bool) -> bool {
+    let Some(element) = array.pg_type.element().filter(|_| array.expr.any_column_refs()) else { return false };
+    // A cast of its elements would make it another.
+    let is_uncast = common_type(&[element.clone(), operand.pg_type.clone()]).as_ref() == Some(element);
+    is_uncast && !symbol.contains('~') && functions::quantified(symbol, element, all).is_some()
 }
 
 /// DataFusion takes what it could fold for constant.

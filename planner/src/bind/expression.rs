@@ -20,11 +20,17 @@ use crate::pg_type::PgType;
 
 /// What LIKE escapes with unless it is told otherwise.
 const DEFAULT_ESCAPE: char = '\\';
+/// The function that is called without parentheses, for which the parser has no name.
+const SCHEMA: &str = "current_schema";
 
 impl Binder<'_> {
     /// An expression with its type.
     pub(super) fn expression(&mut self, expression: &ast::Expr) -> Result<Typed> {
         match expression {
+            // A keyword in PostgreSQL, as `current_catalog` is to the parser.
+            ast::Expr::Identifier(ident) if ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case(SCHEMA) => {
+                self.call(SCHEMA, vec![])
+            }
             ast::Expr::Identifier(ident) => self.name(std::slice::from_ref(ident)),
             ast::Expr::CompoundIdentifier(parts) => self.name(parts),
             ast::Expr::CompoundFieldAccess { root, access_chain } => self.access(root, access_chain),

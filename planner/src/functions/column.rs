@@ -130,7 +130,7 @@ macro_rules! primitive_argument {
 primitive!(Int2, i16, Int16Type, PgType::Int2, |native| native, |own| own);
 primitive!(Int4, i32, Int32Type, PgType::Int4, |native| native, |own| own);
 primitive!(Int8, i64, Int64Type, PgType::Int8, |native| native, |own| own);
-primitive_output!(u32, UInt32Type, PgType::Oid, |own| ValueResult::Ok(own));
+primitive!(Oid, u32, UInt32Type, PgType::Oid, |native| native, |own| own);
 primitive!(Float4, f32, Float32Type, PgType::Float4, |native| native, |own| own);
 primitive!(Float8, f64, Float64Type, PgType::Float8, |native| native, |own| own);
 primitive!(DateArg, Date, Date32Type, PgType::Date, |native| Date(native), |own| own.0);

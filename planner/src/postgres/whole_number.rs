@@ -1,9 +1,10 @@
-//! `smallint`, `integer` and `bigint`: signs, common divisors and bits; results must fit the type.
+//! `smallint`, `integer` and `bigint`: from one to another, signs, common divisors and bits; results must fit the type.
+//! And `oid`, which is made of them.
 
 use super::error::{ValueError, ValueResult};
 
 /// What the three types do by themselves.
-pub(crate) trait WholeNumber: Copy + Into<i64> + TryFrom<u128> {
+pub(crate) trait WholeNumber: Copy + Into<i64> + TryFrom<i64> + TryFrom<u128> {
     /// PostgreSQL's name of the type.
     const NAME: &'static str;
 
@@ -59,6 +60,16 @@ fn out_of_range<T: WholeNumber>() -> ValueError {
     ValueError::new("22003", format!("{} out of range", T::NAME))
 }
 
+/// The number as one of another type.
+pub(crate) fn cast<T: WholeNumber>(number: impl WholeNumber) -> ValueResult<T> {
+    T::try_from(number.into()).map_err(|_| out_of_range::<T>())
+}
+
+/// The number as an object's identifier. An `integer` is the same bits, a `bigint` the same number.
+pub(crate) fn to_oid(number: i64) -> ValueResult<u32> {
+    u32::try_from(number).map_err(|_| ValueError::new("22003", "OID out of range"))
+}
+
 pub(crate) fn negate<T: WholeNumber>(number: T) -> ValueResult<T> {
     number.checked_negated().ok_or_else(out_of_range::<T>)
 }
@@ -110,6 +121,16 @@ mod tests {
 
     fn message<T: std::fmt::Debug>(result: ValueResult<T>) -> String {
         result.unwrap_err().message
+    }
+
+    #[test]
+    fn numbers_of_other_types() {
+        assert_eq!(cast::<i16>(-32_768_i64), Ok(i16::MIN));
+        assert_eq!(message(cast::<i16>(32_768_i32)), "smallint out of range");
+        assert_eq!(message(cast::<i32>(i64::MIN)), "integer out of range");
+        assert_eq!(to_oid(4_294_967_295), Ok(u32::MAX));
+        assert_eq!(message(to_oid(4_294_967_296)), "OID out of range");
+        assert_eq!(message(to_oid(-1)), "OID out of range");
     }
 
     #[test]

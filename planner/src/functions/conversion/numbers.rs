@@ -6,15 +6,22 @@ use datafusion::logical_expr::{Expr, ExprSchemable, cast};
 
 use super::input::kept;
 use crate::error::{Error, Result};
-use crate::functions::column::{Float4, Float8, Jsonb, NumericArg};
+use crate::functions::column::{Float4, Float8, Int2, Int4, Int8, Jsonb, NumericArg, Oid};
 use crate::functions::function::Function;
 use crate::functions::strict::strict1;
 use crate::pg_type::{BIGINT_DIGITS, INTEGER_DIGITS, PgType, SMALLINT_DIGITS};
 use crate::postgres::numeric::{Numeric, NumericModifier};
-use crate::postgres::{float, json};
+use crate::postgres::{float, json, whole_number};
 
 pub(super) fn functions() -> Vec<Function> {
     vec![
+        strict1::<Int4, _, _>("smallint", whole_number::cast::<i16>),
+        strict1::<Int8, _, _>("smallint", whole_number::cast::<i16>),
+        strict1::<Int8, _, _>("integer", whole_number::cast::<i32>),
+        strict1::<Int2, _, _>("oid", |value: i16| i32::from(value).cast_unsigned()),
+        strict1::<Int4, _, _>("oid", i32::cast_unsigned),
+        strict1::<Int8, _, _>("oid", whole_number::to_oid),
+        strict1::<Oid, _, _>("integer", u32::cast_signed),
         strict1::<NumericArg, _, _>("smallint", |value: Numeric| value.to_i16()),
         strict1::<NumericArg, _, _>("integer", |value: Numeric| value.to_i32()),
         strict1::<NumericArg, _, _>("bigint", |value: Numeric| value.to_i64()),

@@ -34,8 +34,18 @@ ROWS_OF = {
         ("unnest({})", "text[]"),
         ("regexp_split_to_table({}, ',| ')", "text"),
         ("string_to_table({}, 'b')", "text"),
+        ("jsonb_array_elements_text(jsonb_build_array({}, 1, NULL))", "text"),
+        ("jsonb_object_keys(jsonb_build_object('k', {}, 'a', 1))", "date"),
+        ("json_array_elements_text(json_build_array({}, true))", "int4"),
+        ("json_object_keys(json_build_object('k', {}, 'k', 1))", "text"),
     ),
-    "jsonb": (("jsonb_path_query({}, '$.b[*]')", "jsonb"), ("jsonb_path_query({}, '$[*]')", "jsonb")),
+    "text[]": (("regexp_matches({}, '([a-z])', 'g')", "text"),),
+    "jsonb": (
+        ("jsonb_path_query({}, '$.b[*]')", "jsonb"),
+        ("jsonb_path_query({}, '$[*]')", "jsonb"),
+        ("jsonb_array_elements(jsonb_build_array({}, 'x'))", "jsonb"),
+    ),
+    "json": (("json_array_elements(json_build_array({}, 'x'))", "timestamp"),),
 }
 
 
@@ -534,10 +544,16 @@ class Queries:
                 "unnest(ARRAY[1, NULL, 3, 3])",
                 "unnest(ARRAY['a', NULL, 'b'])",
                 "unnest(ARRAY['a', 'b', 'a']) WITH ORDINALITY",
+                """jsonb_array_elements_text('["a", 1, null]') WITH ORDINALITY""",
+                """jsonb_each_text('{"a": 1, "b": null, "c": [2]}')""",
+                """json_each_text('{"b": true, "a": "x", "b": [1]}')""",
             )
         )
         type_name = "timestamp" if "timestamp" in text else "text" if "'" in text else "int4"
         value = Column(f"{name}.v", type_name, stored=False)
+        if "each" in text:
+            key = Column(f"{name}.k", "text", stored=False)
+            return _Source(node(f"{{}} AS {name}(k, v)", text), (key, value))
         if "ORDINALITY" in text:
             number = Column(f"{name}.o", "int8", stored=False)
             return _Source(node(f"{text} AS {name}(v, o)"), (value, number), (number,))

@@ -49,6 +49,7 @@ bool | ({} ~ '^\w+\s?\w*$') | text
 bool | ({} ~ '(?i)ABC|[[:digit:]]') | text
 bool | ({} ~ '^.{2,3}$') | bpchar
 bool | ({} NOT SIMILAR TO '[ab]_*') | text
+bool | ({} SIMILAR TO 'a!_%' ESCAPE '!') | text
 bool | regexp_like({}, 'a.c', 'i') | text
 bool | ({} ^@ {}) | text text
 bool | ({} IS NFC NORMALIZED) | text
@@ -85,6 +86,8 @@ bool | ({} ?| {}) | jsonb text[]
 bool | ({} ?& ARRAY['a', 'b']) | jsonb
 bool | ({} @? '$.b[*] ? (@ > 1)') | jsonb
 bool | ({} @@ '$.a == 1') | jsonb
+bool | json_exists({}, '$.b[2].c') | jsonb
+bool | jsonb_path_match({}, 'exists($.a)') | jsonb
 bool | jsonb_path_exists({}, '$.b[2].c') | jsonb
 bool | ({} ~ {}) | text bpchar
 bool | ({} = 'a') | bpchar

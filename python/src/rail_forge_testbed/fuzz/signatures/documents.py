@@ -21,6 +21,7 @@ jsonb | jsonb_strip_nulls({}, true) | jsonb
 jsonb | jsonb_extract_path({}, 'b', '0') | jsonb
 jsonb | jsonb_path_query_first({}, '$.b[last]') | jsonb
 jsonb | jsonb_path_query_array({}, '$.b[*]') | jsonb
+jsonb | json_query({}, '$.b') | jsonb
 jsonb | jsonb_path_query_array({}, '$.** ? (@.type() == "number")') | jsonb
 jsonb | ({})::jsonb | json
 jsonb | to_jsonb(({})::text) | text

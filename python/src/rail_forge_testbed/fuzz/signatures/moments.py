@@ -68,6 +68,8 @@ timestamptz | ({} - {}) | timestamptz interval
 timestamptz | ({} + {}) | timestamptz interval
 timestamptz | date_bin('15 minutes', {}, timestamptz '2000-01-01 00:00+00') | timestamptz
 timestamptz | to_timestamp(to_char({}, 'YYYY-MM-DD HH24:MI'), 'YYYY-MM-DD HH24:MI') | timestamp
+timestamptz | make_timestamptz(2024, 1 + abs({} % 12), 5, 6, 7, 8.5) | int4
+timestamptz | make_timestamptz(2024, 3, 1 + abs({} % 31), 2, 30, 0, 'Europe/Berlin') | int4
 interval | age({}, {}) | timestamptz timestamptz
 interval | age({}, {}) | timestamptz date
 interval | ({} - {}) | timestamptz timestamp

@@ -57,6 +57,7 @@ numeric | round({}, 1) | numeric
 numeric | trunc({}) | numeric
 numeric | trunc({}, 1) | numeric
 numeric | ceil({}) | numeric
+numeric | ceiling({}) | numeric
 numeric | floor({}) | numeric
 numeric | sign({}) | numeric
 numeric | ({} % 2) | numeric
@@ -136,6 +137,15 @@ float8 | date_part('second', {}) | time
 float8 | trunc(abs({})) | float8
 float8 | ceil(abs({})) | float8
 float8 | floor(abs({})) | float8
+float8 | ceiling(abs({})) | float8
+float8 | ({} + pi()) | float8
+float8 | sind({} % 360) | int4
+float8 | cosd({} % 360) | int4
+int4 | get_bit({} || '\x00'::bytea, 3) | bytea
+int8 | gcd({}, 12) | int8
+int4 | lcm({} % 100, 12) | int4
+numeric | gcd({}, 1.5) | numeric
+numeric | div({}, 3) | numeric
 float8 | round(abs({})) | float8
 float8 | sign({}) | float8
 """

@@ -120,6 +120,13 @@ text | md5({}) | bytea
 text | encode({}, 'escape') | bytea
 text | encode(sha256({}), 'hex') | bytea
 text | encode(sha224({}), 'base64') | bytea
+text | encode(sha384({}), 'hex') | bytea
+text | encode(sha512({}), 'hex') | bytea
+text | casefold({}) | text
+text | pg_typeof({})::text | numeric
+text | pg_typeof({})::text | text[]
+text | current_schema::text || {} | text
+text | json_value({}, '$.a') | jsonb
 text | convert_from(convert_to({}, 'UTF8'), 'UTF8') | text
 text | to_hex({}) | int8
 text | to_oct({}) | int4
@@ -177,6 +184,7 @@ bytea | substr({}, 2) | bytea
 bytea | overlay({} PLACING {} FROM 2) | bytea bytea
 bytea | btrim({}, '\x00'::bytea) | bytea
 bytea | reverse({}) | bytea
+bytea | set_bit({} || '\x00'::bytea, 5, 1) | bytea
 bytea | sha256({}) | bytea
 bytea | convert_to({}, 'UTF8') | text
 bytea | decode(encode({}, 'base64'), 'base64') | bytea
