@@ -15,6 +15,7 @@ use super::clause::Clause;
 use super::names::unnested;
 use super::order::{Ordered, resolved};
 use super::scope::{Found, Scope};
+use super::subquery::operands_of_groups;
 use super::typed::{Names, Typed};
 use crate::error::{Error, Result};
 use crate::pg_type::PgType;
@@ -277,7 +278,8 @@ pub(super) fn grouped(
     let plan = LogicalPlanBuilder::from(input).aggregate(group_expr, aggregates)?.build()?;
     let plan = with_keys_of_subqueries(plan, &all, &forms, &replaced)?;
     for expression in expressions.iter_mut() {
-        **expression = with_columns((**expression).clone(), &replaced)?;
+        let of_groups = operands_of_groups((**expression).clone(), &replaced, scope, plan.schema())?;
+        **expression = with_columns(of_groups, &replaced)?;
         check_grouped(expression, plan.schema(), scope, &replaced)?;
     }
     Ok(plan)

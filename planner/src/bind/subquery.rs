@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchemaRef, ExprSchema, ScalarValue, Spans};
+use datafusion::common::{Column, DFSchema, DFSchemaRef, ExprSchema, ScalarValue, Spans};
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison, SetQuantifier};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, lit};
 use datafusion::sql::sqlparser::ast::{self, Query};
 
 use super::Binder;
+use super::aggregation::with_columns;
 use super::clause::{Clause, Level};
 use super::collation::Derivation;
 use super::query::Ordered;
@@ -38,6 +39,42 @@ pub(super) fn outer(typed: Typed, scope: &Scope) -> Result<Typed> {
 pub(super) fn subquery_of(plan: LogicalPlan) -> Subquery {
     let outer_ref_columns = plan.all_out_ref_exprs();
     Subquery { subquery: Arc::new(plan), outer_ref_columns, spans: Spans::new() }
+}
+
+/// Has operands of `row IN (subquery)`, which stand inside of it (`row_in`), speak of groups where they are the expressions
+/// of their keys. In what a query says to be inside of a subquery, a key is a column alone.
+pub(super) fn operands_of_groups(
+    expression: Expr,
+    replaced: &[(Expr, Expr)],
+    scope: &Scope,
+    groups: &DFSchema,
+) -> Result<Expr> {
+    let mut seen_from_inside = vec![];
+    for (key, column) in replaced {
+        if let (false, Expr::Column(column)) = (matches!(key, Expr::Column(_)), column)
+            && key.any_column_refs()
+        {
+            let field = Arc::clone(groups.field_from_column(column)?);
+            let key = outer(Typed::new(key.clone(), PgType::Unknown), scope)?.expr;
+            seen_from_inside.push((key, Expr::OuterReferenceColumn(field, column.clone())));
+        }
+    }
+    if seen_from_inside.is_empty() {
+        return Ok(expression);
+    }
+    let replace = |part: Expr| match part {
+        Expr::Exists(Exists { subquery, negated }) => {
+            // That of a query has its columns on top.
+            let LogicalPlan::Filter(filter) = subquery.subquery.as_ref() else {
+                return Ok(Transformed::no(Expr::Exists(Exists { subquery, negated })));
+            };
+            let mut filter = filter.clone();
+            filter.predicate = with_columns(filter.predicate, &seen_from_inside)?;
+            Ok(Transformed::yes(Expr::Exists(Exists { subquery: subquery_of(LogicalPlan::Filter(filter)), negated })))
+        }
+        other => Ok(Transformed::no(other)),
+    };
+    Ok(expression.transform(replace)?.data)
 }
 
 impl Binder<'_> {
