@@ -200,8 +200,14 @@ impl Binder<'_> {
             let collation = Derivation::merged(&sides)?;
             let order = self.order_of_call(symbol, &sides, &collation)?;
             let [value, operand] = sides;
-            is_changed |=
-                column.pg_type != common || order.is_some() || has_key(&common) || column.internal.relation.is_none();
+            // Casts do not show in names: DataFusion's own would be called like the column that it casts.
+            let operand_type = operand.expr.get_type(&self.level()?.scope.schema);
+            let is_cast = operand_type.ok() != value.expr.get_type(plan.schema()).ok();
+            is_changed |= column.pg_type != common
+                || is_cast
+                || order.is_some()
+                || has_key(&common)
+                || column.internal.relation.is_none();
             let key = |typed: Typed| match &order {
                 Some(order) => Typed::new(order.key(typed.expr), PgType::Bytea),
                 None => Typed::new(crate::functions::key(typed.expr, &common), common.clone()),

@@ -123,8 +123,6 @@ text | encode(sha224({}), 'base64') | bytea
 text | encode(sha384({}), 'hex') | bytea
 text | encode(sha512({}), 'hex') | bytea
 text | casefold({}) | text
-text | pg_typeof({})::text | numeric
-text | pg_typeof({})::text | text[]
 text | current_schema::text || {} | text
 text | json_value({}, '$.a') | jsonb
 text | convert_from(convert_to({}, 'UTF8'), 'UTF8') | text
@@ -215,6 +213,8 @@ bytea | substring({} FROM {} FOR 2) | bytea int4
     + lines(
         r"""
 text | ({})[{}] | text[] int4
+text | pg_typeof({})::text | numeric
+text | pg_typeof({})::text | text[]
 text | to_char({}, 'FM999999999990.09999') | numeric
 text | to_char({}, 'S99999999999999999999D99') | numeric
 text | to_char({}, '9,999,990.00PR') | numeric
