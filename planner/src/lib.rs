@@ -40,6 +40,7 @@ mod recursive_steps;
 mod result_cache;
 mod run_once;
 mod session;
+mod single_distinct;
 mod statement;
 mod stream;
 mod subqueries;

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::ScalarValue;
 use rail_forge_connectors::{Manifest, TableName};
@@ -37,6 +37,8 @@ const FIELD_BYTES: usize = 256;
 pub(crate) struct Key {
     sql: String,
     parameters: Option<Vec<ScalarValue>>,
+    /// Of the parameters: moments with and without a time zone are equal constants.
+    types: Vec<DataType>,
     options: SessionOptions,
     /// For statements that ask which day it is: days since 1970-01-01.
     day: Option<i32>,
@@ -127,7 +129,8 @@ pub(crate) enum Turn {
 impl Key {
     pub(crate) fn new(query: &Query, day: Option<i32>) -> Self {
         let Query { sql, parameters, options, .. } = query;
-        Self { sql: sql.clone(), parameters: parameters.clone(), options: options.clone(), day }
+        let types = parameters.iter().flatten().map(ScalarValue::data_type).collect();
+        Self { sql: sql.clone(), parameters: parameters.clone(), types, options: options.clone(), day }
     }
 
     fn bytes(&self) -> u64 {

@@ -30,6 +30,7 @@ use crate::live_grouping::LiveGrouping;
 use crate::planning_deadline::with_deadline;
 use crate::query::SessionOptions;
 use crate::recursive_steps::RecursiveSteps;
+use crate::single_distinct::SingleDistinct;
 use crate::subqueries::Subqueries;
 
 /// The schema of unqualified names, as in PostgreSQL.
@@ -145,6 +146,10 @@ fn analyzer_rules() -> Vec<Arc<dyn datafusion::optimizer::AnalyzerRule + Send + 
 /// above.
 fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules = Optimizer::new().rules;
+    let single_distinct = SingleDistinct::default();
+    if let Some(rule) = rules.iter_mut().find(|rule| rule.name() == single_distinct.name()) {
+        *rule = Arc::new(single_distinct);
+    }
     let constants = rules.iter().position(|rule| rule.name() == SIMPLIFICATION).map_or(0, |place| place + 1);
     rules.insert(constants, Arc::new(InliningBarrier));
     rules.insert(0, Arc::new(InliningBarrier));

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -84,6 +85,14 @@ def test_parameters_and_sessions_have_results_of_their_own(
     day = "SELECT extract(hour FROM timestamptz '2024-01-01 12:00:00+00') FROM b WHERE id = 1"
     with rail_forge.connect(server.flight, timezone="Asia/Tokyo") as other:
         assert [[int(hour) for (hour,) in each.sql(day).rows()] for each in (client, other)] == [[12], [21]]
+
+
+def test_moments_with_and_without_a_time_zone_are_not_the_same(server: RailForgeServer) -> None:
+    moment = datetime(2024, 2, 29, 12, 0)
+    with rail_forge.connect(server.flight, timezone="Asia/Tokyo") as client:
+        given = [moment, moment.replace(tzinfo=UTC), moment]
+        texts = [client.sql("SELECT max($1)::text FROM a", [value]).rows() for value in given]
+    assert texts == [[("2024-02-29 12:00:00",)], [("2024-02-29 21:00:00+09",)], [("2024-02-29 12:00:00",)]]
 
 
 def test_a_changed_table_is_read_again_and_another_is_not(

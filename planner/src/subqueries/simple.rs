@@ -88,7 +88,7 @@ fn is_simple_aggregate(subquery: &Subquery, outer: &DFSchema) -> bool {
 }
 
 /// Whether the outer row is only used in conditions of this kind.
-fn is_simple(plan: &LogicalPlan, outer: &DFSchema, is_allowed: fn(&Expr, &DFSchema) -> bool) -> bool {
+fn is_simple(plan: &LogicalPlan, outer: &DFSchema, is_allowed: fn(&Expr, &DFSchema, &DFSchema) -> bool) -> bool {
     if plan.all_out_ref_exprs().is_empty() {
         // It is the same for every outer row.
         return true;
@@ -97,7 +97,8 @@ fn is_simple(plan: &LogicalPlan, outer: &DFSchema, is_allowed: fn(&Expr, &DFSche
         LogicalPlan::Filter(filter) => {
             let mut conditions = split_conjunction(&filter.predicate).into_iter();
             // Subqueries that are left in conditions see only this plan's rows.
-            !conditions.all(|condition| !condition.contains_outer() || is_allowed(condition, outer))
+            let inner = filter.input.schema();
+            !conditions.all(|condition| !condition.contains_outer() || is_allowed(condition, outer, inner))
         }
         // DataFusion adds the columns of conditions to a projection.
         LogicalPlan::Projection(projection) => has_outer(plan) || hides_column(projection),
@@ -119,19 +120,24 @@ fn hides_column(projection: &Projection) -> bool {
 }
 
 /// A condition on the outer row and the subquery's, and on no row further out.
-fn is_of_both(condition: &Expr, outer: &DFSchema) -> bool {
+fn is_of_both(condition: &Expr, outer: &DFSchema, _inner: &DFSchema) -> bool {
     let is_further_out =
         |part: &Expr| Ok(matches!(part, Expr::OuterReferenceColumn(_, column) if !outer.has_column(column)));
     !has_subquery(condition) && !condition.exists(is_further_out).unwrap_or(true)
 }
 
-/// A condition `expression = outer column`, where the expression is of the subquery's columns.
-fn is_equality(condition: &Expr, outer: &DFSchema) -> bool {
-    let is_of_outer = |side: &Expr| matches!(side, Expr::OuterReferenceColumn(_, column) if outer.has_column(column));
+/// A condition `expression = outer column`, where the expression is of the subquery's columns. A column that DataFusion
+/// would cast is none.
+fn is_equality(condition: &Expr, outer: &DFSchema, inner: &DFSchema) -> bool {
+    let are_sides = |column: &Expr, expression: &Expr| {
+        matches!(column, Expr::OuterReferenceColumn(field, column) if outer.has_column(column)
+            && expression.get_type(inner).is_ok_and(|data_type| data_type == *field.data_type()))
+            && !expression.contains_outer()
+            && !expression.column_refs().is_empty()
+    };
     match condition {
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => {
-            let is_of_inner = |side: &Expr| !side.contains_outer() && !side.column_refs().is_empty();
-            is_of_outer(left) && is_of_inner(right) || is_of_outer(right) && is_of_inner(left)
+            are_sides(left, right) || are_sides(right, left)
         }
         _ => false,
     }
