@@ -7,10 +7,12 @@ use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, i256}
 use arrow::error::ArrowError;
 use datafusion::common::cast::as_decimal128_array;
 use datafusion::common::{Result, internal_err, plan_err};
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
+use super::udf::null_for_null;
 use crate::pg_type::NUMERIC_SCALE;
 /// Significant digits of a quotient, at least (`NUMERIC_MIN_SIG_DIGITS` of PostgreSQL).
 const MIN_SIGNIFICANT_DIGITS: i32 = 16;
@@ -60,6 +62,10 @@ impl ScalarUDFImpl for NumericDiv {
             _ => 0,
         });
         Ok(DataType::Decimal128(DECIMAL128_MAX_PRECISION, scales.fold(RESULT_SCALE, i8::max)))
+    }
+
+    fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        null_for_null(self, args, info)
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {

@@ -116,6 +116,10 @@ macro_rules! arity {
                 }
                 result_of(V::finish(builder)?, arguments)
             }
+
+            fn is_strict(&self) -> bool {
+                true
+            }
         }
 
         /// A function of this many arguments that is NULL where one of them is, with a state that rows of one batch

@@ -9,7 +9,7 @@ use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::interval_arithmetic::Interval;
 use datafusion::logical_expr::preimage::PreimageResult;
-use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -33,6 +33,11 @@ pub(crate) trait Evaluate: Send + Sync {
     /// # Errors
     /// What is wrong with a value.
     fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, returns: &DataType) -> Result<ColumnarValue>;
+
+    /// Whether its result is NULL where one of its arguments is.
+    fn is_strict(&self) -> bool {
+        false
+    }
 
     /// The type that it is made for, if it is made anew for each call: it is the same as others of its name, then.
     fn made_for(&self) -> Option<&PgType> {
@@ -133,6 +138,10 @@ impl ScalarUDFImpl for Udf {
         Ok(self.with_scale(&self.returns, types))
     }
 
+    fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        if self.evaluate.is_strict() { null_for_null(self, args, info) } else { Ok(ExprSimplifyResult::Original(args)) }
+    }
+
     fn preimage(&self, args: &[Expr], value: &Expr, _info: &SimplifyContext) -> Result<PreimageResult> {
         let (Some(find), Expr::Literal(value, _)) = (self.preimage, value) else { return Ok(PreimageResult::None) };
         let constants: Vec<Option<&ScalarValue>> = args
@@ -155,6 +164,21 @@ impl ScalarUDFImpl for Udf {
         interrupt::check().map_err(Error::Value)?;
         counted(&args.args, || self.evaluate.evaluate(&args.args, args.number_rows, args.return_field.data_type()))
     }
+}
+
+/// NULL for a function that is strict where an argument is the constant NULL. PostgreSQL does not compute the others then,
+/// which may have errors.
+pub(super) fn null_for_null(
+    function: &dyn ScalarUDFImpl,
+    args: Vec<Expr>,
+    info: &SimplifyContext,
+) -> Result<ExprSimplifyResult> {
+    if !args.iter().any(|argument| matches!(argument, Expr::Literal(value, _) if value.is_null())) {
+        return Ok(ExprSimplifyResult::Original(args));
+    }
+    let types = args.iter().map(|argument| info.get_data_type(argument)).collect::<Result<Vec<_>>>()?;
+    let null = ScalarValue::try_from(&function.return_type(&types)?)?;
+    Ok(ExprSimplifyResult::Simplified(Expr::Literal(null, None)))
 }
 
 impl Udf {
