@@ -9,6 +9,7 @@ mod character;
 mod clause;
 mod collation;
 mod comparison;
+mod decimals;
 mod expression;
 mod from;
 mod literal;

@@ -401,8 +401,12 @@ impl Binder<'_> {
         let Some(common) = crate::type_conversion::common_type(&own) else {
             return Err(Error::Query(mismatch(&own, of)));
         };
-        let cast = expressions.into_iter().map(|typed| self.coerce(typed, &common)).collect::<Result<Vec<_>>>()?;
-        Ok((cast, common))
+        let coerced = expressions.into_iter().map(|typed| self.coerce(typed, &common));
+        let mut unified = coerced.collect::<Result<Vec<_>>>()?;
+        if common == PgType::Numeric {
+            self.with_common_decimals(&mut unified)?;
+        }
+        Ok((unified, common))
     }
 }
 

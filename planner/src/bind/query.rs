@@ -17,6 +17,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::Binder;
 use super::clause::{Clause, Level};
+use super::decimals::beginning_with_decimals;
 use super::names::folded;
 use super::order::{self, items, resolved};
 use super::scope::{Scope, ScopeColumn};
@@ -289,6 +290,7 @@ impl Binder<'_> {
         let beginning = self.settled(beginning)?;
         let beginning = renamed(beginning, names, name)?;
         let BoundQuery { plan, columns } = beginning;
+        let plan = beginning_with_decimals(plan, &columns)?;
         // The rows of the step before have the columns of the beginning, of which any may be NULL later.
         let fields: Vec<_> =
             plan.schema().fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();

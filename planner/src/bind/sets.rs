@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::{SetExpr, SetOperator, SetQuantifier};
 use super::Binder;
 use super::character::{chosen_from, padded};
 use super::collation::Derivation;
+use super::decimals::sides_with_common_decimals;
 use super::select::distinct;
 use super::typed::{BoundQuery, Names, OutputColumn, Typed};
 use crate::error::{Error, Result};
@@ -72,8 +73,8 @@ impl Binder<'_> {
                 internal: Column::new_unqualified(internal.unique(&column.name)),
             })
             .collect();
-        let left = self.as_columns(left, &columns)?;
-        let right = self.as_columns(right, &columns)?;
+        let (left, right) = (self.as_columns(left, &columns)?, self.as_columns(right, &columns)?);
+        let (left, right) = sides_with_common_decimals(left, right, &columns)?;
         let plan = match (operator, all) {
             (SetOperator::Union, true) => LogicalPlanBuilder::from(left).union(right)?.build()?,
             (SetOperator::Union, false) => distinct(LogicalPlanBuilder::from(left).union(right)?.build()?, &columns)?,

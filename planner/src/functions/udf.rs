@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::interval_arithmetic::Interval;
 use datafusion::logical_expr::preimage::PreimageResult;
@@ -173,7 +174,10 @@ pub(super) fn null_for_null(
     args: Vec<Expr>,
     info: &SimplifyContext,
 ) -> Result<ExprSimplifyResult> {
-    if !args.iter().any(|argument| matches!(argument, Expr::Literal(value, _) if value.is_null())) {
+    let is_null = |argument: &Expr| matches!(argument, Expr::Literal(value, _) if value.is_null());
+    // What is made of constants, and has not become one, has an error in any case.
+    let is_wrong = |part: &Expr| Ok(!matches!(part, Expr::Literal(..)) && part.column_refs().is_empty());
+    if !args.iter().any(is_null) || args.iter().any(|argument| argument.exists(is_wrong).unwrap_or(true)) {
         return Ok(ExprSimplifyResult::Original(args));
     }
     let types = args.iter().map(|argument| info.get_data_type(argument)).collect::<Result<Vec<_>>>()?;
