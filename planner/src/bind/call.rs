@@ -12,6 +12,7 @@ use rail_forge_connectors::nearest;
 use super::Binder;
 use super::clause::Clause;
 use super::collation::Derivation;
+use super::literal::told_apart;
 use super::names::{folded, function_name, parts, unnested};
 use super::order::SortKey;
 use super::type_name::Modifier;
@@ -274,7 +275,7 @@ impl Binder<'_> {
         let shown = CHOOSING.contains(&name).then(|| cast.first()?.metadata.clone()).flatten();
         let call = AggregateCall {
             types: types(&cast),
-            arguments: cast.into_iter().map(|typed| typed.expr).collect(),
+            arguments: cast.into_iter().map(|typed| told_apart(typed.expr)).collect(),
             distinct: arguments.distinct,
             filter,
             order_by: order_by.into_iter().map(|key| key.sort()).collect::<Vec<SortExpr>>(),

@@ -1,6 +1,10 @@
 //! Constants of a statement's text.
 
+use std::collections::BTreeMap;
+
 use datafusion::common::ScalarValue;
+use datafusion::common::metadata::FieldMetadata;
+use datafusion::logical_expr::Expr;
 use datafusion::sql::sqlparser::ast::Value;
 
 use super::Binder;
@@ -22,6 +26,18 @@ impl Binder<'_> {
             Value::Placeholder(name) => self.parameters.get(name),
             other => Err(Error::Unsupported(format!("not supported: the constant {other}"))),
         }
+    }
+}
+
+/// The same, told apart from what it is not. A constant moment with a time zone is equal to the one without for DataFusion,
+/// which computes an aggregate of equal arguments once.
+pub(super) fn told_apart(argument: Expr) -> Expr {
+    match argument {
+        Expr::Literal(value @ ScalarValue::TimestampMicrosecond(_, Some(_)), None) => {
+            let metadata = BTreeMap::from([("zone".to_owned(), "known".to_owned())]);
+            Expr::Literal(value, Some(FieldMetadata::from(metadata)))
+        }
+        other => other,
     }
 }
 

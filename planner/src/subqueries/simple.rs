@@ -126,14 +126,17 @@ fn is_of_both(condition: &Expr, outer: &DFSchema, _inner: &DFSchema) -> bool {
     !has_subquery(condition) && !condition.exists(is_further_out).unwrap_or(true)
 }
 
-/// A condition `expression = outer column`, where the expression is of the subquery's columns. A column that DataFusion
-/// would cast is none.
+/// A condition `column = outer column`, where the one of the subquery may be cast. One where DataFusion would cast is none.
 fn is_equality(condition: &Expr, outer: &DFSchema, inner: &DFSchema) -> bool {
-    let are_sides = |column: &Expr, expression: &Expr| {
-        matches!(column, Expr::OuterReferenceColumn(field, column) if outer.has_column(column)
-            && expression.get_type(inner).is_ok_and(|data_type| data_type == *field.data_type()))
-            && !expression.contains_outer()
-            && !expression.column_refs().is_empty()
+    let is_column = |side: &Expr| match side {
+        Expr::Column(_) => true,
+        Expr::Cast(cast) => matches!(*cast.expr, Expr::Column(_)),
+        _ => false,
+    };
+    let are_sides = |of_outer: &Expr, of_inner: &Expr| {
+        matches!(of_outer, Expr::OuterReferenceColumn(field, column) if outer.has_column(column)
+            && of_inner.get_type(inner).is_ok_and(|data_type| data_type == *field.data_type()))
+            && is_column(of_inner)
     };
     match condition {
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => {

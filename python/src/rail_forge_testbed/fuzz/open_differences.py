@@ -17,9 +17,6 @@ SETUP = (
 
 # A template of `signatures/` or the name of a feature, and the statement.
 OPEN: dict[str, str] = {
-    "timestamp and timestamptz of one moment": (
-        "SELECT max('2024-02-29 12:00+00'::timestamptz), max('2024-02-29 12:00'::timestamp) FROM t"
-    ),
     "({})::bpchar text": "SELECT ' a '::text::bpchar",
 }
 
