@@ -88,10 +88,10 @@ def test_parameters_and_sessions_have_results_of_their_own(
 
 
 def test_moments_with_and_without_a_time_zone_are_not_the_same(server: RailForgeServer) -> None:
-    moment = datetime(2024, 2, 29, 12, 0)
+    aware = datetime(2024, 2, 29, 12, tzinfo=UTC)
+    naive = aware.replace(tzinfo=None)
     with rail_forge.connect(server.flight, timezone="Asia/Tokyo") as client:
-        given = [moment, moment.replace(tzinfo=UTC), moment]
-        texts = [client.sql("SELECT max($1)::text FROM a", [value]).rows() for value in given]
+        texts = [client.sql("SELECT max($1)::text FROM a", [value]).rows() for value in (naive, aware, naive)]
     assert texts == [[("2024-02-29 12:00:00",)], [("2024-02-29 21:00:00+09",)], [("2024-02-29 12:00:00",)]]
 
 
