@@ -15,7 +15,8 @@ SETUP = (
     " (2, 2, 1, 'b', 2.5, 1, 'b', '{a,b}', '{NULL,5}'), (3, 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
 )
 
-# A template of `signatures/` or the name of a feature, and the statement.
+# A template of `signatures/`, alone or with the types of its arguments (`window` before both is an aggregate
+# over a window), and the statement.
 OPEN: dict[str, str] = {
     "({})::bpchar text": "SELECT ' a '::text::bpchar",
 }

@@ -11,7 +11,6 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .open_differences import is_open
 from .tables import VALUES, Column, Table
 from .tree import QUERY, Node, clause, listed, node
 from .types import COMPARED, DETERMINED, Expressions, Scope
@@ -93,8 +92,7 @@ class Queries:
         inner = Scope(source.columns, outer=_around(scope))
         where = self._correlated(inner, depth)
         if self._chance.random() < 0.6 and self._expressions.has_aggregate(type_name):
-            value_depth = 0 if is_open("folded aggregate within") else 1
-            value = self._expressions.make(type_name, Scope((), grouped=inner), value_depth)
+            value = self._expressions.make(type_name, Scope((), grouped=inner), 1)
             return node("(SELECT {} FROM {}{})", value, source.sql, where, kind=type_name)
         value = self._expressions.make(type_name, inner, depth)
         key = source.keys[0].sql
@@ -102,10 +100,6 @@ class Queries:
             value = self._expressions.make(element, inner, depth)
             elements = f"ARRAY(SELECT ({{}})::{element} FROM {{}}{{}} ORDER BY {{}})"
             return node(elements, value, source.sql, where, key, kind=type_name)
-        if is_open("correlated LIMIT"):
-            inner = replace(inner, outer=())
-            value = self._expressions.make(type_name, inner, depth)
-            where = clause(" WHERE {}", self._expressions.condition(inner, 1))
         limit = f" ORDER BY {key}{self._chance.choice((' LIMIT 1', ' DESC LIMIT 1', ' LIMIT 1 OFFSET 1'))}"
         return node("(SELECT {} FROM {}{}{})", value, source.sql, where, limit, kind=type_name)
 
@@ -133,15 +127,6 @@ class Queries:
         left = self._expressions.make(column.type, scope, depth - 1)
         right = self._expressions.make(column.type, inner, depth - 1)
         word = self._chance.choice(("IN", "NOT IN", "= ANY", "<> ALL", "> ALL", "< ANY", "<= ALL"))
-        if word in ("NOT IN", "<> ALL") and is_open("constant NOT IN"):
-            stored = [each for each in scope.columns if each.stored and each.type == column.type]
-            if stored:
-                left = node(self._chance.choice(stored).sql, kind=column.type)
-            else:
-                word = "IN"
-        is_correlated = any(f"{each.sql}" in f"{right}{where}" for each in inner.outer)
-        if is_correlated and word == "IN" and is_open("IN correlated"):
-            return node("(EXISTS (SELECT 1 FROM {}{}))", source.sql, where, kind="bool")
         return node(f"({{}} {word} (SELECT {{}} FROM {{}}{{}}))", left, right, source.sql, where, kind="bool")
 
     def _of_rows(self, source: _Source, scope: Scope, where: Node | str, depth: int) -> Node:
@@ -169,8 +154,6 @@ class Queries:
     def _correlated(self, inner: Scope, depth: int) -> Node | str:
         luck = self._chance.random()
         outer = {column.type for column in inner.outer}
-        if is_open("correlated by an array"):
-            outer -= {"int4[]", "text[]"}
         if luck < 0.55 and (pairs := [column for column in inner.columns if column.type in outer]):
             column = self._chance.choice(pairs)
             other = self._chance.choice([each for each in inner.outer if each.type == column.type])
@@ -239,12 +222,8 @@ class Queries:
             with_words = self._with()
         types = [self._expressions.any_type() for _ in range(self._chance.randint(1, MOST_ITEMS))]
         query, columns = self._body(types, Scope(()), DEPTH)
-        can_sort = all(column.type in DETERMINED for column in columns)
         order: Node | str = ""
-        varied = (" UNION ", " JOIN ", "VALUES", "(SELECT ")
-        if any(word in str(query) for word in varied) and is_open("order of varied constants"):
-            can_sort = False
-        if can_sort and self._chance.random() < 0.6:
+        if all(column.type in DETERMINED for column in columns) and self._chance.random() < 0.6:
             by = [node(f"{number}{self._expressions.direction()}") for number in range(1, len(columns) + 1)]
             self._chance.shuffle(by)
             limit: Node | str = ""
@@ -264,12 +243,11 @@ class Queries:
         if self._chance.random() < 0.35:
             n, v = Column("n", "int4", stored=False), Column("v", "int4", stored=False)
             start = self._expressions.make("int4", Scope(()), 1)
-            within = Scope((n, v), subqueries=not is_open("subquery in a recursive term"))
             word = self._chance.choice(("UNION ALL", "UNION"))
             rows = self._chance.randint(1, 5)
             if self._chance.random() < 0.4:
                 return self._walk(name, start, word, rows)
-            step = self._expressions.make("int4", within, 1)
+            step = self._expressions.make("int4", Scope((n, v)), 1)
             text = (
                 f"WITH RECURSIVE {name}(n, v) AS (SELECT 1, {{}} {word}"
                 f" SELECT n + 1, {{}} FROM {name} WHERE n < {rows}) "
@@ -301,10 +279,8 @@ class Queries:
         """A query with columns of these types; `scope` is what is around it."""
         columns = tuple(Column(self._name("c"), each, stored=False) for each in types)
         if depth > 1 and self._chance.random() < 0.2 and all(each in DETERMINED for each in types):
-            left, left_columns = self._body(types, scope, depth - 1)
+            left, _ = self._body(types, scope, depth - 1)
             right, _ = self._body(types, scope, depth - 1)
-            if "CASE " in f"{left}{right}" and is_open("CASE below DISTINCT"):
-                return left, left_columns
             names = ", ".join(column.sql for column in columns)
             word = self._chance.choice(
                 ("UNION", "UNION ALL", "INTERSECT", "EXCEPT", "INTERSECT ALL", "EXCEPT ALL")
@@ -312,19 +288,8 @@ class Queries:
             inner = node(f"({{}}) {word} ({{}})", left, right, kind=QUERY)
             return node(f"SELECT * FROM ({{}}) AS {self._name('u')}({names})", inner, kind=QUERY), columns
         if self._chance.random() < 0.05:
-            is_plain = is_open("computed numerics in VALUES")
-            depths = [0 if each == "numeric" and is_plain else 1 for each in types]
             rows = [
-                node(
-                    "({})",
-                    listed(
-                        [
-                            self._expressions.make(each, Scope(()), value_depth)
-                            for each, value_depth in zip(types, depths, strict=True)
-                        ],
-                        least=99,
-                    ),
-                )
+                node("({})", listed([self._expressions.make(each, Scope(()), 1) for each in types], least=99))
                 for _ in range(self._chance.randint(1, 3))
             ]
             names = ", ".join(column.sql for column in columns)
@@ -339,16 +304,12 @@ class Queries:
         where: Node | str = ""
         if self._chance.random() < 0.5:
             where = clause(" WHERE {}", self._expressions.condition(scope, depth))
-        groups = not (scope.outer and is_open("groups within LATERAL"))
-        if self._chance.random() < 0.3 and groups:
+        if self._chance.random() < 0.3:
             return self._grouped(columns, scope, source, where, depth)
         items = [node("{} AS {}", self._item(column.type, scope, depth), column.sql) for column in columns]
         distinct: Node | str = ""
         order = ""
-        can_group = groups and all(column.type in DETERMINED for column in columns)
-        if "CASE " in f"{listed(items)}" and is_open("CASE below DISTINCT"):
-            can_group = False
-        if can_group and self._chance.random() < 0.15:
+        if all(column.type in DETERMINED for column in columns) and self._chance.random() < 0.15:
             distinct = clause("DISTINCT ")
             if self._chance.random() < 0.4:
                 # All columns are sorted by: which row stands for those that are alike in the first is told.
@@ -364,7 +325,7 @@ class Queries:
     def _item(self, type_name: str, scope: Scope, depth: int) -> Node:
         if self._chance.random() < 0.2 and (window := self._expressions.window(type_name, scope)) is not None:
             return window
-        if type_name in ROWS_OF and self._chance.random() < 0.05 and not is_open("functions of rows"):
+        if type_name in ROWS_OF and self._chance.random() < 0.05:
             template, argument = self._chance.choice(ROWS_OF[type_name])
             return node(template, self._expressions.make(argument, scope, depth - 2), kind=type_name)
         return self._expressions.make(type_name, scope, depth - 1)
@@ -386,7 +347,6 @@ class Queries:
             # One that is another key for PostgreSQL, once it is simplified, would be NULL with it.
             keys = [other for other in keys if other.sql not in key.sql] + [key]
         inner = replace(scope, keys=())
-        was, self._expressions.ordered_aggregates = self._expressions.ordered_aggregates, 0
         grouped = Scope(tuple(keys), outer=scope.outer, grouped=inner)
         luck = self._chance.random()
         names = [key.sql for key in keys]
@@ -400,8 +360,6 @@ class Queries:
         ]
         words: Node | str = ""
         if keys:
-            if any(key.type == "interval" for key in keys) and is_open("interval in GROUPING SETS"):
-                luck = 0
             # Outer columns below GROUPING SETS are refused (docs/compatibility.md).
             if luck < 0.7 or scope.outer:
                 words = node(" GROUP BY {}", listed([node("{}", name) for name in names]))
@@ -410,7 +368,6 @@ class Queries:
         having: Node | str = ""
         if self._chance.random() < 0.25:
             having = clause(" HAVING {}", self._expressions.make("bool", grouped, 2))
-        self._expressions.ordered_aggregates = was
         return node("SELECT {} FROM {}{}{}{}", listed(items), source.sql, where, words, having, kind=QUERY)
 
     def _group_item(self, type_name: str, grouped: Scope, sets_of: list[str], depth: int) -> Node:
@@ -448,10 +405,7 @@ class Queries:
         return source
 
     def _joined(self, left: _Source, around: Scope, depth: int) -> _Source:
-        alone = is_open("JOIN beside LATERAL")
-        if alone and " LATERAL " in str(left.sql):
-            return left
-        if self._chance.random() < 0.2 and not (alone and " JOIN " in str(left.sql)):
+        if self._chance.random() < 0.2:
             return self._lateral(left, around, depth)
         right = self._source(depth - 1)
         columns = left.columns + right.columns
@@ -459,20 +413,16 @@ class Queries:
         word = self._chance.choice(
             ("JOIN", "JOIN", "LEFT JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN")
         )
-        if word == "RIGHT JOIN" and is_open(word):
-            word = "LEFT JOIN"
         if word == "CROSS JOIN":
             return _Source(node("{}{}", left.sql, clause(f" {word} {{}}", right.sql)), columns, keys)
         pairs = [
             (one, other)
             for one in left.columns
             for other in right.columns
-            if one.type == other.type
-            and one.type in VALUES
-            and not (one.type in ("float4", "float8") and is_open("outer join by floats"))
+            if one.type == other.type and one.type in VALUES
         ]
         # A subquery in the condition of an outer join is refused (docs/compatibility.md).
-        scope = Scope(columns, subqueries=word == "JOIN" and not is_open("subquery in ON"))
+        scope = Scope(columns, subqueries=word == "JOIN")
         if pairs and (word == "FULL JOIN" or self._chance.random() < 0.75):
             one, other = self._chance.choice(pairs)
             condition = node(f"({one.sql} = {other.sql})", kind="bool")

@@ -7,7 +7,6 @@ kinds of number.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -34,8 +33,6 @@ RANGES = {
     "date": ("interval '1 day'", "interval '1 month'"),
     "timestamp": ("interval '1 hour'", "interval '1 year'"),
 }
-# A subquery or a column of one.
-JOINED = re.compile(r"\(SELECT |\bl\d+\.")
 # Functions of constants of these types are often NULL, which `_leaf` says why to avoid.
 OFTEN_NULL = {
     "text": "({})::text",
@@ -60,11 +57,6 @@ class Scope:
     grouped: Scope | None = None
     # Whether a subquery may stand here.
     subqueries: bool = True
-
-    @property
-    def is_joined(self) -> bool:
-        """Whether its columns are of several items of FROM."""
-        return len({column.sql.split(".")[0] for column in self.columns}) > 1
 
 
 class Subqueries(Protocol):
@@ -103,9 +95,6 @@ class Expressions:
         # Whether it is a part of one that is.
         self._within_plain = False
         self._is_tame = False
-        self._in_aggregate = False
-        # How many aggregates of this query have an order of their own.
-        self.ordered_aggregates = 0
 
     def any_type(self) -> str:
         """A type, the common ones more often."""
@@ -147,10 +136,10 @@ class Expressions:
         signatures = self._windows.get(type_name, []) + [
             each for each in self._aggregates.get(type_name, []) if _is_for_windows(each)
         ]
-        if not scope.keys or not signatures or (scope.is_joined and is_open("order of varied constants")):
+        if not scope.keys or not signatures:
             return None
         signature = self._chance.choice(signatures)
-        call = self._argument(signature, scope)
+        call = self._filled(signature, scope, 1)
         is_aggregate = signature in self._aggregates.get(type_name, [])
         if is_aggregate and self._chance.random() < 0.2:
             call = node("{}{}", call, self._filter(replace(scope, subqueries=False)))
@@ -202,7 +191,7 @@ class Expressions:
             elif self._chance.random() < 0.1:
                 return clause(f"{unit} {self._chance.choice(starts)}")
         frame = f"{unit} BETWEEN {self._chance.choice(starts)} AND {self._chance.choice(ends)}"
-        return clause(frame) if self._chance.random() < 0.6 and not is_open(frame) else ""
+        return clause(frame) if self._chance.random() < 0.6 else ""
 
     def _is_comparison(self, type_name: str) -> bool:
         return type_name == "bool" and self._chance.random() < 0.5
@@ -234,8 +223,7 @@ class Expressions:
         values = VALUES[type_name]
         texts = values.ordinary + (values.extreme if not is_tame else ())
         text = self._chance.choice(texts)
-        is_untyped = type_name == "text" and self._chance.random() < 0.5
-        if is_untyped and not (self._in_aggregate and is_open("untyped text in aggregates")):
+        if type_name == "text" and self._chance.random() < 0.5:
             return node(f"'{text}'", kind=type_name)
         return node("{}", literal(type_name, text), kind=type_name)
 
@@ -245,33 +233,13 @@ class Expressions:
 
     def aggregate(self, type_name: str, scope: Scope) -> Node:
         """An aggregate over what the scope offers."""
-        if is_open("aggregate of outer columns"):
-            scope = replace(scope, outer=())
-        signature = self._chance.choice(self._aggregates[type_name])
-        if "ORDER BY" in signature.template or "DISTINCT" in signature.template:
-            varies = scope.is_joined or not all(column.stored for column in scope.columns)
-            if varies and is_open("order of varied constants"):
-                return node(f"NULL::{type_name}", kind=type_name)
-            if self.ordered_aggregates and is_open("several ordered aggregates"):
-                return node(f"NULL::{type_name}", kind=type_name)
-            self.ordered_aggregates += 1
-        call = self._argument(signature, scope)
+        call = self._filled(self._chance.choice(self._aggregates[type_name]), scope, 1)
         if self._chance.random() < 0.25:
             return node("{}{}", call, self._filter(scope), kind=type_name)
         return call
 
     def _filter(self, scope: Scope) -> Node:
-        outer = () if is_open("outer columns in FILTER") else scope.outer
-        inside = replace(
-            scope, outer=outer, subqueries=scope.subqueries and not is_open("subquery in FILTER")
-        )
-        return clause(" FILTER (WHERE {})", self._compared(inside, self._chance.choice((1, 1, 2))))
-
-    def _argument(self, signature: Signature, scope: Scope) -> Node:
-        was, self._in_aggregate = self._in_aggregate, True
-        call = self._filled(signature, scope, 1)
-        self._in_aggregate = was
-        return call
+        return clause(" FILTER (WHERE {})", self._compared(scope, self._chance.choice((1, 1, 2))))
 
     def call(self, type_name: str, scope: Scope) -> Node:
         """A function or an operator of columns and constants."""
@@ -311,14 +279,10 @@ class Expressions:
         type_name = self._chance.choice(columns).type if columns else self._chance.choice(COMPARED)
         left = self.make(type_name, scope, depth - 1)
         form = self._chance.randrange(8)
-        if form == 1 and type_name == "bpchar" and is_open("bpchar in IN"):
-            form = 0
         if form == 0:
             return node(f"({{}} IS {self._chance.choice(('', 'NOT '))}NULL)", left, kind="bool")
         if form == 1:
-            inside = replace(scope, subqueries=False) if is_open("subquery within IN") else scope
-            below = 0 if is_open("CASE within IN") else depth - 2
-            items = [self.make(type_name, inside, below) for _ in range(self._chance.randint(1, 3))]
+            items = [self.make(type_name, scope, depth - 2) for _ in range(self._chance.randint(1, 3))]
             word = self._chance.choice(("IN", "NOT IN"))
             return node(f"({{}} {word} ({{}}))", left, listed(items), kind="bool")
         other = type_name
@@ -337,8 +301,6 @@ class Expressions:
             word = self._chance.choice(("IS DISTINCT FROM", "IS NOT DISTINCT FROM"))
             return node(f"({{}} {word} {{}})", left, right, kind="bool")
         word = self._chance.choice(COMPARISONS)
-        if word == "=" and JOINED.search(f"{left}{right}") and is_open("equal to a correlated subquery"):
-            word = "<>"
         return node(f"({{}} {word} {{}})", left, right, kind="bool")
 
     def _chosen(self, type_name: str, scope: Scope, depth: int) -> Node:
@@ -346,7 +308,7 @@ class Expressions:
             return self.make(type_name, scope, depth - 1)
 
         form = self._chance.randrange(6)
-        if form == 0 and not (type_name == "bool" and is_open("coalesce of bool")):
+        if form == 0:
             return node("coalesce({})", listed([value(), value()]), kind=type_name)
         if form == 1 and type_name in COMPARED:
             return node("nullif({}, {})", value(), value(), kind=type_name)
