@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 NAME = re.compile(r"[\w.]+")
+CONSTANT_TRUTH = re.compile(r"\b(true|false)\b")
 MOST_ITEMS = 4
 DEPTH = 3
 # Functions that return several rows, by the type of their values, with the type of their argument.
@@ -381,7 +382,11 @@ class Queries:
         made = str(self._expressions.call(type_name, Scope(scope.columns)))
         is_varied = any(column.sql in made for column in scope.columns)
         is_column = any(column.sql == made for column in scope.columns)
-        return Column(made, type_name, stored=False) if is_varied and not is_column else None
+        # PostgreSQL makes a constant of `x OR true`. In a set without the key it shows NULL then, and says
+        # that it is not NULL.
+        is_constant = type_name == "bool" and CONSTANT_TRUTH.search(made) is not None
+        is_key = is_varied and not is_column and not is_constant
+        return Column(made, type_name, stored=False) if is_key else None
 
     @staticmethod
     def _grouping(names: list[str], luck: float) -> str:
