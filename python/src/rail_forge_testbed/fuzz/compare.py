@@ -3,8 +3,9 @@
 The rules of `answers.py` say when two answers are the same. An error must be one on both sides, with one
 exception: an error of a value (a number out of range, a subquery with two rows) depends on which rows an
 expression is computed for, and SQL leaves that to the plan. Where a statement computes every expression for
-every row, and so says `errors_count`, it counts; elsewhere, an error of a value on one side alone is set
-aside. So is a statement that PostgreSQL does not answer in time; one that only RailForge does not is `slow`.
+every row, and so says `errors_count`, it counts, unless RailForge answers NULL alone: it computes nothing
+beside a constant NULL (docs/compatibility.md). Elsewhere, an error of a value on one side alone is set aside.
+So is a statement that PostgreSQL does not answer in time; one that only RailForge does not is `slow`.
 """
 
 from __future__ import annotations
@@ -137,7 +138,8 @@ def _difference(  # noqa: PLR0911 - a rule each
         return Difference("refused", got.message)
     if isinstance(wanted, Refusal):
         state = wanted.sqlstate or ""
-        if state == CANCELLED or (not errors_count and state.startswith(OF_VALUES)):
+        is_free = not errors_count or all(cell is None for row in got.rows for cell in row)
+        if state == CANCELLED or (is_free and state.startswith(OF_VALUES)):
             return None
         return Difference("answered", f"PostgreSQL refuses: {wanted.message}")
     words = difference(got, wanted, in_order=in_order)
