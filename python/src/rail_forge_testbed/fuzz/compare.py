@@ -138,7 +138,8 @@ def _difference(  # noqa: PLR0911 - a rule each
         return Difference("refused", got.message)
     if isinstance(wanted, Refusal):
         state = wanted.sqlstate or ""
-        is_free = not errors_count or all(cell is None for row in got.rows for cell in row)
+        is_null = len(got.rows) > 0 and all(cell is None for row in got.rows for cell in row)
+        is_free = not errors_count or is_null
         if state == CANCELLED or (is_free and state.startswith(OF_VALUES)):
             return None
         return Difference("answered", f"PostgreSQL refuses: {wanted.message}")
