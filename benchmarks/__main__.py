@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from rail_forge_testbed.postgres import postgres_server
 
-from . import diff, hot, latency, many, memory, pruning, pull, tpch, watermark
+from . import diff, hot, latency, many, memory, pruning, pull, tpch, watermark, wire
 from .comparison import Comparison, table
 from .subject import Settings
 
@@ -42,6 +42,7 @@ SUBJECTS: dict[str, Callable[[PostgresServer, Settings], list[Comparison]]] = {
     "pruning": pruning.measure,
     "tpch": tpch.measure,
     "latency": latency.measure,
+    "wire": wire.measure,
 }
 
 

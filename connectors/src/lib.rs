@@ -26,6 +26,7 @@ pub use column_type::{COMMENT, POSTGRES_TYPE};
 pub use error::{Cause, Error, Result};
 pub use live::{Described, Grouping, LiveEntry, LiveQuery, LiveTable, PostgresQuery, QuerySession, literal};
 pub use name::{TableName, quote};
+pub use pattern::matches_pattern;
 pub use pull::Digits;
 pub use refresh::{Observer, RefreshEvent, RefreshReport, Scope, TableReport, nearest, refresh};
 pub use snapshot::{

@@ -18,11 +18,16 @@ impl TableName {
         format!("{}.{}", quote(&self.schema), quote(&self.table))
     }
 
+    /// The full name as a request for the table has it, in which nothing is quoted.
+    pub fn unquoted(&self) -> String {
+        format!("{}.{}.{}", self.catalog, self.schema, self.table)
+    }
+
     /// Whether `requested` (`table`, `schema.table` or `catalogue.schema.table`) names this table.
     pub fn matches(&self, requested: &str) -> bool {
         requested == self.table
             || requested == format!("{}.{}", self.schema, self.table)
-            || requested == format!("{}.{}.{}", self.catalog, self.schema, self.table)
+            || requested == self.unquoted()
     }
 }
 
@@ -53,6 +58,8 @@ mod tests {
         let name = TableName { catalog: "shop".into(), schema: "public".into(), table: "Order \"x\" Details".into() };
         assert_eq!(name.to_string(), "shop.public.\"Order \"\"x\"\" Details\"");
         assert_eq!(name.quoted(), "\"public\".\"Order \"\"x\"\" Details\"");
+        assert_eq!(name.unquoted(), "shop.public.Order \"x\" Details");
+        assert!(name.matches(&name.unquoted()));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Patterns of names, in which `*` stands for any characters.
 
 /// Whether `text` matches `pattern`.
-pub(crate) fn matches_pattern(pattern: &str, text: &str) -> bool {
+pub fn matches_pattern(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
         Some((prefix, rest)) => text.strip_prefix(prefix).is_some_and(|tail| {

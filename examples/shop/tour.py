@@ -89,7 +89,8 @@ def _tour(options: argparse.Namespace) -> None:
             _refresh(program, server.flight)
             _ask_all(server.flight, database, options.chart)
             if options.stay:
-                _say("\nBoth servers stay until Ctrl-C. Ways in:\n")
+                _say("\nBoth servers stay until Ctrl-C. RailForge asks nobody for a token")
+                _say("(--no-authentication), and so it listens on the loopback address alone. Ways in:\n")
                 _say(ways_in(server.flight, database, program, PYTHON_PACKAGE))
                 _stay(server)
 

@@ -54,6 +54,21 @@ impl Admission {
         }
     }
 
+    /// How many queries may run.
+    pub(crate) fn places(&self) -> usize {
+        self.count
+    }
+
+    /// How many do.
+    pub(crate) fn running(&self) -> usize {
+        self.count - self.places.available_permits().min(self.count)
+    }
+
+    /// How many wait for a place.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// Waits for a place.
     ///
     /// # Errors
@@ -63,9 +78,9 @@ impl Admission {
         match timeout(self.patience, self.place(class)).await {
             Ok(place) => place,
             Err(_) => Err(Error::Busy {
-                running: self.count - self.places.available_permits().min(self.count),
+                running: self.running(),
                 // Those beside this one.
-                waiting: self.waiting.load(Ordering::Relaxed).saturating_sub(1),
+                waiting: self.waiting().saturating_sub(1),
                 seconds: self.patience.as_secs_f64(),
             }),
         }
@@ -120,6 +135,19 @@ mod tests {
         let _jobs = [admission.enter(Class::Batch).await.unwrap(), admission.enter(Class::Batch).await.unwrap()];
         assert!(admission.enter(Class::Batch).now_or_never().is_none());
         assert!(admission.enter(Class::Interactive).now_or_never().unwrap().is_ok());
+    }
+
+    #[tokio::test]
+    async fn those_who_run_and_wait_are_counted() {
+        let admission = Admission::new(2, Duration::from_secs(60));
+        let place = admission.enter(Class::Interactive).await.unwrap();
+        assert_eq!((admission.places(), admission.running(), admission.waiting()), (2, 1, 0));
+        let _other = admission.enter(Class::Interactive).await.unwrap();
+        let mut third = Box::pin(admission.enter(Class::Interactive));
+        assert!(poll!(&mut third).is_pending());
+        assert_eq!((admission.running(), admission.waiting()), (2, 1));
+        drop((third, place));
+        assert_eq!((admission.running(), admission.waiting()), (1, 0));
     }
 
     #[tokio::test]

@@ -42,6 +42,28 @@ pub(crate) fn held_back() -> Arc<ScalarUDF> {
     Arc::clone(&FUNCTION)
 }
 
+/// What marks a value of constants that PostgreSQL does not compute while it plans (`stable_constants.rs`).
+pub(crate) fn stable() -> Arc<ScalarUDF> {
+    static FUNCTION: LazyLock<Arc<ScalarUDF>> =
+        LazyLock::new(|| AsIs::function("as_is_stable", false, Volatility::Stable));
+    Arc::clone(&FUNCTION)
+}
+
+/// What hides such a value from whoever computes constants.
+pub(crate) fn hidden() -> Arc<ScalarUDF> {
+    static FUNCTION: LazyLock<Arc<ScalarUDF>> =
+        LazyLock::new(|| AsIs::function("as_is_hidden", true, Volatility::Volatile));
+    Arc::clone(&FUNCTION)
+}
+
+/// What such a function is given in an expression, if it is one of its calls.
+pub(crate) fn argument_of<'a>(expression: &'a Expr, function: &ScalarUDF) -> Option<&'a Expr> {
+    match expression {
+        Expr::ScalarFunction(call) if *call.func == *function => call.args.first(),
+        _ => None,
+    }
+}
+
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct AsIs {
     name: &'static str,

@@ -37,11 +37,12 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{LogicalPlan, TableSource};
-use datafusion::sql::sqlparser::ast::Query;
+use datafusion::logical_expr::expr_rewriter::unnormalize_col;
+use datafusion::logical_expr::{Expr, LogicalPlan, TableSource};
+use datafusion::sql::sqlparser::ast::{self, Ident, Query};
 use rail_forge_connectors::{Collation, TableName};
 
-use self::clause::Level;
+use self::clause::{Clause, Level};
 use self::parameter::Parameters;
 use self::query::Cte;
 use self::text_order::DatabaseCollation;
@@ -88,17 +89,7 @@ pub(crate) struct Bound {
 /// # Errors
 /// [`Error::Query`] for what PostgreSQL would refuse too, [`Error::Unsupported`] for what it would not.
 pub(crate) fn bind(query: &Query, tables: &Tables, surroundings: &Surroundings, given: Given<'_>) -> Result<Bound> {
-    let mut binder = Binder {
-        tables,
-        surroundings,
-        database: DatabaseCollation::of(tables),
-        parameters: Parameters::new(given),
-        levels: vec![],
-        ctes: vec![],
-        qualifiers: Names::default(),
-        nodes: 0,
-        copies: 0,
-    };
+    let mut binder = Binder::new(tables, surroundings, given);
     let BoundQuery { plan, columns } = binder.settled_query(query)?;
     if subquery_depth(&plan)? > MAX_SUBQUERY_DEPTH {
         return Err(Error::TooLarge(format!(
@@ -106,6 +97,24 @@ pub(crate) fn bind(query: &Query, tables: &Tables, surroundings: &Surroundings, 
         )));
     }
     Ok(Bound { plan, columns, wanted: binder.parameters.wanted() })
+}
+
+/// Binds a condition on the rows of a table, over the table's own columns.
+///
+/// # Errors
+/// As those of [`bind`].
+pub(crate) fn bind_condition(
+    condition: &ast::Expr,
+    name: &TableName,
+    table: KnownTable,
+    surroundings: &Surroundings,
+) -> Result<Expr> {
+    let tables = Tables::from([(name.clone(), table)]);
+    let mut binder = Binder::new(&tables, surroundings, Some(&[]));
+    let name = [&name.catalog, &name.schema, &name.table].map(|part| Ident::with_quote('"', part));
+    let (_, scope) = binder.table(&name, None)?;
+    binder.levels.push(Level::new(scope, Clause::Where));
+    Ok(unnormalize_col(binder.condition(condition, "WHERE")?))
 }
 
 /// How deep subqueries of expressions nest in a plan.
@@ -139,6 +148,22 @@ struct Binder<'a> {
     nodes: usize,
     /// Parts of expressions that were written once and are in the plan once more.
     copies: usize,
+}
+
+impl<'a> Binder<'a> {
+    fn new(tables: &'a Tables, surroundings: &'a Surroundings, given: Given<'a>) -> Self {
+        Self {
+            tables,
+            surroundings,
+            database: DatabaseCollation::of(tables),
+            parameters: Parameters::new(given),
+            levels: vec![],
+            ctes: vec![],
+            qualifiers: Names::default(),
+            nodes: 0,
+            copies: 0,
+        }
+    }
 }
 
 impl Binder<'_> {

@@ -14,27 +14,22 @@
 //! ```
 
 use std::collections::HashSet;
-use std::fmt;
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{JoinType, Result, Statistics, internal_err};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{JoinType, Result, Statistics};
 use datafusion::config::ConfigOptions;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::equivalence::EquivalenceClass;
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::AggregateExec;
-use datafusion::physical_plan::filter_pushdown::{
-    ChildPushdownResult, FilterDescription, FilterPushdownPhase, FilterPushdownPropagation,
-};
 use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
 use datafusion::physical_plan::projection::ProjectionExec;
-use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::union::UnionExec;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 
 use crate::inlining_barrier::has_barrier;
+use crate::pass_through::{PassThrough, Passing};
 
 /// The rule. It comes when the sides of joins are settled, and before orders are relied on.
 #[derive(Debug)]
@@ -50,7 +45,7 @@ impl PhysicalOptimizerRule for ConstantsBarriers {
             let passes_conditions = !has_two_of_one_name(plan.as_ref()) && !holds_back(plan.as_ref())?;
             let varies = makes_constants_vary(plan.as_ref()) || has_parts_with_constants(plan.as_ref());
             if varies || !passes_conditions || has_parts_of_equals(plan.as_ref()) {
-                return Ok(Transformed::yes(Arc::new(ConstantsBarrier::new(plan, passes_conditions))));
+                return Ok(Transformed::yes(Arc::new(PassThrough::new(plan, ConstantsBarrier { passes_conditions }))));
             }
             Ok(Transformed::no(plan))
         })
@@ -117,93 +112,38 @@ fn holds_back(plan: &dyn ExecutionPlan) -> Result<bool> {
 /// them.
 #[derive(Debug)]
 struct ConstantsBarrier {
-    input: Arc<dyn ExecutionPlan>,
     passes_conditions: bool,
-    properties: Arc<PlanProperties>,
 }
 
-impl ConstantsBarrier {
-    fn new(input: Arc<dyn ExecutionPlan>, passes_conditions: bool) -> Self {
-        let nothing = EquivalenceProperties::new(input.schema());
-        let properties = input.properties().as_ref().clone().with_eq_properties(nothing);
-        Self { input, passes_conditions, properties: Arc::new(properties) }
-    }
-}
+impl Passing for ConstantsBarrier {
+    const NAME: &'static str = "ConstantsBarrier";
 
-impl DisplayAs for ConstantsBarrier {
-    fn fmt_as(&self, _format: DisplayFormatType, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("ConstantsBarrier")
-    }
-}
-
-impl ExecutionPlan for ConstantsBarrier {
-    fn name(&self) -> &str {
-        "ConstantsBarrier"
+    fn anew(&self) -> Self {
+        Self { passes_conditions: self.passes_conditions }
     }
 
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
+    fn is_transparent(&self) -> bool {
+        false
     }
 
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![false]
+    fn statistics(&self, input: &Arc<Statistics>) -> Option<Statistics> {
+        Some(input.as_ref().clone())
     }
 
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
-        &self,
-        _visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        match children.pop() {
-            Some(input) => Ok(Arc::new(Self::new(input, self.passes_conditions))),
-            None => internal_err!("a barrier has one input"),
-        }
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        self.input.execute(partition, context)
-    }
-
-    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
-        vec![ChildStats::At(partition)]
-    }
-
-    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _args: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        match inputs {
-            [input] => Ok(Arc::clone(input)),
-            _ => internal_err!("a barrier has one input"),
-        }
-    }
-
-    fn supports_limit_pushdown(&self) -> bool {
+    fn passes_limits(&self) -> bool {
         true
     }
 
-    fn gather_filters_for_pushdown(
-        &self,
-        _phase: FilterPushdownPhase,
-        parent_filters: Vec<Arc<dyn PhysicalExpr>>,
-        _config: &ConfigOptions,
-    ) -> Result<FilterDescription> {
-        match self.passes_conditions {
-            true => FilterDescription::from_children(parent_filters, &self.children()),
-            false => Ok(FilterDescription::all_unsupported(&parent_filters, &self.children())),
-        }
+    fn passes_conditions(&self) -> bool {
+        self.passes_conditions
     }
 
-    fn handle_child_pushdown_result(
+    fn rows(
         &self,
-        _phase: FilterPushdownPhase,
-        child_pushdown_result: ChildPushdownResult,
-        _config: &ConfigOptions,
-    ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
-        Ok(FilterPushdownPropagation::if_all(child_pushdown_result))
+        input: &Arc<dyn ExecutionPlan>,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        input.execute(partition, context)
     }
 }

@@ -17,13 +17,16 @@ use tokio::task::AbortHandle;
 use crate::admission::Admission;
 use crate::allocated;
 use crate::bind::{OutputColumn, Wanted, bind};
+use crate::computed::{Places, Until};
 use crate::error::{Error, Result};
 use crate::explain;
 use crate::fallback::{FallbackStatistics, Fallbacks};
 use crate::interrupt::{self, Within};
 use crate::interruptible::StopFlag;
 use crate::limits::Limits;
-use crate::names::{self, Resolved};
+use crate::load::Load;
+use crate::names::{self, Lookup, Resolved};
+use crate::origin::{self, Origin};
 use crate::pg_type::PgType;
 use crate::postgres::datetime::zone::Zone;
 use crate::postgres::value::{Timestamp, TimestampTz};
@@ -31,7 +34,7 @@ use crate::query::{Lasting, Prepared, Query, SessionOptions, Surroundings};
 use crate::result_cache::{CacheStatistics, CachedResult, Ended, Key, ResultCache, Turn};
 use crate::session::Sessions;
 use crate::statement::{self, Asked};
-use crate::stream::{Analysed, Execution, Places, ResultStream, Until, physical};
+use crate::stream::{Analysed, Execution, ResultStream, physical};
 use crate::subqueries::is_volatile;
 
 /// Planning recurses over expressions and subqueries; the limits on text keep it within this.
@@ -58,18 +61,13 @@ struct Shared {
 }
 
 impl Engine {
-    /// Sets up the engine. Unqualified names are looked up in `default_catalog`; `sources` are asked for the rows of
-    /// live tables.
+    /// Sets up the engine. Unqualified names are looked up in the first of the `sources` that may be read, and all are
+    /// asked for the rows of live tables.
     ///
     /// # Errors
     /// When the spill folder or the threads cannot be had.
-    pub fn new(
-        store: Arc<SnapshotStore>,
-        sources: &[Arc<Source>],
-        limits: &Limits,
-        default_catalog: &str,
-    ) -> Result<Self> {
-        let sessions = Sessions::new(limits, &store, sources, default_catalog)?;
+    pub fn new(store: Arc<SnapshotStore>, sources: &[Arc<Source>], limits: &Limits) -> Result<Self> {
+        let sessions = Sessions::new(limits, &store, sources)?;
         interrupt::follow_tasks();
         allocated::limit(limits.all_bytes());
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -100,6 +98,16 @@ impl Engine {
         self.shared.fallbacks.statistics()
     }
 
+    /// The same by what kind of thing is not supported. Kinds are few, and hold nothing of what was asked.
+    pub fn fallback_kinds(&self) -> Vec<(&'static str, u64)> {
+        self.shared.fallbacks.kinds()
+    }
+
+    /// How busy it is.
+    pub fn load(&self) -> Load {
+        Load::of(&self.shared.admission, &self.shared.sessions)
+    }
+
     /// Tells, whenever it is asked, the share of the queries' memory that is taken.
     pub fn memory_share(&self) -> impl Fn() -> f64 + Send + 'static {
         self.shared.sessions.memory_share()
@@ -112,6 +120,7 @@ impl Engine {
     pub async fn prepare(&self, query: Query) -> Result<Prepared> {
         let engine = Arc::clone(&self.shared);
         let snapshot = engine.store.pin();
+        let query = engine.sessions.placed(query, &snapshot.manifest);
         if let Some(found) = engine.found(&query, &snapshot) {
             let truth = found.truth(&snapshot.manifest);
             return Ok(Prepared { schema: Arc::clone(&found.schema), parameters: found.wanted.clone(), truth });
@@ -129,6 +138,7 @@ impl Engine {
             Some(version) => engine.store.pin_version(version)?,
             None => engine.store.pin(),
         };
+        let query = engine.sessions.placed(query, &snapshot.manifest);
         if let Some(kept) = engine.kept(&query, &snapshot) {
             return Ok(kept);
         }
@@ -190,7 +200,7 @@ impl Shared {
     async fn prepare(&self, query: &Query, snapshot: PinnedSnapshot) -> Result<Prepared> {
         let mut analysed = self.analyse(query, snapshot).await?;
         // Who answers is told before the query runs, and some is only known not to be supported when its plan is made.
-        if !self.fallbacks.is_off()
+        if self.may_pass_on(query)
             && analysed.passed_on.is_none()
             && let Err(Error::Unsupported(why)) = physical(analysed.state.clone(), analysed.plan.clone()).await
         {
@@ -246,27 +256,38 @@ impl Shared {
         }
     }
 
+    /// Whether PostgreSQL may be asked: for those who may read everything. It knows of no policy.
+    fn may_pass_on(&self, query: &Query) -> bool {
+        !self.fallbacks.is_off() && query.policy.is_everything()
+    }
+
     /// What PostgreSQL may be asked is what is served now, as what it answers is of now.
     async fn pass_on(&self, query: &Query, why: String) -> Result<Analysed> {
-        if self.fallbacks.is_off() {
+        if !self.may_pass_on(query) {
             return Err(Error::Unsupported(why));
         }
         let snapshot = self.store.pin();
-        let state = self.sessions.open(&snapshot, &query.options);
+        let state = self.sessions.open(&snapshot, &query.options, &query.policy);
         let surroundings = surroundings(&state, &query.options)?;
         self.fallbacks.analyse(query, state, &surroundings, snapshot, why).await
     }
 
     async fn analyse_here(&self, query: &Query, snapshot: PinnedSnapshot) -> Result<Analysed> {
         let Asked { statement, explain, .. } = statement::parse(&query.sql)?;
-        let state = self.sessions.open(&snapshot, &query.options);
-        let Resolved { tables, truth } = names::resolve(&state, &statement, &snapshot.manifest).await?;
+        let policy = query.policy.as_ref();
+        let state = self.sessions.open(&snapshot, &query.options, &query.policy);
         let surroundings = surroundings(&state, &query.options)?;
-        let (plan, columns, wanted) = match statement::query_of(&statement) {
+        let lookup = Lookup { state: &state, manifest: &snapshot.manifest, policy, surroundings: &surroundings };
+        let Resolved { tables, truth, are_limited } = names::resolve(lookup, &statement).await?;
+        if explain.is_some() && are_limited {
+            return Err(not_explained());
+        }
+        let (plan, described, wanted) = match statement::query_of(&statement) {
             Some(inner) => {
                 let bound = bind(inner, &tables, &surroundings, query.parameters.as_deref())?;
                 check_count(&bound.wanted, query)?;
-                (bound.plan, Some(bound.columns), bound.wanted)
+                let origins = origin::origins(&bound.plan);
+                (bound.plan, Some((bound.columns, origins)), bound.wanted)
             }
             None => (state.statement_to_plan(statement).await?, None, vec![]),
         };
@@ -274,9 +295,9 @@ impl Shared {
         let plan = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})?;
         let schema = match explain {
             Some(options) => explain::schema(options),
-            None => result_schema(&plan, columns.as_deref()),
+            None => result_schema(&plan, described.as_ref()),
         };
-        let is_lasting = columns.is_some()
+        let is_lasting = described.is_some()
             && explain.is_none()
             && !tables.keys().any(names::is_of_catalogue)
             && !is_volatile(&plan)?;
@@ -284,6 +305,11 @@ impl Shared {
         let kept_by = key(query, lasting, surroundings.now());
         Ok(Analysed { state, plan, schema, wanted, explain, kept_by, truth, snapshot, passed_on: None })
     }
+}
+
+/// A plan tells what else there is than what may be read: the filter, its constants, and how many rows there are.
+fn not_explained() -> Error {
+    Error::Forbidden("EXPLAIN is for those who may read whole tables; ask the operator for the plan".to_owned())
 }
 
 /// What functions are told about the session.
@@ -321,19 +347,22 @@ impl Drop for Shared {
     }
 }
 
-/// The columns of a result as it calls them, with what is told of them. A computed column says its type where Arrow
-/// does not.
-fn result_schema(plan: &LogicalPlan, columns: Option<&[OutputColumn]>) -> SchemaRef {
+/// The columns of a result as it calls them, with what is told of them. A column says its type where Arrow does not.
+fn result_schema(plan: &LogicalPlan, described: Option<&(Vec<OutputColumn>, Vec<Origin>)>) -> SchemaRef {
     let describe = |(index, field): (usize, &FieldRef)| {
         let field = field.as_ref().clone().with_metadata(HashMap::new());
-        let Some(column) = columns.and_then(|columns| columns.get(index)) else { return field };
+        let Some((columns, origins)) = described else { return field };
+        let Some(column) = columns.get(index) else { return field };
         let field = field.with_name(&column.name);
-        let is_told = matches!(column.pg_type, PgType::Uuid | PgType::Json | PgType::Jsonb | PgType::Printed(_));
-        match &column.metadata {
+        let field = match &column.metadata {
             Some(metadata) => field.with_metadata(metadata.as_ref().clone()),
-            None if is_told => {
+            None if column.pg_type != PgType::of_arrow(field.data_type()) => {
                 field.with_metadata(HashMap::from([(POSTGRES_TYPE.to_owned(), column.pg_type.to_string())]))
             }
+            None => field,
+        };
+        match origins.get(index).and_then(Option::as_ref) {
+            Some(table) => origin::of_table(field, table),
             None => field,
         }
     };

@@ -29,6 +29,10 @@ pub enum Error {
     #[error(transparent)]
     Value(ValueError),
 
+    /// Whoever asks may not; the message says what, and names nothing that must not be known.
+    #[error("{0}")]
+    Forbidden(String),
+
     /// Parameters of the wrong number or type.
     #[error("{0}")]
     Parameter(String),
@@ -65,9 +69,40 @@ pub enum Error {
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// Where in a statement something stands. Both count from 1, columns by characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub line: u64,
+    pub column: u64,
+}
+
+impl Error {
+    /// Where the SQL text cannot be parsed. The parser says it at the end of its message and nowhere else.
+    pub fn place(&self) -> Option<Place> {
+        let Self::Syntax(message) = self else { return None };
+        let (_, place) = message.rsplit_once(" at Line: ")?;
+        let (line, column) = place.split_once(", Column: ")?;
+        Some(Place { line: line.parse().ok()?, column: column.parse().ok()? })
+    }
+}
+
 /// What fails inside of DataFusion's functions comes back as it was.
 impl From<Error> for DataFusionError {
     fn from(error: Error) -> Self {
         Self::External(Box::new(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn syntax_errors_tell_their_place() {
+        let error = Error::Syntax("Expected: x, found: ' at Line: 7' at Line: 2, Column: 13".into());
+        assert_eq!(error.place(), Some(Place { line: 2, column: 13 }));
+        for error in [Error::Syntax("the statement is empty".into()), Error::Query("x at Line: 1, Column: 1".into())] {
+            assert_eq!(error.place(), None);
+        }
     }
 }

@@ -8,7 +8,7 @@ use datafusion::error::DataFusionError;
 use rail_forge_connectors as connectors;
 use rail_forge_connectors::nearest;
 
-use crate::error::Error;
+use crate::error::{Error, ValueError};
 
 impl From<DataFusionError> for Error {
     fn from(error: DataFusionError) -> Self {
@@ -61,7 +61,7 @@ fn too_large(message: &str) -> Error {
 fn explain_arrow_error(error: arrow::error::ArrowError) -> Error {
     use arrow::error::ArrowError;
     match error {
-        ArrowError::DivideByZero => Error::Query("division by zero".to_owned()),
+        ArrowError::DivideByZero => Error::Value(ValueError::new("22012", "division by zero")),
         ArrowError::ArithmeticOverflow(message)
         | ArrowError::ComputeError(message)
         | ArrowError::CastError(message)
@@ -102,6 +102,7 @@ fn explain_shared(error: &DataFusionError) -> Error {
             Some(Error::Value(error)) => Error::Value(error.clone()),
             Some(Error::TooLarge(message)) => Error::TooLarge(message.clone()),
             Some(Error::Unsupported(message)) => Error::Unsupported(message.clone()),
+            Some(Error::Forbidden(message)) => Error::Forbidden(message.clone()),
             None | Some(Error::Internal(_)) => Error::Internal(error.to_string().into()),
             Some(other) => Error::Query(other.to_string()),
         },

@@ -35,6 +35,16 @@ const SPECIAL: [&str; 8] = ["array", "coalesce", "greatest", "grouping", "least"
 const OF_SERVER: &str = "pg_";
 const HARMLESS_OF_SERVER: [&str; 1] = ["pg_typeof"];
 
+/// What an error says that a query was not answered for, by how it begins, and the kind that it is. Errors may quote the
+/// query, kinds never do.
+const KINDS: [(&str, &str); 4] = [
+    ("function ", "function"),
+    ("not supported: operator", "operator"),
+    ("not supported: type", "type"),
+    ("not supported: COLLATE", "collation"),
+];
+const OTHER_KINDS: &str = "other";
+
 /// How many queries PostgreSQL has answered since the start, and why.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FallbackStatistics {
@@ -48,13 +58,14 @@ pub struct FallbackStatistics {
 pub(crate) struct Fallbacks {
     sources: HashMap<String, Arc<Source>>,
     statistics: Mutex<FallbackStatistics>,
+    kinds: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl Fallbacks {
     pub(crate) fn new(sources: &[Arc<Source>]) -> Self {
         let allowed = sources.iter().filter(|source| source.settings().fallback == Fallback::Unsupported);
         let sources = allowed.map(|source| (source.name().to_owned(), Arc::clone(source))).collect();
-        Self { sources, statistics: Mutex::default() }
+        Self { sources, statistics: Mutex::default(), kinds: Mutex::default() }
     }
 
     /// Whether no source may answer anything.
@@ -66,9 +77,15 @@ impl Fallbacks {
         self.statistics.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    pub(crate) fn kinds(&self) -> Vec<(&'static str, u64)> {
+        let kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        kinds.iter().map(|(kind, count)| (*kind, *count)).collect()
+    }
+
     /// Counts a query that PostgreSQL answers.
     pub(crate) fn count(&self, why: &str) {
         tracing::info!(why, "PostgreSQL answers a query that is not supported");
+        *self.kinds.lock().unwrap_or_else(PoisonError::into_inner).entry(kind_of(why)).or_default() += 1;
         let mut statistics = self.statistics.lock().unwrap_or_else(PoisonError::into_inner);
         statistics.answered += 1;
         let is_room = statistics.reasons.len() < MAX_REASONS || statistics.reasons.contains_key(why);
@@ -172,6 +189,11 @@ fn full_name(table: &NamedTable, surroundings: &Surroundings) -> Option<TableNam
 /// A function of a type's name is a cast to it.
 fn is_type(name: &str) -> bool {
     !matches!(PgType::of_name(name), PgType::Printed(_))
+}
+
+/// What kind of thing is not supported.
+fn kind_of(why: &str) -> &'static str {
+    KINDS.iter().find(|(begins, _)| why.starts_with(begins)).map_or(OTHER_KINDS, |(_, kind)| kind)
 }
 
 fn may_call(source: &Source, name: &str) -> bool {

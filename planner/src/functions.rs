@@ -22,17 +22,21 @@ mod strings;
 mod system;
 mod text_order;
 mod udf;
+mod volatility;
 mod windows;
+
+use std::collections::BTreeSet;
 
 pub(crate) use self::aggregates::{collected, in_order};
 pub(crate) use self::catalogue::{Catalogue, Chosen, NotChosen};
 pub(crate) use self::function::{AggregateCall, Call, Function, Kind, Over};
-pub(crate) use self::keys::{array_key, grouping_key, has_key, key};
+pub(crate) use self::keys::{array_key, grouping_key, has_key, has_row_key, is_float, row_key};
 pub(crate) use self::quantified::quantified;
 pub(crate) use self::series::ordinals;
-pub(crate) use self::strings::{Casing, cased, padded, unpadded, with_default_escape};
+pub(crate) use self::strings::{Casing, Lengthening, cased, lengthening, padded, unpadded, with_default_escape};
 pub(crate) use self::text_order::{TextOrder, text_of_key, texts_of_keys};
 pub(crate) use self::udf::takes_constants;
+pub(crate) use self::volatility::{Planned, planned_of, planned_of_cast};
 
 /// Everything that a query can call.
 fn all() -> Catalogue {
@@ -53,4 +57,34 @@ fn all() -> Catalogue {
     catalogue.add(aggregates::functions());
     catalogue.add(windows::functions());
     catalogue
+}
+
+/// The names of functions, in the groups that ODBC has for them; aggregates and what is of arrays or JSON is in none.
+#[derive(Debug)]
+pub struct FunctionNames {
+    pub numeric: Vec<&'static str>,
+    pub string: Vec<&'static str>,
+    pub system: Vec<&'static str>,
+    pub datetime: Vec<&'static str>,
+}
+
+/// The names of the functions that a query can call, each group in order.
+pub fn function_names() -> FunctionNames {
+    // What the grammar knows, and no list of functions has.
+    const CHOICES: [&str; 4] = ["coalesce", "greatest", "least", "nullif"];
+    // What is behind an operator in words, and no function of PostgreSQL's.
+    const OPERATORS: [&str; 1] = ["similar_to"];
+    let names = |functions: Vec<Function>| {
+        let names = functions.iter().map(|function| function.name).filter(|name| !OPERATORS.contains(name));
+        names.collect::<BTreeSet<&'static str>>().into_iter().collect::<Vec<_>>()
+    };
+    let mut system = names(system::functions());
+    system.extend(CHOICES);
+    system.sort_unstable();
+    FunctionNames {
+        numeric: names(mathematics::functions()),
+        string: names(strings::functions()),
+        system,
+        datetime: names(datetime::functions()),
+    }
 }

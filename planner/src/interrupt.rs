@@ -25,8 +25,10 @@ thread_local! {
 
 /// PostgreSQL's code for a query that was cancelled.
 const QUERY_CANCELED: &str = "57014";
-/// A look at the clock costs as much as a row of a fast function.
-const ROWS_BETWEEN_LOOKS: usize = 16;
+/// Bytes that are read or made between two looks at the clock, which costs as much as a row of a fast function.
+const BYTES_BETWEEN_LOOKS: usize = 64 << 10;
+/// What a row counts in any case: there are 16 small ones between two looks.
+const ROW_BYTES: usize = BYTES_BETWEEN_LOOKS / 16;
 
 /// The query that a thread works for, if it works for one.
 #[derive(Debug, Clone)]
@@ -99,24 +101,26 @@ pub(crate) fn check_planning() -> Result<(), Error> {
 #[derive(Debug)]
 pub(crate) struct RowByRow {
     query: CurrentQuery,
-    rows: usize,
-}
-
-impl Default for RowByRow {
-    fn default() -> Self {
-        Self { query: CurrentQuery::get(), rows: 0 }
-    }
+    /// What a row counts before its value is known.
+    row: usize,
+    since_look: usize,
 }
 
 impl RowByRow {
-    /// Asks before a row's value of so many bytes is made.
+    /// For rows of so many bytes.
+    pub(crate) fn of(bytes: usize) -> Self {
+        Self { query: CurrentQuery::get(), row: bytes.saturating_add(ROW_BYTES), since_look: 0 }
+    }
+
+    /// Asks before a row's value of so many bytes is kept.
     ///
     /// # Errors
     /// When the query has been stopped, or there is no room.
     pub(crate) fn next(&mut self, bytes: usize) -> ValueResult<()> {
-        self.rows += 1;
-        if self.rows.is_multiple_of(ROWS_BETWEEN_LOOKS) {
+        self.since_look = self.since_look.saturating_add(self.row).saturating_add(bytes);
+        if self.since_look >= BYTES_BETWEEN_LOOKS {
             turn::give_way();
+            self.since_look = 0;
         }
         self.query.check_room(bytes)
     }
@@ -209,6 +213,25 @@ mod tests {
         assert!(Within::new(one, Box::pin(async { check() })).await.is_err());
         assert!(Within::new(other, Box::pin(async { check() })).await.is_ok());
         assert!(check().is_ok());
+    }
+
+    #[test]
+    fn few_rows_of_large_values_let_others_have_their_turn() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let (answer, answered) = std::sync::mpsc::channel();
+        let computing = runtime.spawn(Within::new(
+            StopFlag::default(),
+            Box::pin(async move {
+                tokio::spawn(async move { answer.send(()) });
+                while answered.try_recv().is_err() {
+                    // A batch of two rows, which read a large value or make one.
+                    for (read, made) in [(BYTES_BETWEEN_LOOKS, 0), (0, BYTES_BETWEEN_LOOKS)] {
+                        RowByRow::of(read).next(made).unwrap();
+                    }
+                }
+            }),
+        ));
+        runtime.block_on(computing).unwrap();
     }
 
     #[tokio::test]

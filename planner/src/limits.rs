@@ -38,7 +38,7 @@ impl Limits {
 }
 
 /// SQL longer than this is data in disguise; a parameter or a table carries it better.
-const MAX_SQL_BYTES: usize = 1 << 20;
+pub const MAX_SQL_BYTES: usize = 1 << 20;
 /// Operators in one statement. A chain of them is a tree as deep as it is long, which planning walks many
 /// times: 1,000 plan within a second, 5,000 within half a minute, 10,000 overflowed the stack.
 const MAX_OPERATORS: usize = 1_000;

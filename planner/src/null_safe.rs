@@ -13,7 +13,7 @@ use datafusion::common::ScalarValue;
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, lit};
 
-use crate::functions::array_key;
+use crate::functions::{array_key, row_key};
 use crate::pg_type::PgType;
 
 /// That two values of a type are the same, or both NULL.
@@ -21,6 +21,13 @@ pub(crate) fn null_safe_equal(left: &Expr, right: &Expr, data_type: &DataType) -
     if data_type.is_list() {
         return null_safe_equal(&array_key(left.clone()), &array_key(right.clone()), &PgType::Bytea.arrow());
     }
+    let float = match data_type {
+        DataType::Float32 => Some(PgType::Float4),
+        DataType::Float64 => Some(PgType::Float8),
+        _ => None,
+    };
+    let key = |side: &Expr| float.as_ref().map_or(side.clone(), |float| row_key(side.clone(), float));
+    let (left, right) = (&key(left), &key(right));
     let Ok(instead) = ScalarValue::new_default(data_type).and_then(|value| value.cast_to(data_type)) else {
         return Expr::BinaryExpr(BinaryExpr::new(
             Box::new(left.clone()),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, IntervalUnit, TimeUnit};
+use rail_forge_connectors::POSTGRES_TYPE;
 
 /// The type of an expression, without its modifier. The `Any...` are those of arguments that take several types.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -253,6 +254,16 @@ impl PgType {
     }
 }
 
+/// What PostgreSQL calls the type of a table's or a result's column, without its modifier; a domain is what it is over.
+pub fn type_name(field: &Field) -> String {
+    let told = field.metadata().get(POSTGRES_TYPE).map(String::as_str);
+    match PgType::of_column(told, field.data_type()) {
+        // NULL alone.
+        PgType::Unknown => PgType::Text.to_string(),
+        pg_type => without_modifier(&pg_type.to_string()),
+    }
+}
+
 /// A list as the engine has them.
 pub(crate) fn list_of(element: DataType) -> DataType {
     DataType::List(Arc::new(Field::new_list_field(element, true)))
@@ -302,5 +313,23 @@ mod tests {
         assert_eq!(PgType::of_column(Some("mood"), &DataType::Utf8View), PgType::Printed("mood".into()));
         assert_eq!(PgType::of_column(Some("interval[]"), &DataType::Utf8), PgType::Printed("interval[]".into()));
         assert_eq!(PgType::of_column(Some("uuid"), &DataType::Utf8), PgType::Uuid);
+    }
+
+    #[test]
+    fn fields_have_the_names_of_their_types() {
+        for (told, data_type, name) in [
+            (Some("numeric(12,2)"), DataType::Decimal128(12, 2), "numeric"),
+            (Some("character varying(20)"), DataType::Utf8, "character varying"),
+            (Some("timestamp(3) with time zone"), PgType::Timestamptz.arrow(), "timestamp with time zone"),
+            (Some("bit varying(5)"), DataType::Utf8, "bit varying"),
+            (Some("price"), DataType::Int32, "integer"),
+            (Some("numeric(4,1)[]"), list_of(DataType::Decimal128(4, 1)), "numeric[]"),
+            (Some("bytea"), DataType::Binary, "bytea"),
+            (None, DataType::Int64, "bigint"),
+            (None, DataType::Null, "text"),
+        ] {
+            let metadata = told.map(|told| (POSTGRES_TYPE.to_owned(), told.to_owned())).into_iter().collect();
+            assert_eq!(type_name(&Field::new("x", data_type, true).with_metadata(metadata)), name);
+        }
     }
 }

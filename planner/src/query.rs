@@ -1,6 +1,7 @@
 //! What a client asks for, and what it is told about the answer.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::datatypes::{DataType, SchemaRef};
@@ -9,6 +10,8 @@ use rail_forge_connectors::{AsOf, TableName};
 use serde::{Deserialize, Serialize};
 
 use crate::admission::Class;
+use crate::policy::Policy;
+use crate::postgres::datetime::zone::Zone;
 use crate::postgres::value::TimestampTz;
 
 /// One statement with its parameters.
@@ -21,16 +24,26 @@ pub struct Query {
     /// Whether it is computed anew, whatever has been computed before.
     pub anew: bool,
     pub class: Class,
+    /// What whoever asks may read at this moment.
+    pub policy: Arc<Policy>,
 }
 
 /// What a client says once for its queries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SessionOptions {
-    /// Where unqualified names are looked up. `None` is the server's default: the first source, `public`.
+    /// Where unqualified names are looked up. `None` is the server's default: the first source of which something may be
+    /// read, `public`.
     pub catalog: Option<String>,
     pub schema: Option<String>,
     /// The time zone that timestamps are read, printed and cut into days in. `None` is UTC.
     pub timezone: Option<String>,
+}
+
+impl SessionOptions {
+    /// Whether there is a time zone of that name.
+    pub fn is_timezone(name: &str) -> bool {
+        Zone::named(name).is_some()
+    }
 }
 
 /// A planned statement.
@@ -157,6 +170,20 @@ impl Surroundings {
         const ASKING: [&str; 4] = ["now", "today", "tomorrow", "yesterday"];
         let text = text.to_ascii_lowercase();
         if ASKING.iter().any(|word| text.contains(word)) { self.now_micros() } else { self.now_micros }
+    }
+
+    /// The same moment for what the operator has written about a table, on which the session has no influence: it is at
+    /// the table's place, and in UTC.
+    pub(crate) fn of_operator(&self, table: &TableName) -> Self {
+        Self::new(self.now_micros, "UTC".to_owned(), table.catalog.clone(), table.schema.clone())
+    }
+
+    /// Takes over that an answer also depends on what others were told.
+    pub(crate) fn depends_on(&self, others: &Self) {
+        // Their day may be another one than the session's.
+        if others.lasting() != Lasting::Always {
+            self.lasts(Lasting::Once);
+        }
     }
 
     fn lasts(&self, lasting: Lasting) {

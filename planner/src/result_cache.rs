@@ -1,9 +1,9 @@
 //! Results that were computed before, for statements that are asked again while the tables that they read are the same.
 //!
-//! A result is found by the statement's text, its parameters and its session, and holds for the versions of the tables
-//! that it was computed on: it is never older than what a new computation would give. Identical statements that come at
-//! the same time are computed once; the others wait for the first. What is not the same every time (`random()`,
-//! `now()`) and what is asked of PostgreSQL itself (live tables) is not kept.
+//! A result is found by the statement's text, its parameters, its session and what its sender may read, and holds for
+//! the versions of the tables that it was computed on: it is never older than what a new computation would give.
+//! Identical statements that come at the same time are computed once; the others wait for the first. What is not the
+//! same every time (`random()`, `now()`) and what is asked of PostgreSQL itself (live tables) is not kept.
 
 mod compact;
 
@@ -20,6 +20,7 @@ use tokio::sync::watch;
 
 use self::compact::compact;
 use crate::bind::Wanted;
+use crate::policy::Policy;
 use crate::query::{Query, SessionOptions, TableTruth, Truth};
 use crate::unshared::unshared_bytes;
 
@@ -40,6 +41,8 @@ pub(crate) struct Key {
     /// Of the parameters: moments with and without a time zone are equal constants.
     types: Vec<DataType>,
     options: SessionOptions,
+    /// Whoever may read the same is given the same.
+    policy: Arc<Policy>,
     /// For statements that ask which day it is: days since 1970-01-01.
     day: Option<i32>,
 }
@@ -128,14 +131,15 @@ pub(crate) enum Turn {
 
 impl Key {
     pub(crate) fn new(query: &Query, day: Option<i32>) -> Self {
-        let Query { sql, parameters, options, .. } = query;
+        let Query { sql, parameters, options, policy, .. } = query;
         let types = parameters.iter().flatten().map(ScalarValue::data_type).collect();
-        Self { sql: sql.clone(), parameters: parameters.clone(), types, options: options.clone(), day }
+        let (sql, parameters, options) = (sql.clone(), parameters.clone(), options.clone());
+        Self { sql, parameters, types, options, policy: Arc::clone(policy), day }
     }
 
     fn bytes(&self) -> u64 {
         let parameters: usize = self.parameters.iter().flatten().map(ScalarValue::size).sum();
-        (self.sql.len() + parameters) as u64
+        (self.sql.len() + parameters + self.policy.bytes()) as u64
     }
 }
 

@@ -15,12 +15,13 @@ use datafusion::optimizer::{Analyzer, Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
-use rail_forge_connectors::{LiveQuery, PinnedSnapshot, SnapshotStore, Source};
+use rail_forge_connectors::{LiveQuery, Manifest, PinnedSnapshot, SnapshotStore, Source};
 use url::Url;
 
 use crate::aggregates_by_statistics::AggregatesByStatistics;
 use crate::constant_keys::ConstantKeys;
 use crate::constants_barrier::ConstantsBarriers;
+use crate::distinct_limits::DistinctLimits;
 use crate::empty_groups::EmptyGroups;
 use crate::inlining_barrier::InliningBarrier;
 use crate::key_barrier::KeyBarrier;
@@ -28,9 +29,11 @@ use crate::limits::Limits;
 use crate::live_first_rows::LiveFirstRows;
 use crate::live_grouping::LiveGrouping;
 use crate::planning_deadline::with_deadline;
-use crate::query::SessionOptions;
+use crate::policy::{Policy, VisibleCatalogs};
+use crate::query::{Query, SessionOptions};
 use crate::recursive_steps::RecursiveSteps;
 use crate::single_distinct::SingleDistinct;
+use crate::stable_constants::StableConstants;
 use crate::subqueries::Subqueries;
 
 /// The schema of unqualified names, as in PostgreSQL.
@@ -60,27 +63,40 @@ pub(crate) struct Sessions {
     template: SessionState,
     /// Those whose live tables queries may read, by name.
     sources: Arc<HashMap<String, Arc<Source>>>,
+    /// Their names in the order of the configuration.
+    catalogs: Vec<String>,
 }
 
 impl Sessions {
-    /// `default_catalog` is where unqualified names are looked up.
-    pub(crate) fn new(
-        limits: &Limits,
-        store: &SnapshotStore,
-        sources: &[Arc<Source>],
-        default_catalog: &str,
-    ) -> Result<Self> {
+    pub(crate) fn new(limits: &Limits, store: &SnapshotStore, sources: &[Arc<Source>]) -> Result<Self> {
         let runtime = Arc::new(runtime(limits, store)?);
+        let catalogs: Vec<String> = sources.iter().map(|source| source.name().to_owned()).collect();
         // Without DataFusion's functions: the binder has its own, and a session is made for every query.
         let template = SessionStateBuilder::new()
-            .with_config(config(default_catalog))
+            .with_config(config(catalogs.first().map_or("", String::as_str)))
             .with_runtime_env(runtime)
             .with_analyzer_rules(analyzer_rules())
             .with_physical_optimizer_rules(physical_rules())
             .with_optimizer_rules(with_deadline(optimizer_rules()))
             .build();
         let sources = sources.iter().map(|source| (source.name().to_owned(), Arc::clone(source))).collect();
-        Ok(Self { template, sources: Arc::new(sources) })
+        Ok(Self { template, sources: Arc::new(sources), catalogs })
+    }
+
+    /// A query with the place where its unqualified names are looked up. That is the first source; for whom something is
+    /// hidden the first of which something is not, or none.
+    pub(crate) fn placed(&self, mut query: Query, manifest: &Manifest) -> Query {
+        if query.options.catalog.is_none() && !query.policy.is_everything() {
+            let is_seen =
+                |catalog: &&String| query.policy.readable(manifest).any(|(table, _)| table.name.catalog == **catalog);
+            query.options.catalog = Some(self.catalogs.iter().find(is_seen).cloned().unwrap_or_default());
+        }
+        query
+    }
+
+    /// What all queries share: memory and disk.
+    pub(crate) fn runtime(&self) -> &RuntimeEnv {
+        self.template.runtime_env()
     }
 
     /// The share of the queries' memory that is taken.
@@ -92,8 +108,13 @@ impl Sessions {
         }
     }
 
-    /// A session that sees the pinned snapshot's tables and no others.
-    pub(crate) fn open(&self, snapshot: &PinnedSnapshot, options: &SessionOptions) -> SessionState {
+    /// A session that sees the pinned snapshot's tables, as far as a policy shows them, and no others.
+    pub(crate) fn open(
+        &self,
+        snapshot: &PinnedSnapshot,
+        options: &SessionOptions,
+        policy: &Arc<Policy>,
+    ) -> SessionState {
         let live = LiveQuery::new(Arc::clone(&self.sources));
         let mut config = self.template.config().clone().with_extension(Arc::new(live));
         let catalog = &mut config.options_mut().catalog;
@@ -104,7 +125,7 @@ impl Sessions {
             catalog.default_schema.clone_from(name);
         }
         let mut state = SessionStateBuilder::new_from_existing(self.template.clone())
-            .with_catalog_list(snapshot.catalogs())
+            .with_catalog_list(VisibleCatalogs::of(snapshot, policy))
             .with_config(config)
             .build();
         // The moment of now() and current_date.
@@ -153,6 +174,7 @@ fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let constants = rules.iter().position(|rule| rule.name() == SIMPLIFICATION).map_or(0, |place| place + 1);
     rules.insert(constants, Arc::new(InliningBarrier));
     rules.insert(0, Arc::new(InliningBarrier));
+    rules.insert(0, Arc::new(StableConstants));
     rules.push(Arc::new(ConstantKeys));
     rules.push(Arc::new(LiveGrouping));
     rules.push(Arc::new(LiveFirstRows));
@@ -168,6 +190,7 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     if let Some(rule) = rules.iter_mut().find(|rule| rule.name() == by_statistics.name()) {
         *rule = Arc::new(by_statistics);
     }
+    rules.push(Arc::new(DistinctLimits));
     rules
 }
 

@@ -21,9 +21,9 @@ use crate::{operators, tokens};
 /// How deep expressions and queries may nest.
 const NESTING: usize = 64;
 /// Columns of one SELECT; PostgreSQL's own limit.
-const MAX_COLUMNS: usize = 1_664;
+pub const MAX_COLUMNS: usize = 1_664;
 /// Tables that a statement may name, each time counted. Planning grows faster than their number.
-const MAX_TABLES: usize = 100;
+pub const MAX_TABLES: usize = 100;
 
 /// A statement, and how it is explained if that is asked for.
 #[derive(Debug)]
@@ -74,6 +74,14 @@ pub(crate) fn query_of(statement: &Statement) -> Option<&Query> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+/// Whether a statement asks for settings.
+pub(crate) fn shows_settings(statement: &Statement) -> bool {
+    match statement {
+        Statement::Statement(inner) => matches!(inner.as_ref(), ast::Statement::ShowVariable { .. }),
+        _ => false,
     }
 }
 

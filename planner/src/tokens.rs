@@ -4,6 +4,7 @@
 //! keeps its place in the text, for what errors say.
 
 mod number;
+mod question_mark;
 
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -13,6 +14,8 @@ use self::number::{MAX_DIGITS, NoNumber, number};
 use crate::error::{Error, Result};
 use crate::limits::check_count;
 use crate::operators::{AT_LOCAL, COLLATE, SYMMETRIC};
+
+pub(crate) use self::question_mark::{Meaning, QuestionMark, question_marks};
 
 /// Of which at least most texts have for each token. The tokens of a long one are not copied as they become more.
 const BYTES_OF_TOKEN: usize = 2;
@@ -32,8 +35,9 @@ pub(crate) fn read(sql: &str) -> Result<Vec<TokenWithSpan>> {
         return Ok(tokens);
     }
     let starts = starts(sql, &tokens);
+    let marks = question_marks(sql, &tokens, &starts);
     let read = Vec::with_capacity(tokens.len());
-    Reading { sql, tokens, starts, next: 0, read, ends_of_values: Vec::new() }.run()
+    Reading { sql, tokens, starts, marks, next: 0, read, ends_of_values: Vec::new() }.run()
 }
 
 /// The byte at which each token starts.
@@ -61,6 +65,7 @@ struct Reading<'a> {
     sql: &'a str,
     tokens: Vec<TokenWithSpan>,
     starts: Vec<usize>,
+    marks: Vec<QuestionMark>,
     next: usize,
     read: Vec<TokenWithSpan>,
     /// The tokens behind lists of VALUES that are in a FROM here.
@@ -313,10 +318,40 @@ impl Reading<'_> {
         else {
             return Ok(());
         };
-        let text = self.sql.get(start..).unwrap_or_default();
-        let run = text.find(|character| !is_operator_character(character)).map_or(text, |end| &text[..end]);
-        let run = ["--", "/*"].iter().filter_map(|comment| run.find(comment)).min().map_or(run, |end| &run[..end]);
+        let run = operators_of(self.sql.get(start..).unwrap_or_default());
         let end = start + run.len();
+        let mut from = start;
+        while from < end {
+            let first = self.marks.partition_point(|mark| mark.start < from);
+            let mark = self.marks.get(first).copied().filter(|mark| mark.start < end);
+            let place = moved(span.start, from - start);
+            match mark {
+                Some(mark) if mark.start == from => {
+                    let token = match mark.meaning {
+                        Meaning::Parameter(number) => Token::Placeholder(format!("${number}")),
+                        Meaning::Operator(operator) => operator_token(operator),
+                    };
+                    self.read.push(TokenWithSpan::new(token, Span::new(place, moved(place, mark.length))));
+                    self.skip_to(mark.end());
+                    from = mark.end();
+                }
+                _ => {
+                    let to = mark.map_or(end, |mark| mark.start);
+                    self.plain_operators(self.sql.get(from..to).unwrap_or_default(), from, place);
+                    from = to;
+                }
+            }
+        }
+        // The lexer takes a comment, and what follows `&>`, for a part of the operator.
+        let swallowed = self.starts.get(self.next).and_then(|next| self.sql.get(end..*next)).unwrap_or_default();
+        if !swallowed.trim().is_empty() {
+            return Err(syntax("put a space behind the operator", span.start));
+        }
+        Ok(())
+    }
+
+    /// Operators that are what they look like.
+    fn plain_operators(&mut self, run: &str, start: usize, place: Location) {
         let mut from = 0;
         while from < run.len() {
             // Behind the first there are only signs left.
@@ -327,20 +362,20 @@ impl Reading<'_> {
             if own.is_some_and(|own| is_token_of(&own.token, operator)) {
                 self.keep();
             } else {
-                let place = moved(span.start, from);
+                let place = moved(place, from);
                 let span = Span::new(place, moved(place, operator.len()));
                 self.read.push(TokenWithSpan::new(operator_token(operator), span));
                 self.skip_to(start + from + operator.len());
             }
             from += operator.len();
         }
-        // The lexer takes a comment, and what follows `&>`, for a part of the operator.
-        let swallowed = self.starts.get(self.next).and_then(|next| self.sql.get(end..*next)).unwrap_or_default();
-        if !swallowed.trim().is_empty() {
-            return Err(syntax("put a space behind the operator", span.start));
-        }
-        Ok(())
     }
+}
+
+/// The operators that a text begins with, up to where something else or a comment does.
+fn operators_of(text: &str) -> &str {
+    let run = text.find(|character| !is_operator_character(character)).map_or(text, |end| &text[..end]);
+    ["--", "/*"].iter().filter_map(|comment| run.find(comment)).min().map_or(run, |end| &run[..end])
 }
 
 fn space() -> Token {

@@ -1,7 +1,8 @@
-//! Keeps arrays from being repeated without end. A text that stands in many rows is in memory once, an array is copied
+//! Keeps batches from growing without end. A text that stands in many rows is in memory once, an array is copied
 //! for each of them: what joins one row with thousands, and what puts a constant beside rows, makes of one array of
-//! megabytes a batch of gigabytes, before anybody could count it. Here batches have fewer rows where that can happen,
-//! and arrays that would be too large for these, too, are refused.
+//! megabytes a batch of gigabytes, before anybody could count it. And a function that lengthens texts makes of thousands
+//! of short ones as many long ones. Here batches have fewer rows where that can happen, and arrays that would be too
+//! large for these, too, are refused.
 //!
 //! ```text
 //! before: HashJoinExec: a.x = b.x             after: HashJoinExec: a.x = b.x
@@ -18,6 +19,7 @@ use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{JoinType, Result, ScalarValue};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::ScalarUDF;
 use datafusion::physical_expr::expressions::Literal;
 use datafusion::physical_expr::scalar_subquery::ScalarSubqueryExpr;
 use datafusion::physical_expr::utils::collect_columns;
@@ -34,7 +36,7 @@ use datafusion::physical_plan::{ChildrenPropertiesMode, ExecutionPlan, ReplaceCh
 use futures::{StreamExt, stream};
 
 use crate::error::Error;
-use crate::functions::takes_constants;
+use crate::functions::{Lengthening, lengthening, takes_constants};
 use crate::interrupt;
 use crate::pass_through::{PassThrough, Passing};
 use crate::postgres::error::ValueError;
@@ -47,6 +49,8 @@ const ROWS_WITH_ARRAYS: usize = 256;
 const ARRAYS_OF_A_ROW_BYTES: usize = 256 << 10;
 /// What the arrays may take that stand beside the elements of another one, which are rows of one batch.
 const BESIDE_ELEMENTS_BYTES: usize = ROWS_WITH_ARRAYS * ARRAYS_OF_A_ROW_BYTES;
+/// Rows of batches in which texts become longer by as much as values of the rows say.
+const ROWS_WITH_LENGTHENED: usize = 1024;
 /// Rows of batches in which a function makes an array for all of them, which may be as large as arrays can be.
 const ROWS_WITH_MADE: usize = 4;
 
@@ -104,7 +108,7 @@ pub(crate) fn narrow(plan: Arc<dyn ExecutionPlan>, batch_rows: usize) -> Result<
 /// What an operator repeats.
 #[derive(Debug, Default)]
 struct Repeated {
-    /// Of constants, for each row.
+    /// Of constants, and of texts whose length is one, for each row.
     constant_bytes: usize,
     /// Arrays of its input.
     has_arrays: bool,
@@ -112,14 +116,17 @@ struct Repeated {
     has_subqueries: bool,
     /// Arrays that functions make of no columns.
     has_made: bool,
+    /// Texts that functions lengthen, nobody knows by how much.
+    has_lengthened: bool,
 }
 
 impl Repeated {
     fn rows(&self, batch_rows: usize) -> usize {
         let unknown = if self.has_arrays || self.has_subqueries { ROWS_WITH_ARRAYS } else { batch_rows };
         let made = if self.has_made { ROWS_WITH_MADE } else { batch_rows };
+        let lengthened = if self.has_lengthened { ROWS_WITH_LENGTHENED } else { batch_rows };
         let constants = COPIES_BYTES.checked_div(self.constant_bytes).unwrap_or(batch_rows);
-        batch_rows.min(unknown).min(made).min(constants).max(1)
+        batch_rows.min(unknown).min(made).min(lengthened).min(constants).max(1)
     }
 }
 
@@ -149,6 +156,12 @@ fn count_constants(expression: &Arc<dyn PhysicalExpr>, repeated: &mut Repeated) 
     if function.is_some_and(|function| has_list(function.return_type())) && collect_columns(expression).is_empty() {
         repeated.has_made = true;
     }
+    if let Some(lengthened) = function.and_then(|function| lengthened_to(function.fun(), function.args())) {
+        match lengthened {
+            Lengthened::To(bytes) => repeated.constant_bytes = repeated.constant_bytes.saturating_add(bytes),
+            Lengthened::Unknown => repeated.has_lengthened = true,
+        }
+    }
     let takes_constants = function.is_some_and(|function| takes_constants(function.fun()));
     for inner in expression.children() {
         if !takes_constants || !collect_columns(inner).is_empty() {
@@ -165,6 +178,25 @@ fn bytes_of(constant: &ScalarValue) -> usize {
         other => has_list(&other),
     };
     if is_copied { constant.size() } else { 0 }
+}
+
+/// How long a text becomes.
+enum Lengthened {
+    To(usize),
+    Unknown,
+}
+
+/// How long a function makes texts, if it lengthens them. Other lengths than constants are in columns, and so is what is
+/// repeated, or it would be a constant itself.
+fn lengthened_to(function: &ScalarUDF, arguments: &[Arc<dyn PhysicalExpr>]) -> Option<Lengthened> {
+    let lengthening = lengthening(function)?;
+    let length = arguments.get(1).and_then(|length| length.downcast_ref::<Literal>()).map(Literal::value);
+    Some(match (lengthening, length) {
+        (Lengthening::ToLength, Some(ScalarValue::Int32(length))) => {
+            Lengthened::To(usize::try_from(length.unwrap_or_default()).unwrap_or_default())
+        }
+        _ => Lengthened::Unknown,
+    })
 }
 
 fn repeats_arrays(node: &dyn ExecutionPlan) -> bool {
@@ -380,5 +412,6 @@ mod tests {
         assert_eq!(rows(usize::MAX), 1);
         assert_eq!(Repeated { has_arrays: true, ..Repeated::default() }.rows(8_192), ROWS_WITH_ARRAYS);
         assert_eq!(Repeated { has_made: true, ..Repeated::default() }.rows(8_192), ROWS_WITH_MADE);
+        assert_eq!(Repeated { has_lengthened: true, ..Repeated::default() }.rows(8_192), ROWS_WITH_LENGTHENED);
     }
 }

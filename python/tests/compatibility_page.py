@@ -74,7 +74,7 @@ def page(text: str) -> str:
         for case in file.cases:
             statements[case.cause].append(case.sql)
     sections = [_section(severity, head, statements) for severity, head in SECTIONS.items()]
-    parts = [*sections, _fuzzed(), _compared()]
+    parts = [*sections, *([_fuzzed()] if OPEN else []), _compared()]
     return "".join((before, BEGIN, *(f"\n{part}" for part in parts), "\n", END, after))
 
 

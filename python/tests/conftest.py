@@ -9,12 +9,15 @@ from __future__ import annotations
 import secrets
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+import adbc_driver_flightsql.dbapi as adbc
 import psycopg
 import pytest
 from comparison import connect_as_reference
+from java import Jvm, require_jdk
 from pyarrow import flight
+from tokens import SOURCE, create_token
 
 import rail_forge
 from rail_forge_testbed.postgres import EmbeddedPostgres, PostgresServer, postgres_server
@@ -51,6 +54,7 @@ class Serve(Protocol):
         *arguments: str,
         data_dir: Path | None = None,
         env: Mapping[str, str] | None = None,
+        authentication: bool = False,
     ) -> RailForgeServer:
         """Start a server; it pulls nothing before it is asked, unless the arguments say otherwise."""
 
@@ -132,11 +136,33 @@ def stock(shop: Served) -> Iterator[flight.FlightClient]:
         yield connected
 
 
+@pytest.fixture(scope="module")
+def adbc_connection(shop: Served) -> Iterator[Any]:
+    """A connection to the shop's server by ADBC's DB-API."""
+    with adbc.connect(shop.server.flight, autocommit=True) as connected:
+        yield connected
+
+
+@pytest.fixture
+def cursor(adbc_connection: Any) -> Iterator[Any]:
+    """A cursor of that connection."""
+    with adbc_connection.cursor() as opened:
+        yield opened
+
+
 @pytest.fixture(scope="session")
 def shop_reference(shop: Served) -> Iterator[psycopg.Connection]:
     """The shop's PostgreSQL, to compare with."""
     with connect_as_reference(shop.url) as connection:
         yield connection
+
+
+@pytest.fixture(scope="session")
+def jvm() -> Iterator[Jvm]:
+    """A JVM with Arrow's JDBC driver, in which it is summer time nowhere: its time zone is UTC."""
+    require_jdk()
+    with Jvm() as started:
+        yield started
 
 
 @pytest.fixture
@@ -148,12 +174,31 @@ def serve() -> Iterator[Serve]:
             *arguments: str,
             data_dir: Path | None = None,
             env: Mapping[str, str] | None = None,
+            authentication: bool = False,
         ) -> RailForgeServer:
             when = () if "--initial-refresh" in arguments else NO_REFRESH
-            server = RailForgeServer(sources, data_dir=data_dir, arguments=[*when, *arguments], env=env)
+            server = RailForgeServer(
+                sources,
+                data_dir=data_dir,
+                arguments=[*when, *arguments],
+                env=env,
+                authentication=authentication,
+            )
             return stack.enter_context(server)
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[RailForgeServer]:
+    """A server that asks for tokens, and has no tables. Every refusal slows the next one of its module."""
+    with RailForgeServer({"shop": SOURCE}, arguments=NO_REFRESH, authentication=True) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def reader_token(guarded: RailForgeServer) -> str:
+    return create_token(guarded, "reader")
 
 
 @pytest.fixture(scope="session")
@@ -201,3 +246,11 @@ def answer(
     """The rows of one query on a connection of its own."""
     with rail_forge.connect(server.flight) as connected:
         return connected.sql(sql, params).rows()
+
+
+def computed(server: RailForgeServer) -> int:
+    """How many results were computed, or are being computed."""
+    with rail_forge.connect(server.flight) as client:
+        results = client.status().results
+    assert results is not None
+    return results.misses

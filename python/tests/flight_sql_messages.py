@@ -28,9 +28,15 @@ _STRING, _BYTES, _BOOL, _INT32, _UINT32, _INT64 = (
 _ONE_TABLE = {1: ("catalog", _STRING), 2: ("db_schema", _STRING), 3: ("table", _STRING)}
 _HANDLE = {1: ("prepared_statement_handle", _BYTES)}
 _QUERY = {1: ("query", _STRING), 2: ("transaction_id", _BYTES)}
+# The plan is a message of its own, which is written as its bytes are.
+_PLAN = {1: ("plan", _BYTES), 2: ("transaction_id", _BYTES)}
 
 # Only the fields that the tests use; in protobuf the others may be missing.
 _MESSAGES: dict[str, dict[int, tuple[str, int]]] = {
+    "ActionBeginTransactionRequest": {},
+    "ActionBeginTransactionResult": {1: ("transaction_id", _BYTES)},
+    "ActionCancelQueryRequest": {1: ("info", _BYTES)},
+    "ActionCancelQueryResult": {1: ("result", _INT32)},
     "ActionClosePreparedStatementRequest": _HANDLE,
     "ActionCreatePreparedStatementRequest": _QUERY,
     "ActionCreatePreparedStatementResult": {
@@ -38,6 +44,8 @@ _MESSAGES: dict[str, dict[int, tuple[str, int]]] = {
         2: ("dataset_schema", _BYTES),
         3: ("parameter_schema", _BYTES),
     },
+    "ActionCreatePreparedSubstraitPlanRequest": _PLAN,
+    "ActionEndTransactionRequest": {1: ("transaction_id", _BYTES), 2: ("action", _INT32)},
     "CommandGetCatalogs": {},
     "CommandGetCrossReference": {
         1: ("pk_catalog", _STRING),
@@ -51,6 +59,7 @@ _MESSAGES: dict[str, dict[int, tuple[str, int]]] = {
     "CommandGetExportedKeys": _ONE_TABLE,
     "CommandGetImportedKeys": _ONE_TABLE,
     "CommandGetPrimaryKeys": _ONE_TABLE,
+    "CommandGetSqlInfo": {1: ("info", _UINT32)},
     "CommandGetTableTypes": {},
     "CommandGetTables": {
         1: ("catalog", _STRING),
@@ -58,13 +67,19 @@ _MESSAGES: dict[str, dict[int, tuple[str, int]]] = {
         3: ("table_name_filter_pattern", _STRING),
         5: ("include_schema", _BOOL),
     },
+    "CommandGetXdbcTypeInfo": {1: ("data_type", _INT32)},
     "CommandPreparedStatementQuery": _HANDLE,
     "CommandPreparedStatementUpdate": _HANDLE,
     "CommandStatementIngest": {2: ("table", _STRING)},
     "CommandStatementQuery": _QUERY,
+    "CommandStatementSubstraitPlan": _PLAN,
     "CommandStatementUpdate": _QUERY,
     "DoPutPreparedStatementResult": _HANDLE,
+    "SubstraitPlan": {1: ("plan", _BYTES), 2: ("version", _STRING)},
+    "TicketStatementQuery": {1: ("statement_handle", _BYTES)},
 }
+
+_REPEATED = {("CommandGetSqlInfo", "info")}
 
 
 def _pool() -> descriptor_pool.DescriptorPool:
@@ -72,7 +87,8 @@ def _pool() -> descriptor_pool.DescriptorPool:
     for name, fields in _MESSAGES.items():
         described = file.message_type.add(name=name)
         for number, (field, kind) in fields.items():
-            described.field.add(number=number, name=field, type=kind, label=_Field.LABEL_OPTIONAL)
+            label = _Field.LABEL_REPEATED if (name, field) in _REPEATED else _Field.LABEL_OPTIONAL
+            described.field.add(number=number, name=field, type=kind, label=label)
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return pool
@@ -120,10 +136,10 @@ def command(client: flight.FlightClient, name: str, **fields: object) -> pa.Tabl
     return read(client, descriptor(name, **fields))
 
 
-def prepare(client: flight.FlightClient, query: str) -> Any:
+def prepare(client: flight.FlightClient, query: str, transaction_id: bytes = b"") -> Any:
     """The answer to CreatePreparedStatement."""
-    action = ("CreatePreparedStatement", packed("ActionCreatePreparedStatementRequest", query=query))
-    [result] = list(client.do_action(action))
+    request = packed("ActionCreatePreparedStatementRequest", query=query, transaction_id=transaction_id)
+    [result] = list(client.do_action(("CreatePreparedStatement", request)))
     return unpacked("ActionCreatePreparedStatementResult", result.body.to_pybytes())
 
 

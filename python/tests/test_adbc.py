@@ -14,24 +14,10 @@ import pytest
 from comparison import columns, first_difference, reference_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import psycopg
     from conftest import Served
 
 SHOP_TABLES = ["Gift Wrap", "category", "customer", "order_line", "orders", "product", "region"]
-
-
-@pytest.fixture(scope="module")
-def connection(shop: Served) -> Iterator[Any]:
-    with adbc.connect(shop.server.flight, autocommit=True) as connected:
-        yield connected
-
-
-@pytest.fixture
-def cursor(connection: Any) -> Iterator[Any]:
-    with connection.cursor() as opened:
-        yield opened
 
 
 def test_connecting_warns_of_nothing(shop: Served) -> None:
@@ -90,15 +76,15 @@ def test_description_is_known_without_rows(cursor: Any) -> None:
     assert schema.types == [pa.int64(), pa.decimal128(12, 2)]
 
 
-def test_polars_reads_through_it(connection: Any, shop_reference: psycopg.Connection) -> None:
+def test_polars_reads_through_it(adbc_connection: Any, shop_reference: psycopg.Connection) -> None:
     sql = "SELECT id, total, placed_at, coupon FROM orders WHERE id < $1 ORDER BY id"
-    frame = pl.read_database(sql, connection, execute_options={"parameters": [500]})
+    frame = pl.read_database(sql, adbc_connection, execute_options={"parameters": [500]})
     assert frame.schema["total"] == pl.Decimal(12, 2)
     assert first_difference(frame.rows(), reference_rows(shop_reference, sql, [500])) is None
 
 
-def test_objects_at_depth_all(connection: Any, shop_reference: psycopg.Connection) -> None:
-    [catalog] = connection.adbc_get_objects(depth="all").read_all().to_pylist()
+def test_objects_at_depth_all(adbc_connection: Any, shop_reference: psycopg.Connection) -> None:
+    [catalog] = adbc_connection.adbc_get_objects(depth="all").read_all().to_pylist()
     assert catalog["catalog_name"] == "shop"
     [schema] = catalog["catalog_db_schemas"]
     assert schema["db_schema_name"] == "public"
@@ -112,8 +98,8 @@ def test_objects_at_depth_all(connection: Any, shop_reference: psycopg.Connectio
 
 
 @pytest.mark.parametrize("depth", ["catalogs", "db_schemas", "tables"])
-def test_objects_at_other_depths(depth: str, connection: Any) -> None:
-    [catalog] = connection.adbc_get_objects(depth=depth).read_all().to_pylist()
+def test_objects_at_other_depths(depth: str, adbc_connection: Any) -> None:
+    [catalog] = adbc_connection.adbc_get_objects(depth=depth).read_all().to_pylist()
     assert catalog["catalog_name"] == "shop"
     if depth == "catalogs":
         assert not catalog["catalog_db_schemas"]
@@ -123,9 +109,9 @@ def test_objects_at_other_depths(depth: str, connection: Any) -> None:
         assert len(schema["db_schema_tables"] or []) == (len(SHOP_TABLES) if depth == "tables" else 0)
 
 
-def test_objects_by_pattern(connection: Any) -> None:
+def test_objects_by_pattern(adbc_connection: Any) -> None:
     filters = {"table_name_filter": "order%", "column_name_filter": "id", "db_schema_filter": "pub%"}
-    [catalog] = connection.adbc_get_objects(depth="all", **filters).read_all().to_pylist()
+    [catalog] = adbc_connection.adbc_get_objects(depth="all", **filters).read_all().to_pylist()
     [schema] = catalog["catalog_db_schemas"]
     found = {
         table["table_name"]: [column["column_name"] for column in table["table_columns"]]
@@ -135,20 +121,25 @@ def test_objects_by_pattern(connection: Any) -> None:
 
 
 @pytest.mark.parametrize("table", SHOP_TABLES)
-def test_table_schema_is_that_of_a_query(table: str, connection: Any, cursor: Any) -> None:
-    schema = connection.adbc_get_table_schema(table, db_schema_filter="public")
+def test_table_schema_is_that_of_a_query(table: str, adbc_connection: Any, cursor: Any) -> None:
+    schema = adbc_connection.adbc_get_table_schema(table, db_schema_filter="public")
     cursor.execute(f'SELECT * FROM "{table}"')
-    assert schema.equals(cursor.fetch_arrow_table().schema, check_metadata=True)
+    result = cursor.fetch_arrow_table().schema
+    assert schema.equals(result)
+    for column, listed in zip(result, schema, strict=True):
+        told, remark = dict(listed.metadata), (column.metadata or {}).get(b"comment")
+        assert told.pop(b"ARROW:FLIGHT:SQL:REMARKS", None) == remark
+        assert told == column.metadata
 
 
-def test_schema_of_an_unknown_table(connection: Any) -> None:
+def test_schema_of_an_unknown_table(adbc_connection: Any) -> None:
     with pytest.raises(adbc.ProgrammingError, match="NOT_FOUND"):
-        connection.adbc_get_table_schema("no_such_table")
+        adbc_connection.adbc_get_table_schema("no_such_table")
 
 
-def test_table_types_and_info(connection: Any) -> None:
-    assert connection.adbc_get_table_types() == ["TABLE"]
-    info = connection.adbc_get_info()
+def test_table_types_and_info(adbc_connection: Any) -> None:
+    assert adbc_connection.adbc_get_table_types() == ["TABLE"]
+    info = adbc_connection.adbc_get_info()
     assert info["vendor_name"] == "RailForge"
     assert info["vendor_version"]
 

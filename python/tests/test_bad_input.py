@@ -72,7 +72,7 @@ def test_unknown_columns_are_named_with_the_nearest(sql: str, text: str, client:
         ("SELECT *\nFROM orders\nWHERE", 3, 6),
         ("SELECT 'never ends", 1, 8),
         ("SELECT ((1)", 1, 12),
-        ("SELECT id FROM orders WHERE id = ?", 1, 34),
+        ("SELECT id FROM orders WHERE id = $1 + ?", 1, 39),
     ],
 )
 def test_syntax_errors_have_a_place(sql: str, line: int, column: int, client: rail_forge.Client) -> None:

@@ -6,14 +6,13 @@ import json
 import os
 import signal
 import threading
-import urllib.error
-import urllib.request
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from comparison import reference_rows
 from conftest import answer, refresh, run
+from probes import get
 from waiting import until
 
 import rail_forge
@@ -150,15 +149,6 @@ def test_check(shop: Served) -> None:
     as_json = run_cli("check", "--json", "--source", f"shop={shop.url}", "--data-dir", "somewhere")
     assert as_json.returncode == 0, as_json.stderr
     assert "shop" in json.dumps(json.loads(as_json.stdout))
-
-
-def get(url: str) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as response:
-            return int(response.status), str(response.read().decode())
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
 
 
 def test_probes(new_database: NewDatabase, serve: Serve) -> None:

@@ -3,43 +3,106 @@
 from __future__ import annotations
 
 import re
+import shutil
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import compatibility_page
 import psycopg
 import pytest
+from conftest import NO_REFRESH
+from java import require_jdk, run_source
+from tls_clients import make_files
+from tls_clients import settings as tls_settings
 
-from rail_forge_testbed.server import run_cli
+import rail_forge
+from rail_forge_testbed.server import RailForgeServer, run_cli
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from conftest import NewDatabase, Served
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 CONFIGURATION = ROOT / "docs" / "configuration.md"
-WRITTEN_ADDRESS = "grpc://127.0.0.1:32010"
+# Without a scheme, which each client has its own of.
+WRITTEN_ADDRESS = "127.0.0.1:32010"
+WRITTEN_TLS_ADDRESS = "grpc+tls://db.example.org:32010"
+WRITTEN_SOCKET = "grpc+unix:///run/rail-forge/flight.sock"
 CONNECTORS = ROOT / "docs" / "connectors.md"
-BLOCK, TOML, SQL = (
+CLIENTS = ROOT / "docs" / "clients.md"
+RUST_CLIENT = ROOT / "server" / "examples" / "flight_sql_client.rs"
+BLOCK, TOML, SQL, JAVA, RUST = (
     re.compile(rf"^```{language}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-    for language in ("python", "toml", "sql")
+    for language in ("python", "toml", "sql", "java", "rust")
 )
 NAMED_VARIABLE = re.compile(r'^url_env = "(\w+)"$', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Secured:
+    """A server of the shop with TLS and a socket, and the files of its clients by the names of the pages."""
+
+    server: RailForgeServer
+    files: Mapping[str, Path]
+
+
+@pytest.fixture(scope="module")
+def secured(shop: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    files = make_files(tmp_path_factory.mktemp("certificates"))
+    # Its path has to be short.
+    with tempfile.TemporaryDirectory(prefix="rail-forge-") as folder:
+        arguments = [
+            *NO_REFRESH,
+            *tls_settings(files.server),
+            *("--tls-client-ca", str(files.authority.certificate), "--tls-client-auth", "optional"),
+            *("--unix-socket", f"{folder}/flight.sock"),
+        ]
+        with RailForgeServer({"shop": shop.url}, arguments=arguments) as server:
+            with rail_forge.connect(server.unix) as client:
+                client.refresh()
+            names = {
+                "authority.crt": files.authority.certificate,
+                "client.crt": files.client.certificate,
+                "client.key": files.client.key,
+            }
+            yield Secured(server, names)
+
 
 PAGES = [README, CONFIGURATION, *sorted({*(ROOT / "docs").glob("*.md")} - {CONFIGURATION})]
 
 
+def address(shop: Served) -> str:
+    return shop.server.flight.removeprefix("grpc://")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_python_of_a_page_runs(
-    page: Path, shop: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Path,
+    shop: Served,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     text = page.read_text()
+    addresses = {WRITTEN_ADDRESS: address(shop)}
+    if WRITTEN_TLS_ADDRESS in text:
+        secured: Secured = request.getfixturevalue("secured")
+        addresses |= {WRITTEN_TLS_ADDRESS: secured.server.flight, WRITTEN_SOCKET: secured.server.unix}
+        # Beside the page's code, under the names that it has for them.
+        for name, file in secured.files.items():
+            shutil.copyfile(file, tmp_path / name)
     names: dict[str, object] = {"__name__": "__main__"}
     for block in BLOCK.finditer(text):
         # As many empty lines as stand before it, so that a traceback shows the page's own lines.
         before = text.count("\n", 0, block.start(1))
-        code = "\n" * before + block[1].replace(WRITTEN_ADDRESS, shop.server.flight)
+        code = "\n" * before + block[1]
+        for written, actual in addresses.items():
+            code = code.replace(written, actual)
         exec(compile(code, page, "exec"), names)
 
 
@@ -65,11 +128,28 @@ def test_sql_of_a_page_runs(page: Path, new_database: NewDatabase) -> None:
         connection.rollback()
 
 
+def test_java_runs(shop: Served, tmp_path: Path) -> None:
+    require_jdk()
+    source = tmp_path / "Example.java"
+    for block in JAVA.findall(CLIENTS.read_text()):
+        source.write_text(block.replace(WRITTEN_ADDRESS, address(shop)))
+        ended = run_source(source)
+        assert ended.returncode == 0, ended.stderr
+        assert len(ended.stdout.splitlines()) == 3
+
+
+def test_rust_is_of_the_program_that_is_tested() -> None:
+    program = RUST_CLIENT.read_text()
+    for block in RUST.findall(CLIENTS.read_text()):
+        assert block in program
+
+
 def test_pages_show_what_is_tested_here() -> None:
     assert len(BLOCK.findall(README.read_text())) >= 2
     assert len(TOML.findall(CONFIGURATION.read_text())) >= 1
     assert len(TOML.findall(CONNECTORS.read_text())) >= 4
     assert len(SQL.findall(CONNECTORS.read_text())) >= 1
+    assert len(JAVA.findall(CLIENTS.read_text())) == len(RUST.findall(CLIENTS.read_text())) == 1
 
 
 def test_configuration_reference_is_what_is_printed() -> None:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from comparison import connect_as_reference, reference_rows
-from conftest import NO_RESULTS, answer, refresh
-from waiting import until_idle
+from conftest import NO_RESULTS, answer, refresh, run
+from probes import metrics
+from pyarrow import flight
+from waiting import until, until_equal, until_idle
 
 import rail_forge
 
@@ -25,6 +27,8 @@ GRACE_SECONDS = 1.5
 CLIENT_SECONDS = 20.0
 # Long, because what has been given up may take a while to notice on a machine that has other work.
 IDLE_SECONDS = 15.0
+# Time for a sort that spills, and for a refresh, before the deadline of a query that nobody reads.
+STALLED_SECONDS = 5
 MIB = 1 << 20
 MEMORY_LIMIT_MIB = 64
 # What a server may take beside its queries: code, the pull's batches, results on their way.
@@ -218,6 +222,35 @@ def test_a_client_that_goes_away_ends_its_query(patient: RailForgeServer) -> Non
     ):
         client.sql(ENDLESS["cross join, nothing found"]).rows()
     is_well(patient)
+
+
+def held(server: RailForgeServer) -> tuple[float, float]:
+    """The bytes that queries hold in memory and on disk."""
+    told = metrics(server)
+    return told.value("rail_forge_query_memory_bytes"), told.value("rail_forge_spill_bytes")
+
+
+def test_a_query_that_nobody_reads_gives_back_what_it_holds_at_its_deadline(
+    numbers: str, serve: Serve
+) -> None:
+    limits = ("--query-timeout", f"{STALLED_SECONDS}s", "--memory-limit", "64MiB")
+    one_version = ("--keep-versions", "1", "--keep-replaced", "1ms")
+    server = guarded(serve({"shop": numbers}, *limits, *one_version, *NO_RESULTS))
+    sql = b"SELECT a.t FROM n a, (SELECT id FROM n WHERE id <= 10) b ORDER BY a.t, a.id + b.id"
+    with flight.connect(server.flight) as client:
+        [endpoint] = client.get_flight_info(flight.FlightDescriptor.for_command(sql)).endpoints
+        reader = client.do_get(endpoint.ticket)
+        assert reader.read_chunk().data.num_rows > 0
+        assert min(held(server)) > 0
+        # The files that it reads are replaced.
+        run(numbers, "UPDATE n SET t = t WHERE id = 1")
+        refresh(server)
+        until_equal(lambda: held(server), (0, 0), "its memory and its disk are free")
+        until(lambda: len(list((server.data_dir / "data").iterdir())) == 1, "its snapshot has gone")
+        # What was on its way is read before.
+        with pytest.raises(flight.FlightTimedOutError, match="query_timeout"):
+            list(reader)
+    is_well(server)
 
 
 @pytest.mark.parametrize("kind", ["cross join, summed", "range join"])

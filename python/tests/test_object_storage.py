@@ -286,7 +286,9 @@ def test_what_cannot_be_used_is_named(
     place: str, changed: dict[str, str], words: list[str], storage: ObjectStorage
 ) -> None:
     source = ("--source", "shop=postgres://app@127.0.0.1:1/shop", "--listen", "127.0.0.1:0")
-    ended = run_cli("serve", *source, "--data-dir", place, env={**storage.environment, **changed})
+    ended = run_cli(
+        "serve", *source, "--no-authentication", "--data-dir", place, env={**storage.environment, **changed}
+    )
     assert ended.returncode == 1
     for word in [f"cannot open {place}", *words]:
         assert word in ended.stderr

@@ -198,7 +198,7 @@ def test_settings_that_change(new_database: NewDatabase, serve: Serve, tmp_path:
 
 def test_a_transaction_that_a_crash_has_undone(serve: Serve, tmp_path: Path) -> None:
     # Commits wait for nobody, and are lost when the server is killed in time.
-    with EmbeddedPostgres(settings={"wal_writer_delay": "10s", "synchronous_commit": "off"}) as postgres:
+    with EmbeddedPostgres(settings={"wal_writer_delay": "2s", "synchronous_commit": "off"}) as postgres:
         url = postgres.create_database("undone")
         run(url, f"CREATE TABLE t AS {NUMBERS}", "CHECKPOINT")
         server = serve({}, *configuration(tmp_path, source(url, 'mode = "diff"')))

@@ -240,6 +240,19 @@ def test_a_result_can_be_asked_to_be_fresh(url: str, client: rail_forge.Client) 
         client.sql(count, max_staleness=-1)
 
 
+def test_a_table_of_any_name_can_be_asked_to_be_fresh(
+    new_database: NewDatabase, serve: Serve, tmp_path: Path
+) -> None:
+    names = ('"Order"', '"Gift Wrap"', '"é.1"')
+    url = new_database(*(f"CREATE TABLE {name} AS SELECT 1 AS id" for name in names))
+    server = serve({}, *configuration(tmp_path, source(url)), *NO_REFRESH)
+    refresh(server)
+    with rail_forge.connect(server.flight) as client:
+        for name in names:
+            run(url, f"INSERT INTO {name} VALUES (2)")
+            assert client.sql(f"SELECT count(*) FROM {name}", max_staleness=0).rows() == [(2,)]
+
+
 def test_a_table_that_cannot_be_made_fresh_is_said_so(url: str, client: rail_forge.Client) -> None:
     run(url, "REVOKE ALL ON b FROM PUBLIC", "ALTER TABLE b RENAME TO gone")
     with pytest.raises(rail_forge.Error, match="b"):

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from comparison import connect_as_reference, multiset, reference_rows
+from comparison import connect_as_reference, multiset, reference_rows, rows
+from flight_sql_messages import read
+from pyarrow import flight
+from substrait_plans import datafusion, plan_descriptor, plan_of_sql
 
 import rail_forge
 
@@ -14,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import psycopg
+    from comparison import Row
     from conftest import Served
+    from datafusion import SessionContext
 
 QUERIES = Path(__file__).parent / "tpch"
 
@@ -57,8 +62,27 @@ def tpch_reference(tpch: Served) -> Iterator[psycopg.Connection]:
         yield connection
 
 
+@pytest.fixture(scope="module")
+def tpch_stock(tpch: Served) -> Iterator[flight.FlightClient]:
+    with flight.connect(tpch.server.flight) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def producer(tpch_stock: flight.FlightClient) -> SessionContext:
+    return datafusion(tpch_stock)
+
+
 def test_every_query_is_there() -> None:
     assert sorted(path.name for path in QUERIES.iterdir()) == [f"q{number:02}.sql" for number in ORDER_KEYS]
+
+
+def check(number: int, got: list[Row], wanted: list[Row]) -> None:
+    """The same rows, in the order that the query asks for."""
+    keys = ORDER_KEYS[number]
+    assert wanted
+    assert multiset(got) == multiset(wanted)
+    assert [[row[key] for key in keys] for row in got] == [[row[key] for key in keys] for row in wanted]
 
 
 @pytest.mark.parametrize("number", ORDER_KEYS)
@@ -66,12 +90,16 @@ def test_rows_are_those_of_postgresql(
     number: int, tpch_client: rail_forge.Client, tpch_reference: psycopg.Connection
 ) -> None:
     sql = (QUERIES / f"q{number:02}.sql").read_text()
-    wanted = reference_rows(tpch_reference, sql)
-    got = tpch_client.sql(sql).rows()
-    keys = ORDER_KEYS[number]
-    assert wanted
-    assert multiset(got) == multiset(wanted)
-    assert [[row[key] for key in keys] for row in got] == [[row[key] for key in keys] for row in wanted]
+    check(number, tpch_client.sql(sql).rows(), reference_rows(tpch_reference, sql))
+
+
+@pytest.mark.parametrize("number", ORDER_KEYS)
+def test_rows_of_a_substrait_plan_are_those_of_postgresql(
+    number: int, tpch_stock: flight.FlightClient, producer: SessionContext, tpch_reference: psycopg.Connection
+) -> None:
+    sql = (QUERIES / f"q{number:02}.sql").read_text()
+    got = rows(read(tpch_stock, plan_descriptor(plan_of_sql(producer, sql))))
+    check(number, got, reference_rows(tpch_reference, sql))
 
 
 def test_all_rows_were_loaded(

@@ -122,3 +122,13 @@ def _decimal(precision: int, scale: int) -> pa.DataType:
     if precision <= DECIMAL128_DIGITS:
         return pa.decimal128(precision, scale)
     return pa.decimal256(precision, scale) if precision <= DECIMAL256_DIGITS else pa.string()
+
+
+def without_remarks(schema: pa.Schema) -> pa.Schema:
+    """The schema as results have it: remarks are only in the catalogue."""
+    return pa.schema(
+        field.with_metadata(
+            {key: value for key, value in (field.metadata or {}).items() if not key.endswith(b":REMARKS")}
+        )
+        for field in schema
+    )

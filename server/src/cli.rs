@@ -1,7 +1,9 @@
 //! The command line.
 
+mod channel;
 mod progress;
 mod remote;
+mod tokens;
 
 use std::process::ExitCode;
 
@@ -50,6 +52,9 @@ enum Command {
         server: ServerArgs,
         query: String,
     },
+    /// Create, list and revoke the API tokens of a server, where it runs.
+    #[command(subcommand)]
+    Token(tokens::TokenCommand),
     /// Print the reference of all settings.
     #[command(hide = true)]
     Settings,
@@ -58,12 +63,34 @@ enum Command {
 /// Which server to talk to, and how to print what it says.
 #[derive(Debug, Args)]
 struct ServerArgs {
-    /// The server's address.
+    /// The server's address: grpc://HOST:PORT, grpc+tls://HOST:PORT or grpc+unix:///PATH.
     #[arg(long, env = "RAIL_FORGE_URL", default_value_t = format!("grpc://{}", settings::DEFAULT_LISTEN))]
     url: String,
+    /// The API token. Default: that of the environment variable RAIL_FORGE_TOKEN; give it there, because others see a
+    /// command's arguments.
+    #[arg(long, value_name = "TOKEN")]
+    token: Option<SentToken>,
+    #[command(flatten)]
+    tls: channel::TlsArgs,
     /// Print JSON.
     #[arg(long)]
     json: bool,
+}
+
+/// A token to send, which is not printed.
+#[derive(Clone)]
+struct SentToken(String);
+
+impl std::fmt::Debug for SentToken {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("SentToken(..)")
+    }
+}
+
+impl From<&str> for SentToken {
+    fn from(text: &str) -> Self {
+        Self(text.trim().to_owned())
+    }
 }
 
 /// Runs the command that the process was started with.
@@ -74,6 +101,7 @@ pub fn run() -> ExitCode {
         Command::Refresh { server, tables } => on_runtime(remote::refresh(server, tables)),
         Command::Status { server } => on_runtime(remote::status(server)),
         Command::Sql { server, query } => on_runtime(remote::sql(server, query)),
+        Command::Token(command) => tokens::run(command),
         Command::Settings => {
             print!("{}", settings::print_reference());
             Ok(())

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::auth::AuthError;
 use crate::settings::SettingsError;
 
 /// The work failed.
@@ -23,6 +24,11 @@ impl Failure {
         Self { message: message.into(), code: WORK_FAILED }
     }
 
+    /// The command is wrong.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: WRONG_USAGE }
+    }
+
     /// Prints the failure and gives the exit code.
     pub fn report(&self) -> ExitCode {
         eprintln!("rail-forge: {}", self.message);
@@ -30,9 +36,24 @@ impl Failure {
     }
 }
 
+/// What was wrong in the first place, and not "transport error".
+pub fn first_cause(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
 impl From<SettingsError> for Failure {
     fn from(error: SettingsError) -> Self {
         Self { message: error.to_string(), code: WRONG_USAGE }
+    }
+}
+
+impl From<AuthError> for Failure {
+    fn from(error: AuthError) -> Self {
+        Self::work(error.to_string())
     }
 }
 

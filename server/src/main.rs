@@ -2,12 +2,22 @@
 //! look after it.
 
 mod allocator;
+mod auth;
+mod authorisation;
 mod cli;
+mod drain;
+mod duplex;
 mod failure;
+mod file_stamp;
 mod flight;
 mod http;
+mod listener;
 mod logging;
+mod loopback;
 mod memory;
+mod metrics;
+mod pem;
+mod readiness;
 mod refresher;
 mod serve;
 mod settings;

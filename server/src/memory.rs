@@ -21,9 +21,19 @@ pub fn is_short() -> bool {
     limits.chain(machine).any(|(total, left)| left < total / LEFT_SHARE)
 }
 
+/// What the process has in memory, in bytes.
+pub fn resident() -> Option<u64> {
+    in_file("/proc/self/status", "VmRSS")
+}
+
 /// A line of `/proc/meminfo`, in bytes.
 fn of_machine(name: &str) -> Option<u64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    in_file("/proc/meminfo", name)
+}
+
+/// A line of a file that the kernel writes, in bytes.
+fn in_file(path: &str, name: &str) -> Option<u64> {
+    let text = fs::read_to_string(path).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
@@ -65,6 +75,7 @@ mod tests {
     #[test]
     fn the_machine_has_memory() {
         assert!(total().unwrap() > 1 << 20);
+        assert!(resident().unwrap() < total().unwrap());
         assert!(of_machine("MemAvailable").unwrap() <= of_machine("MemTotal").unwrap());
     }
 

@@ -1,28 +1,28 @@
 //! Keeps the snapshots fresh: the first refresh with retries, refreshes on a schedule and on request, and
 //! what there is to tell about sources and tables.
 
+mod status;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
 use futures::future::join_all;
 use rail_forge_connectors as connectors;
 use rail_forge_connectors::{
-    HotTierStatus, Observer, PinnedSnapshot, RefreshEvent, RefreshReport, Schedule, Scope, SnapshotStore, Source,
-    TableEntry,
+    Observer, PinnedSnapshot, RefreshEvent, RefreshReport, Schedule, Scope, SnapshotStore, Source, TableEntry,
 };
-use rail_forge_planner::{CacheStatistics, FallbackStatistics};
-use serde::{Deserialize, Serialize};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
+use self::status::State;
+pub use self::status::{CacheStatus, ServerStatus, TableStatus};
+use crate::authorisation::Misfits;
+use crate::metrics::{Metrics, Outcome};
 use crate::settings::InitialRefresh;
 
 /// The first wait after a refresh that failed; it doubles up to the last.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(60);
-/// How long `status` waits for the sizes of files; everything else that it tells is known.
-const LISTING_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Refreshes the tables of all sources.
 #[derive(Debug)]
@@ -30,20 +30,8 @@ pub struct Refresher {
     sources: Vec<Arc<Source>>,
     store: Arc<SnapshotStore>,
     states: Mutex<HashMap<String, SourceState>>,
-}
-
-/// How a source is doing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// Nothing was tried since the start.
-    #[default]
-    Waiting,
-    Refreshing,
-    /// The last refresh succeeded.
-    Ready,
-    /// The last refresh failed; the snapshot before it is served.
-    Failing,
+    metrics: Arc<Metrics>,
+    misfits: Misfits,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -57,6 +45,8 @@ struct SourceState {
 #[derive(Debug, Clone)]
 enum Ended {
     Done,
+    /// Some tables failed, each of which says why; the source is well.
+    Partly,
     Failed(String),
     Cancelled,
 }
@@ -66,7 +56,7 @@ impl SourceState {
         match (&self.ended, self.running) {
             (_, 1..) => State::Refreshing,
             (None | Some(Ended::Cancelled), 0) => State::Waiting,
-            (Some(Ended::Done), 0) => State::Ready,
+            (Some(Ended::Done | Ended::Partly), 0) => State::Ready,
             (Some(Ended::Failed(_)), 0) => State::Failing,
         }
     }
@@ -75,80 +65,20 @@ impl SourceState {
         match &self.ended {
             Some(Ended::Failed(message)) => Some(message.clone()),
             Some(Ended::Cancelled) => Some("the last refresh was cancelled".to_owned()),
-            Some(Ended::Done) | None => None,
+            Some(Ended::Done | Ended::Partly) | None => None,
         }
     }
 }
 
-/// What `status` tells.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct ServerStatus {
-    pub version: String,
-    pub sources: Vec<SourceStatus>,
-    pub tables: Vec<TableStatus>,
-    /// Bytes of all files, of replaced versions too; `None` when the object store does not tell in time.
-    pub stored_bytes: Option<u64>,
-    /// The columns that are kept in memory; `None` when none are.
-    #[serde(default)]
-    pub cache: Option<CacheStatus>,
-    /// The results that are kept, and how queries have used them since the start.
-    #[serde(default)]
-    pub results: CacheStatistics,
-    /// The queries that PostgreSQL has answered as a whole since the start.
-    #[serde(default)]
-    pub fallback: FallbackStatistics,
-}
-
-/// The columns that are kept in memory, and the files that queries have read since the start.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct CacheStatus {
-    pub limit_bytes: u64,
-    pub bytes: u64,
-    /// Columns of files.
-    pub columns: usize,
-    /// Files that were read from memory.
-    pub hits: u64,
-    /// Files that were read from the data folder.
-    pub misses: u64,
-}
-
-impl From<HotTierStatus> for CacheStatus {
-    fn from(status: HotTierStatus) -> Self {
-        let HotTierStatus { budget_bytes, bytes, columns, hits, misses } = status;
-        Self { limit_bytes: budget_bytes, bytes, columns, hits, misses }
-    }
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub struct SourceStatus {
-    pub catalog: String,
-    pub state: State,
-    pub message: Option<String>,
-}
-
-/// A table. Without `as_of` it is live, or it is not served and `error` says why.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct TableStatus {
-    pub catalog: String,
-    pub schema: String,
-    pub table: String,
-    /// `None` for a live table, whose rows PostgreSQL has.
-    pub rows: Option<u64>,
-    pub bytes: Option<u64>,
-    pub live: bool,
-    pub as_of: Option<DateTime<Utc>>,
-    pub lsn: Option<String>,
-    pub lag_seconds: Option<f64>,
-    pub error: Option<String>,
-}
-
 impl Refresher {
-    pub fn new(sources: Vec<Arc<Source>>, store: Arc<SnapshotStore>) -> Self {
-        Self { sources, store, states: Mutex::default() }
+    /// `metrics` counts refreshes, and `misfits` looks through what they have brought.
+    pub fn new(sources: Vec<Arc<Source>>, store: Arc<SnapshotStore>, metrics: Arc<Metrics>, misfits: Misfits) -> Self {
+        Self { sources, store, states: Mutex::default(), metrics, misfits }
     }
 
-    /// The current snapshot.
-    pub fn pin(&self) -> PinnedSnapshot {
+    /// The current snapshot, with all that is in it. What a client is told of it goes through
+    /// [`Policy::visible`](rail_forge_planner::Policy::visible).
+    pub fn pin_whole(&self) -> PinnedSnapshot {
         self.store.pin()
     }
 
@@ -174,7 +104,7 @@ impl Refresher {
         if tables.is_empty() {
             return self.sources.iter().map(|source| (source, Scope::All)).collect();
         }
-        let snapshot = self.pin();
+        let snapshot = self.pin_whole();
         let catalog_of = |requested: &str| {
             let known = snapshot.manifest.tables.iter().map(|table| &table.name);
             let refused = snapshot.manifest.refused.iter().map(|table| &table.name);
@@ -203,11 +133,12 @@ impl Refresher {
         observer: Arc<Observer>,
     ) -> connectors::Result<RefreshReport> {
         let name = source.name();
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let running = Running::start(self, name);
         let result = connectors::refresh(Arc::clone(source), Arc::clone(&self.store), scope, observer).await;
         match &result {
             Ok(report) => {
+                self.misfits.tell(&self.pin_whole().manifest);
                 for table in &report.tables {
                     match &table.error {
                         Some(error) => tracing::warn!(table = %table.table, "not refreshed: {error}"),
@@ -221,7 +152,8 @@ impl Refresher {
                     source = name, version = report.version, tables = report.tables.len(), rows,
                     lsn = %report.as_of.lsn, seconds = started.elapsed().as_secs_f64(), "refreshed"
                 );
-                running.end(Ended::Done);
+                let is_whole = report.tables.iter().all(|table| table.error.is_none());
+                running.end(if is_whole { Ended::Done } else { Ended::Partly });
             }
             // A wrong name says nothing about the source.
             Err(error @ connectors::Error::UnknownTable { .. }) => {
@@ -243,6 +175,7 @@ impl Refresher {
 
     /// Runs the first refreshes and the schedules, for as long as the future is polled.
     pub async fn run(&self, initial: InitialRefresh) {
+        self.misfits.tell(&self.pin_whole().manifest);
         join_all(self.sources.iter().map(|source| self.run_source(source, initial))).await;
     }
 
@@ -256,7 +189,7 @@ impl Refresher {
 
     /// What is refreshed at the start.
     fn first_scope(&self, source: &Source, initial: InitialRefresh) -> Option<Scope> {
-        let snapshot = self.pin();
+        let snapshot = self.pin_whole();
         let of_source = snapshot.manifest.tables.iter().filter(|table| table.name.catalog == source.name());
         let tables: Vec<&TableEntry> = of_source.collect();
         match initial {
@@ -289,70 +222,8 @@ impl Refresher {
         }
     }
 
-    /// Sources and tables as they are now.
-    pub async fn status(&self, results: CacheStatistics, fallback: FallbackStatistics) -> ServerStatus {
-        let stored_bytes = self.stored_bytes().await;
-        let snapshot = self.pin();
-        let states = self.states().clone();
-        let sources = self
-            .catalogs()
-            .map(|catalog| {
-                let known = states.get(catalog).cloned().unwrap_or_default();
-                SourceStatus { catalog: catalog.to_owned(), state: known.state(), message: known.message() }
-            })
-            .collect();
-        let now = Utc::now();
-        let refused = snapshot.manifest.refused.iter().map(|refused| TableStatus {
-            catalog: refused.name.catalog.clone(),
-            schema: refused.name.schema.clone(),
-            table: refused.name.table.clone(),
-            rows: Some(0),
-            bytes: Some(0),
-            live: false,
-            as_of: None,
-            lsn: None,
-            lag_seconds: None,
-            error: Some(refused.reason.clone()),
-        });
-        let tables = snapshot.manifest.tables.iter().map(|table| table_status(table, now)).chain(refused).collect();
-        let cache = self.store.hot_tier().map(CacheStatus::from);
-        let version = env!("CARGO_PKG_VERSION").to_owned();
-        ServerStatus { version, sources, tables, stored_bytes, cache, results, fallback }
-    }
-
-    async fn stored_bytes(&self) -> Option<u64> {
-        let store = Arc::clone(&self.store);
-        let listing = tokio::task::spawn_blocking(move || store.bytes_stored());
-        match timeout(LISTING_TIMEOUT, listing).await {
-            Ok(Ok(Ok(bytes))) => Some(bytes),
-            Ok(Ok(Err(error))) => {
-                tracing::warn!(error = std::error::Error::source(&error), "{error}");
-                None
-            }
-            // Too slow, or the server is stopping.
-            Err(_) | Ok(Err(_)) => None,
-        }
-    }
-
     fn states(&self) -> MutexGuard<'_, HashMap<String, SourceState>> {
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn table_status(table: &TableEntry, now: DateTime<Utc>) -> TableStatus {
-    // A live table has no rows that could be old.
-    let kept = table.live.is_none().then_some(table);
-    TableStatus {
-        catalog: table.name.catalog.clone(),
-        schema: table.name.schema.clone(),
-        table: table.name.table.clone(),
-        rows: kept.map(TableEntry::rows),
-        bytes: kept.map(TableEntry::bytes),
-        live: kept.is_none(),
-        as_of: kept.map(|table| table.as_of.time),
-        lsn: kept.map(|table| table.as_of.lsn.to_string()),
-        lag_seconds: kept.map(|table| now.signed_duration_since(table.as_of.time).as_seconds_f64()),
-        error: table.stale.clone(),
     }
 }
 
@@ -360,13 +231,14 @@ fn table_status(table: &TableEntry, now: DateTime<Utc>) -> TableStatus {
 struct Running<'a> {
     refresher: &'a Refresher,
     source: &'a str,
+    started: Instant,
     ended: Ended,
 }
 
 impl<'a> Running<'a> {
     fn start(refresher: &'a Refresher, source: &'a str) -> Self {
         refresher.states().entry(source.to_owned()).or_default().running += 1;
-        Self { refresher, source, ended: Ended::Cancelled }
+        Self { refresher, source, started: Instant::now(), ended: Ended::Cancelled }
     }
 
     fn end(mut self, ended: Ended) {
@@ -380,5 +252,12 @@ impl Drop for Running<'_> {
         let state = states.entry(self.source.to_owned()).or_default();
         state.running -= 1;
         state.ended = Some(self.ended.clone());
+        drop(states);
+        let outcome = match self.ended {
+            Ended::Done => Outcome::Done,
+            Ended::Partly | Ended::Failed(_) => Outcome::Failed,
+            Ended::Cancelled => Outcome::Cancelled,
+        };
+        self.refresher.metrics.refresh_ended(self.source, outcome, self.started.elapsed());
     }
 }

@@ -1,9 +1,14 @@
 //! Every setting, declared once: its flag, its environment variable, its key in the configuration file,
 //! its default and its documentation. `docs/configuration.md` is printed from here.
 
+mod authentication;
 mod file;
+mod listening;
+mod oidc;
 mod reference;
+mod role;
 mod source;
+mod source_arg;
 mod units;
 
 use std::net::SocketAddr;
@@ -17,9 +22,15 @@ use rail_forge_connectors::{Location, Retention, Source, SourceSettings};
 use rail_forge_planner::Limits;
 use serde::Deserialize;
 
+pub use authentication::{Authentication, TokenArgs};
+pub use listening::{ClientAuthority, Listening, TlsClientAuth, TlsFiles};
 pub use reference::print as print_reference;
-use units::{Bytes, Period};
+use source_arg::SourceArg;
+use units::Bytes;
+pub use units::Period;
 
+use crate::authorisation::Roles;
+use crate::flight::SessionLimits;
 use crate::memory;
 
 /// Where the server listens when nothing is said.
@@ -37,6 +48,7 @@ const DEFAULT_CACHE_SHARE: u64 = 4;
 const DEFAULT_RESULTS_SHARE: u64 = 32;
 const DEFAULT_QUEUE_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_QUERIES_OF_CORE: usize = 4;
+const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Where the machine does not say how much memory it has.
 const FALLBACK_MEMORY: u64 = 4 << 30;
 
@@ -53,9 +65,60 @@ pub struct ServerSettings {
     #[arg(long, env = "RAIL_FORGE_LISTEN", value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
 
-    /// Address and port of the HTTP endpoints /healthz and /readyz. Default: 127.0.0.1:0.
+    /// The file of the TLS certificate of Flight, in PEM format, with those between it and its authority after it;
+    /// tls_key belongs to it. Both are read again when they change: see tls.md. Default: none, and no TLS.
+    #[arg(long, env = "RAIL_FORGE_TLS_CERTIFICATE", value_name = "FILE")]
+    tls_certificate: Option<PathBuf>,
+
+    /// The file of the private key of tls_certificate, in PEM format. Default: none.
+    #[arg(long, env = "RAIL_FORGE_TLS_KEY", value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+
+    /// The file of the authorities that sign certificates of clients, in PEM format. A client that shows such a
+    /// certificate needs no token: see tls.md. Default: none, and clients are not asked for certificates.
+    #[arg(long, env = "RAIL_FORGE_TLS_CLIENT_CA", value_name = "FILE")]
+    tls_client_ca: Option<PathBuf>,
+
+    /// Whether clients have to show a certificate of tls_client_ca: required or optional. Default: required.
+    #[arg(long, env = "RAIL_FORGE_TLS_CLIENT_AUTH", value_name = "WHETHER")]
+    tls_client_auth: Option<TlsClientAuth>,
+
+    /// The path of a Unix domain socket, on which Flight listens as well, for clients on the same host that run as the
+    /// server's user. Default: none.
+    #[arg(long, env = "RAIL_FORGE_UNIX_SOCKET", value_name = "PATH")]
+    unix_socket: Option<PathBuf>,
+
+    /// How many clients of Flight may be connected at a time; the next one is disconnected at once. Default: 20000.
+    #[arg(long, env = "RAIL_FORGE_MAX_CONNECTIONS", value_name = "COUNT")]
+    max_connections: Option<NonZeroUsize>,
+
+    /// Address and port of the HTTP endpoints /healthz, /readyz and /metrics, which ask nobody for a token: see
+    /// operations.md. Default: 127.0.0.1:0.
     #[arg(long, env = "RAIL_FORGE_HTTP_LISTEN", value_name = "ADDRESS:PORT")]
     http_listen: Option<SocketAddr>,
+
+    /// Whether everybody who reaches the port of Flight is answered without a token: true or false. Only on a loopback
+    /// address; see authentication.md. Default: false.
+    #[arg(
+        long,
+        env = "RAIL_FORGE_NO_AUTHENTICATION",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        default_missing_value = "true",
+        require_equals = true
+    )]
+    no_authentication: Option<bool>,
+
+    /// The file of the API tokens, which rail-forge token writes. Default: tokens.json in data_dir; it has to be given
+    /// when data_dir is not a folder.
+    #[arg(long, env = "RAIL_FORGE_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
+
+    /// The file of the key that logins and open statements are signed with; it is made if it is missing, and servers
+    /// that share it accept each other's. Default: signing.key in data_dir, or a key that ends with the server when
+    /// data_dir is not a folder.
+    #[arg(long, env = "RAIL_FORGE_SIGNING_KEY_FILE", value_name = "FILE")]
+    signing_key_file: Option<PathBuf>,
 
     /// Where the snapshots are: a folder, or s3://BUCKET/PREFIX (see below); one server at a time uses it.
     /// Default: data.
@@ -70,6 +133,14 @@ pub struct ServerSettings {
     /// result yet. Default: 1m.
     #[arg(long, env = "RAIL_FORGE_KEEP_REPLACED", value_name = "TIME")]
     keep_replaced: Option<Period>,
+
+    /// Whether /metrics tells what the server has done and how it is, in Prometheus' format: true or false. Default: true.
+    #[arg(long, env = "RAIL_FORGE_METRICS", value_name = "BOOL")]
+    metrics: Option<bool>,
+
+    /// How long running calls may take to finish after a signal to stop; a second signal ends them at once. Default: 10s.
+    #[arg(long, env = "RAIL_FORGE_DRAIN_TIMEOUT", value_name = "TIME")]
+    drain_timeout: Option<Period>,
 
     /// A file that is written when the server listens, with its addresses as JSON. Default: none.
     #[arg(long, env = "RAIL_FORGE_READY_FILE", value_name = "FILE")]
@@ -117,6 +188,20 @@ pub struct ServerSettings {
     #[arg(long, env = "RAIL_FORGE_RESULT_CACHE_MEMORY", value_name = "SIZE")]
     result_cache_memory: Option<Bytes>,
 
+    /// How long the options are kept that a client has set for its session, while it asks nothing. Default: 1h.
+    #[arg(long, env = "RAIL_FORGE_SESSION_TIMEOUT", value_name = "TIME")]
+    session_timeout: Option<Period>,
+
+    /// How many sessions are kept; beyond, the one that was used least recently ends. Clients that set no options have
+    /// none. Default: 10000.
+    #[arg(long, env = "RAIL_FORGE_MAX_SESSIONS", value_name = "COUNT")]
+    max_sessions: Option<NonZeroUsize>,
+
+    /// How many of them one principal may have, that is, everybody together where authentication is off.
+    /// Default: 1000.
+    #[arg(long, env = "RAIL_FORGE_MAX_SESSIONS_OF_PRINCIPAL", value_name = "COUNT")]
+    max_sessions_of_principal: Option<NonZeroUsize>,
+
     /// How log lines look on standard error: human or json. Default: human.
     #[arg(long, env = "RAIL_FORGE_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Option<LogFormat>,
@@ -160,43 +245,25 @@ pub enum LogFormat {
     Json,
 }
 
-/// `NAME=URL`, whose URL is not printed.
-#[derive(Clone)]
-struct SourceArg {
-    name: String,
-    url: String,
-}
-
-impl std::fmt::Debug for SourceArg {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("SourceArg").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-impl std::str::FromStr for SourceArg {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (name, url) =
-            text.split_once('=').ok_or("a source is written NAME=URL, as in shop=postgres://app@db/shop")?;
-        Ok(Self { name: name.to_owned(), url: url.to_owned() })
-    }
-}
-
 /// Settings with every value decided.
 #[derive(Debug)]
 pub struct Settings {
-    pub listen: SocketAddr,
+    pub listening: Listening,
     pub http_listen: SocketAddr,
+    pub authentication: Authentication,
     pub data_dir: Location,
     pub retention: Retention,
+    pub metrics: bool,
+    pub drain_timeout: Duration,
     pub ready_file: Option<PathBuf>,
     pub initial_refresh: InitialRefresh,
     pub limits: Limits,
     pub cache_bytes: u64,
+    pub sessions: SessionLimits,
     pub log_format: LogFormat,
     pub log_level: String,
     pub sources: Vec<Arc<Source>>,
+    pub roles: Roles,
 }
 
 impl SettingsArgs {
@@ -232,6 +299,14 @@ impl SettingsArgs {
                 .map_or_else(|| share_of_memory(DEFAULT_RESULTS_SHARE), |size| size.0),
             cache_bytes,
         };
+        let default = SessionLimits::default();
+        let count = |given: Option<NonZeroUsize>, default| given.map_or(default, NonZeroUsize::get);
+        let of_principal = given.max_sessions_of_principal.or(filed.max_sessions_of_principal);
+        let sessions = SessionLimits {
+            timeout: given.session_timeout.or(filed.session_timeout).map_or(default.timeout, |time| time.0),
+            sessions: count(given.max_sessions.or(filed.max_sessions), default.sessions),
+            sessions_of_principal: count(of_principal, default.sessions_of_principal),
+        };
         let mut sources = file.sources;
         for SourceArg { name, url } in self.sources {
             let source = Source::new(&name, &url, SourceSettings::default())
@@ -240,18 +315,54 @@ impl SettingsArgs {
         }
         let sources: Vec<_> = sources.into_iter().map(Arc::new).collect();
         check_sources(&sources)?;
+        let listen = given.listen.or(filed.listen).map_or_else(|| address(DEFAULT_LISTEN), Ok)?;
+        let mut authentication = Authentication::resolve(
+            given.no_authentication.or(filed.no_authentication).unwrap_or(false),
+            given.token_file.or(filed.token_file),
+            given.signing_key_file.or(filed.signing_key_file),
+            &data_dir,
+            listen,
+        )?;
+        authentication.issuers = file.issuers;
+        let listening = Listening {
+            address: listen,
+            tls: TlsFiles::resolve(
+                given.tls_certificate.or(filed.tls_certificate),
+                given.tls_key.or(filed.tls_key),
+                given.tls_client_ca.or(filed.tls_client_ca),
+                given.tls_client_auth.or(filed.tls_client_auth),
+            )?,
+            unix_socket: given.unix_socket.or(filed.unix_socket),
+            max_connections: given
+                .max_connections
+                .or(filed.max_connections)
+                .map_or(listening::DEFAULT_MAX_CONNECTIONS, NonZeroUsize::get),
+        };
+        role::check_catalogs(&file.roles, &sources).map_err(SettingsError)?;
+        role::check_issuers(&file.roles, &authentication.issuers).map_err(SettingsError)?;
+        if authentication.token_file.is_none() && !file.roles.are_off() {
+            return Err(SettingsError(
+                "roles are for those who have a token, and with no_authentication nobody has: leave out one of them"
+                    .to_owned(),
+            ));
+        }
         Ok(Settings {
-            listen: given.listen.or(filed.listen).map_or_else(|| address(DEFAULT_LISTEN), Ok)?,
+            listening,
             http_listen: given.http_listen.or(filed.http_listen).map_or_else(|| address(DEFAULT_HTTP_LISTEN), Ok)?,
+            authentication,
             data_dir,
             retention,
+            metrics: given.metrics.or(filed.metrics).unwrap_or(true),
+            drain_timeout: given.drain_timeout.or(filed.drain_timeout).map_or(DEFAULT_DRAIN_TIMEOUT, |time| time.0),
             ready_file: given.ready_file.or(filed.ready_file),
             initial_refresh: given.initial_refresh.or(filed.initial_refresh).unwrap_or(InitialRefresh::Missing),
             limits,
             cache_bytes,
+            sessions,
             log_format: given.log_format.or(filed.log_format).unwrap_or(LogFormat::Human),
             log_level: given.log_level.or(filed.log_level).unwrap_or_else(|| "info".to_owned()),
             sources,
+            roles: file.roles,
         })
     }
 }

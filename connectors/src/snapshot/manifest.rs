@@ -90,7 +90,7 @@ impl TableEntry {
     }
 
     /// The entry of a table of which nothing has been read. The commit gives it a version.
-    pub(super) fn new(name: TableName, schema: SchemaRef, as_of: AsOf) -> Self {
+    pub fn new(name: TableName, schema: SchemaRef, as_of: AsOf) -> Self {
         Self {
             name,
             comment: None,
@@ -205,7 +205,7 @@ pub struct RefusedTable {
 
 impl Manifest {
     /// What a data folder holds before the first refresh.
-    pub(super) fn empty() -> Self {
+    pub fn empty() -> Self {
         Self { format: FORMAT, version: 0, committed_at: DateTime::UNIX_EPOCH, tables: vec![], refused: vec![] }
     }
 

@@ -10,7 +10,6 @@ use datafusion::logical_expr::{Aggregate, Expr, GroupingSet, LogicalPlan, Logica
 use datafusion::sql::sqlparser::ast::{Expr as Ast, GroupByExpr};
 
 use super::Binder;
-use super::character::unpadded;
 use super::clause::Clause;
 use super::names::unnested;
 use super::order::{Ordered, resolved};
@@ -173,7 +172,6 @@ impl Binder<'_> {
             }
             _ => self.within(Clause::GroupBy, |binder| binder.expression(expression))?,
         };
-        let key = unpadded(key);
         match key.pg_type {
             PgType::Unknown => self.coerce(key, &PgType::Text),
             PgType::Json | PgType::Jsonpath => {

@@ -10,6 +10,7 @@ use datafusion::sql::sqlparser::ast::{
 use rail_forge_connectors::nearest;
 
 use super::Binder;
+use super::character::{is_padded, unpadded};
 use super::clause::Clause;
 use super::collation::Derivation;
 use super::literal::told_apart;
@@ -266,9 +267,11 @@ impl Binder<'_> {
         }
         let mut cast = Vec::with_capacity(arguments.positional.len());
         for (argument, to) in arguments.positional.into_iter().zip(&chosen.arguments) {
+            let argument = if name == "count" { unpadded(argument) } else { argument };
             cast.push(self.coerce(argument, to)?);
         }
         let collation = Derivation::merged(&cast)?;
+        let padded = cast.iter().map(is_padded).collect();
         let orders = cast.iter().map(|argument| self.order_of_argument(name, arguments.distinct, argument));
         let orders = orders.collect::<Result<Vec<_>>>()?;
         let schema = std::sync::Arc::clone(&self.level()?.scope.schema);
@@ -281,6 +284,7 @@ impl Binder<'_> {
             order_by: order_by.into_iter().map(|key| key.sort()).collect::<Vec<SortExpr>>(),
             over: over_window,
             orders,
+            padded,
             schema: &schema,
             surroundings: self.surroundings,
         };
@@ -327,6 +331,7 @@ impl Binder<'_> {
             order_by: vec![],
             over,
             orders: vec![],
+            padded: vec![],
             schema: &schema,
             surroundings: self.surroundings,
         };

@@ -5,15 +5,16 @@ use datafusion::logical_expr::{Expr, ExprSchemable};
 use datafusion::sql::sqlparser::ast;
 
 use super::Binder;
-use super::character::unpadded;
+use super::character::{padded, unpadded, with_own_blanks};
 use super::collation::Derivation;
 use super::names::unnested;
 use super::parameter::named;
 use super::type_name::{self, Modifier};
 use super::typed::Typed;
 use crate::error::{Error, Result};
-use crate::functions::conversion;
+use crate::functions::{conversion, planned_of_cast};
 use crate::pg_type::PgType;
+use crate::stable_constants::{is_unplanned, unplanned};
 use crate::type_conversion::{can_cast, can_coerce};
 
 impl Binder<'_> {
@@ -40,9 +41,23 @@ impl Binder<'_> {
         if typed.open_parameter().is_none() && typed.pg_type != PgType::Unknown && !can_cast(&typed.pg_type, to) {
             return Err(Error::Query(format!("cannot cast type {} to {to}", typed.pg_type)));
         }
+        if *to == PgType::Bpchar && modifier == Modifier::None {
+            return self.as_character(typed);
+        }
+        // Bytes are those of the text that is shown.
+        let typed = if *to == PgType::Bytea { padded(typed) } else { typed };
         let converted = self.converted(typed, to)?;
         let schema = std::sync::Arc::clone(&self.level()?.scope.schema);
         conversion::with_modifier(converted, modifier_of(modifier), &schema)
+    }
+
+    /// The value as a `character` without a length.
+    pub(super) fn as_character(&mut self, typed: Typed) -> Result<Typed> {
+        let is_text = matches!(typed.pg_type, PgType::Text | PgType::Varchar | PgType::Unknown);
+        if !is_text || typed.quoted() == Some(None) || typed.open_parameter().is_some() {
+            return self.converted(typed, &PgType::Bpchar);
+        }
+        Ok(with_own_blanks(self.converted(typed, &PgType::Text)?))
     }
 
     /// A cast that nothing asks for but the place where the expression stands.
@@ -80,7 +95,11 @@ impl Binder<'_> {
             return Ok(Typed::constant(value, to.clone()).with_collation(collation));
         }
         let schema = std::sync::Arc::clone(&self.level()?.scope.schema);
-        let expr = conversion::converted(typed.expr, &typed.pg_type, to, &schema, self.surroundings)?;
+        let mut own = [typed.expr];
+        let is_unplanned = is_unplanned(planned_of_cast(&typed.pg_type, to), &mut own)?;
+        let [own] = own;
+        let expr = conversion::converted(own, &typed.pg_type, to, &schema, self.surroundings)?;
+        let expr = if is_unplanned { unplanned(expr) } else { expr };
         Ok(Typed::new(expr, to.clone()).with_collation(collation))
     }
 }

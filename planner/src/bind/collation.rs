@@ -8,6 +8,7 @@ use std::sync::Arc;
 use datafusion::logical_expr::Expr;
 use rail_forge_connectors::{Collation, CollationProvider};
 
+use super::character::{compared, is_padded};
 use super::typed::Typed;
 use crate::error::{Error, Result};
 use crate::functions::{self, Casing, TextOrder};
@@ -278,23 +279,25 @@ impl Typed {
 
     /// The form by which it is told apart from others.
     pub(super) fn equality_key(&self) -> Result<Expr> {
+        let compared = compared(self.expr.clone(), self);
         Ok(match self.collation.equality(&self.pg_type)? {
-            Some(order) => order.key(self.expr.clone()),
-            None => functions::key(self.expr.clone(), &self.pg_type),
+            Some(order) => order.key(compared),
+            None => functions::row_key(compared, &self.pg_type),
         })
     }
 
     /// The form by which it is grouped, where values that print differently can be equal.
     pub(super) fn grouping_key(&self) -> Result<Option<Expr>> {
         Ok(match self.collation.equality(&self.pg_type)? {
-            Some(order) => Some(order.key(self.expr.clone())),
-            None => functions::grouping_key(&self.expr, &self.pg_type),
+            None if !is_padded(self) => functions::grouping_key(&self.expr, &self.pg_type),
+            _ => Some(self.equality_key()?),
         })
     }
 
     /// Whether it is told apart by another form of it.
     pub(super) fn has_equality_key(&self) -> Result<bool> {
-        Ok(functions::has_key(&self.pg_type) || self.collation.equality(&self.pg_type)?.is_some())
+        let has_key = functions::has_row_key(&self.pg_type) || is_padded(self);
+        Ok(has_key || self.collation.equality(&self.pg_type)?.is_some())
     }
 }
 

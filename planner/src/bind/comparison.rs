@@ -15,6 +15,7 @@ use super::typed::{Typed, types};
 use crate::error::{Error, Result};
 use crate::functions;
 use crate::pg_type::PgType;
+use crate::stable_constants::unplanned;
 use crate::type_conversion::common_type;
 
 /// Elements of an array that are planned one by one; of more, a function looks through the array.
@@ -63,6 +64,9 @@ impl Binder<'_> {
         if left.len() != right.len() {
             return Err(Error::Query("unequal number of entries in row expressions".to_owned()));
         }
+        if left.is_empty() {
+            return Err(Error::Query("cannot compare rows of zero length".to_owned()));
+        }
         self.count_compared(left.len())?;
         let pairs: Vec<(Typed, Typed)> = left.into_iter().zip(right).collect();
         if symbol.starts_with(['<', '>']) && !matches!(symbol, "<>") {
@@ -90,7 +94,7 @@ impl Binder<'_> {
                 for pair in before.iter().rev() {
                     decided = each(strict, pair)?.or(each("=", pair)?.and(decided));
                 }
-                decided
+                unplanned(decided)
             }
         };
         Ok(Typed::boolean(compared))
@@ -120,9 +124,9 @@ impl Binder<'_> {
 
     /// Whether a value is, or is not, among others.
     fn among(&mut self, operand: Typed, elements: Vec<Typed>, common: &PgType, negated: bool) -> Result<Typed> {
-        let expr = Box::new(self.coerce(unpadded(operand), common)?.expr);
-        let list = elements.into_iter().map(|element| Ok(self.coerce(unpadded(element), common)?.expr));
-        let list = list.collect::<Result<_>>()?;
+        let mut key = |value: Typed| Ok(functions::row_key(self.coerce(unpadded(value), common)?.expr, common));
+        let expr = Box::new(key(operand)?);
+        let list = elements.into_iter().map(key).collect::<Result<_>>()?;
         Ok(Typed::boolean(Expr::InList(InList { expr, list, negated })))
     }
 

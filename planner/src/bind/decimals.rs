@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
-use datafusion::common::ScalarValue;
 use datafusion::logical_expr::type_coercion::other::get_coerce_type_for_case_expression;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast, lit};
 
@@ -13,28 +12,24 @@ use super::select::change;
 use super::typed::{OutputColumn, Typed};
 use crate::error::Result;
 use crate::pg_type::{NUMERIC_SCALE, PgType};
+use crate::stable_constants::is_null;
 
 impl Binder<'_> {
     /// Makes numerics, of which one is chosen for each row, decimals of one kind. NULL is of any kind.
     pub(super) fn with_common_decimals(&mut self, numerics: &mut [Typed]) -> Result<()> {
         let schema = Arc::clone(&self.level()?.scope.schema);
-        let is_null = |typed: &Typed| matches!(&typed.expr, Expr::Literal(value, _) if value.is_null());
-        let types = numerics.iter().filter(|typed| !is_null(typed)).map(|typed| typed.expr.get_type(&schema));
+        let types = numerics.iter().filter(|typed| !is_null(&typed.expr)).map(|typed| typed.expr.get_type(&schema));
         let types = types.collect::<datafusion::common::Result<Vec<_>>>().unwrap_or_default();
         let Some(common) = get_coerce_type_for_case_expression(&types, None) else { return Ok(()) };
         for typed in numerics.iter_mut() {
             if let Expr::Literal(value, _) = &typed.expr {
-                typed.expr = constant(value, &common)?;
+                typed.expr = lit(value.cast_to(&common)?);
             } else if typed.expr.get_type(&schema)? != common {
                 typed.expr = cast(std::mem::take(&mut typed.expr), common.clone());
             }
         }
         Ok(())
     }
-}
-
-fn constant(value: &ScalarValue, common: &DataType) -> Result<Expr> {
-    Ok(lit(value.cast_to(common)?))
 }
 
 /// The sides of a UNION and the like, whose columns have the types that are given.

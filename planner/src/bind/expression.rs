@@ -13,10 +13,13 @@ use super::scope::Found;
 use super::typed::{Typed, types};
 use crate::as_is::asked_for_null;
 use crate::error::{Error, Result};
-use crate::functions::{Call, Catalogue, Chosen, Kind, NotChosen, cased, texts_of_keys, with_default_escape};
+use crate::functions::{
+    Call, Catalogue, Chosen, Kind, NotChosen, cased, planned_of, texts_of_keys, with_default_escape,
+};
 use crate::null_safe::null_safe_equal;
 use crate::operators::lower_bound;
 use crate::pg_type::PgType;
+use crate::stable_constants::{is_unplanned, unplanned};
 
 /// What LIKE escapes with unless it is told otherwise.
 const DEFAULT_ESCAPE: char = '\\';
@@ -248,7 +251,11 @@ impl Binder<'_> {
         let Kind::Scalar(body) = &chosen.function.kind else {
             return Err(Error::Internal("an operator that is no scalar function".into()));
         };
-        let typed = |expr: Expr| Typed::new(expr, chosen.returns.clone()).with_collation(collation);
+        let is_unplanned = is_unplanned(planned_of(chosen.function.name, &types), &mut arguments)?;
+        let typed = |expr: Expr| {
+            let expr = if is_unplanned { unplanned(expr) } else { expr };
+            Typed::new(expr, chosen.returns.clone()).with_collation(collation)
+        };
         if let Some(cased) = casing.and_then(|casing| cased(chosen.function.name, casing, &arguments)) {
             return Ok(typed(cased));
         }
@@ -276,7 +283,7 @@ impl Binder<'_> {
             // A row is NULL when all of its fields are, and not NULL when none is.
             let test: fn(Expr) -> Expr = if negated { Expr::is_not_null } else { Expr::is_null };
             let all = parts.into_iter().map(|part| test(part.expr)).reduce(Expr::and);
-            return Ok(Typed::boolean(all.unwrap_or(datafusion::logical_expr::lit(true))));
+            return Ok(Typed::boolean(unplanned(all.unwrap_or(lit(true)))));
         }
         let inner = if typed.pg_type == PgType::Unknown { self.coerce(typed, &PgType::Text)? } else { typed };
         let value = asked_for_null(inner.expr, &self.level()?.scope.schema);

@@ -6,6 +6,7 @@ use datafusion::logical_expr::{Expr, SortExpr};
 use datafusion::sql::sqlparser::ast::{Expr as Ast, OrderBy, OrderByExpr, OrderByKind, Value};
 
 use super::Binder;
+use super::character::{compared, is_padded};
 use super::names::folded;
 use super::typed::Typed;
 use crate::error::{Error, Result};
@@ -31,14 +32,20 @@ impl SortKey {
 
     /// Whether values are compared by another form of them.
     pub(super) fn has_key(&self) -> bool {
-        self.order.is_some() || functions::has_key(&self.value.pg_type)
+        self.order.is_some() || functions::has_row_key(&self.value.pg_type) || is_padded(&self.value)
+    }
+
+    /// Whether that form has no distances, whatever the values have.
+    pub(super) fn has_no_distances(&self) -> bool {
+        self.has_key() && !functions::is_float(&self.value.pg_type)
     }
 
     /// The form by which an expression is compared that has the key's values.
     pub(super) fn key_of(&self, expr: Expr) -> Expr {
+        let expr = compared(expr, &self.value);
         match &self.order {
             Some(order) => order.key(expr),
-            None => functions::key(expr, &self.value.pg_type),
+            None => functions::row_key(expr, &self.value.pg_type),
         }
     }
 

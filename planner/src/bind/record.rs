@@ -17,6 +17,9 @@ const STRUCT: &str = "named_struct";
 
 impl Binder<'_> {
     pub(super) fn row(&mut self, parts: &[ast::Expr]) -> Result<Typed> {
+        if parts.is_empty() {
+            return Err(Error::Unsupported("not supported: a row without fields".to_owned()));
+        }
         let mut fields = Vec::with_capacity(parts.len());
         for (index, part) in parts.iter().enumerate() {
             fields.push((format!("f{}", index + 1), self.expression(part)?));

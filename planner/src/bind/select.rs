@@ -1,9 +1,9 @@
 //! SELECT: its clauses in the order in which they take effect.
 
 use datafusion::common::Column;
-use datafusion::functions_aggregate::first_last::first_value_udaf;
+use datafusion::functions_aggregate::first_last::first_value;
 use datafusion::logical_expr::utils::find_window_exprs;
-use datafusion::logical_expr::{Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, SortExpr};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, SortExpr};
 use datafusion::sql::sqlparser::ast::{
     self, Distinct, OrderByExpr, Select, SelectItem, SelectItemQualifiedWildcardKind, WildcardAdditionalOptions,
 };
@@ -341,9 +341,7 @@ fn first_rows(plan: LogicalPlan, on: Vec<Expr>, order: &[SortExpr]) -> Result<Lo
         let name = format!("first {place}");
         columns
             .push(Expr::Column(Column::new_unqualified(&name)).alias_qualified(column.relation.clone(), &column.name));
-        let value = first_value_udaf().call(vec![Expr::Column(column)]);
-        let value = if order.is_empty() { value } else { value.order_by(order.to_vec()).build()? };
-        first.push(value.alias(name));
+        first.push(first_value(Expr::Column(column), order.to_vec()).alias(name));
     }
     Ok(LogicalPlanBuilder::from(plan).aggregate(on, first)?.project(columns)?.build()?)
 }
@@ -356,18 +354,36 @@ pub(super) fn distinct(plan: LogicalPlan, columns: &[OutputColumn]) -> Result<Lo
             return Err(Error::Query(format!("could not identify an equality operator for type {}", column.pg_type)));
         }
     }
-    let value = |column: &OutputColumn| column.typed().expr;
-    let grouping_keys = columns.iter().map(|column| column.typed().grouping_key()).collect::<Result<Vec<_>>>()?;
-    if grouping_keys.iter().all(Option::is_none) {
-        return Ok(LogicalPlanBuilder::from(plan).distinct()?.build()?);
+    match has_grouping_keys(columns)? {
+        true => first_of_equals(plan, columns, None),
+        false => Ok(LogicalPlanBuilder::from(plan).distinct()?.build()?),
     }
+}
+
+/// Whether rows can be equal and print differently.
+pub(super) fn has_grouping_keys(columns: &[OutputColumn]) -> Result<bool> {
+    for column in columns {
+        if column.typed().grouping_key()?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Rows that are told apart by the forms by which they are grouped. Shown is one of the equal rows, in an order the first.
+pub(super) fn first_of_equals(
+    plan: LogicalPlan,
+    columns: &[OutputColumn],
+    order: Option<SortExpr>,
+) -> Result<LogicalPlan> {
+    let value = |column: &OutputColumn| column.typed().expr;
     let mut keys = vec![];
     let mut shown = vec![];
-    for (column, key) in columns.iter().zip(grouping_keys) {
-        match key {
+    for column in columns {
+        match column.typed().grouping_key()? {
             Some(key) => {
                 keys.push(key);
-                let first = first_value_udaf().call(vec![value(column)]);
+                let first = first_value(value(column), order.clone().into_iter().collect());
                 shown.push(first.alias_qualified(column.internal.relation.clone(), &column.internal.name));
             }
             None => keys.push(value(column)),

@@ -5,19 +5,21 @@ use std::sync::Arc;
 use datafusion::common::{Column, JoinType, NullEquality};
 use datafusion::functions_window::row_number::row_number_udwf;
 use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, WindowFrame, WindowFunctionDefinition};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, WindowFrame, WindowFunctionDefinition, lit};
 use datafusion::sql::sqlparser::ast::{SetExpr, SetOperator, SetQuantifier};
 
 use super::Binder;
-use super::character::{chosen_from, padded};
+use super::character::{chosen_from, of_any_length, padded};
 use super::collation::Derivation;
 use super::decimals::sides_with_common_decimals;
-use super::select::distinct;
+use super::select::{distinct, first_of_equals, has_grouping_keys};
 use super::typed::{BoundQuery, Names, OutputColumn, Typed};
 use crate::error::{Error, Result};
 use crate::pg_type::PgType;
 use crate::type_conversion::common_type;
 
+/// Which side of a union a row is from.
+const SIDE: &str = "side of the union";
 /// The number of a row among those that are the same.
 const NUMBER: &str = "number among equals";
 
@@ -57,7 +59,11 @@ impl Binder<'_> {
             };
             let compared = !all || operator != SetOperator::Union;
             let collation = Derivation::of_sides(&one.shown(), &other.shown(), compared)?;
-            let (_, metadata) = chosen_from(vec![one.shown(), other.shown()]);
+            let metadata = match common == PgType::Bpchar && (one.pg_type.is_open() || other.pg_type.is_open()) {
+                // Texts beside it have no length.
+                true => Some(of_any_length()),
+                false => chosen_from(vec![one.shown(), other.shown()]).1,
+            };
             types.push((common, metadata, collation));
         }
         let mut internal = Names::default();
@@ -77,7 +83,7 @@ impl Binder<'_> {
         let (left, right) = sides_with_common_decimals(left, right, &columns)?;
         let plan = match (operator, all) {
             (SetOperator::Union, true) => LogicalPlanBuilder::from(left).union(right)?.build()?,
-            (SetOperator::Union, false) => distinct(LogicalPlanBuilder::from(left).union(right)?.build()?, &columns)?,
+            (SetOperator::Union, false) => united(left, right, &columns)?,
             (SetOperator::Intersect, all) => matched(left, right, JoinType::LeftSemi, all, &columns)?,
             (SetOperator::Except | SetOperator::Minus, all) => matched(left, right, JoinType::LeftAnti, all, &columns)?,
         };
@@ -90,10 +96,14 @@ impl Binder<'_> {
         let schema = Arc::clone(plan.schema());
         let values = self.in_schema(schema, |binder| {
             let cast = |(column, wanted): (&OutputColumn, &OutputColumn)| {
-                // Where lengths differ, what is shown is padded by itself.
+                // Where lengths differ, what is shown is padded by itself; texts of another type have no padding.
                 let value = column.typed();
-                let value = if column.metadata == wanted.metadata { value } else { padded(value) };
-                Ok(binder.coerce(value, &wanted.pg_type)?.expr.alias(&wanted.internal.name))
+                let pads_itself = wanted.pg_type == PgType::Bpchar && column.metadata != wanted.metadata;
+                let value = match pads_itself {
+                    true => binder.as_character(padded(value))?,
+                    false => binder.coerce(value, &wanted.pg_type)?,
+                };
+                Ok(value.expr.alias(&wanted.internal.name))
             };
             own.iter().zip(columns).map(cast).collect::<Result<Vec<_>>>()
         })?;
@@ -106,6 +116,21 @@ impl OutputColumn {
     fn shown(&self) -> Typed {
         if self.pg_type.is_open() { Typed::null() } else { self.typed() }
     }
+}
+
+/// The rows of both sides without repetition. Of rows that are equal, and print differently, one of the left is shown, as
+/// PostgreSQL's hash table does, which keeps the first.
+fn united(left: LogicalPlan, right: LogicalPlan, columns: &[OutputColumn]) -> Result<LogicalPlan> {
+    if !has_grouping_keys(columns)? {
+        return distinct(LogicalPlanBuilder::from(left).union(right)?.build()?, columns);
+    }
+    let from_side = |plan: LogicalPlan, side: i32| {
+        let shown = columns.iter().map(|column| column.typed().expr);
+        LogicalPlanBuilder::from(plan).project(shown.chain([lit(side).alias(SIDE)]))
+    };
+    let both = from_side(left, 0)?.union(from_side(right, 1)?.build()?)?.build()?;
+    let by_side = Expr::Column(Column::new_unqualified(SIDE)).sort(true, false);
+    first_of_equals(both, columns, Some(by_side))
 }
 
 /// The rows of the left that are, or are not, on the right. With ALL, equal rows are told apart by numbers, so that each on

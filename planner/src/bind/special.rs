@@ -7,7 +7,7 @@ use datafusion::logical_expr::{Case, Expr};
 use datafusion::sql::sqlparser::ast::{self, CeilFloorKind, NormalizationForm, TrimWhereField};
 
 use super::Binder;
-use super::character::chosen_from;
+use super::character::{chosen_from, is_padded};
 use super::collation::Derivation;
 use super::type_name::Modifier;
 use super::typed::Typed;
@@ -149,9 +149,11 @@ impl Binder<'_> {
         let collation = Derivation::merged(&arguments)?;
         let (arguments, metadata) = chosen_from(arguments);
         let (arguments, pg_type) = self.unified(arguments, &name.to_uppercase())?;
+        let shown_so = |argument: Typed| argument.with_metadata(metadata.clone());
+        let arguments: Vec<Typed> = arguments.into_iter().map(shown_so).collect();
         let order = self.text_order(&pg_type, &collation)?;
         let symbol = if name == "greatest" { ">=" } else { "<=" };
-        let has_key = crate::functions::has_key(&pg_type);
+        let has_key = crate::functions::has_row_key(&pg_type) || arguments.iter().any(is_padded);
         let keys = order.as_ref().filter(|order| order.is_bytewise_equal() && !has_key);
         if keys.is_some() || order.is_none() && !has_key {
             let function = match name {
@@ -172,7 +174,8 @@ impl Binder<'_> {
             let compared = vec![self.copied(&best)?, self.copied(&other)?];
             let stays = self.operator(symbol, compared)?.expr.or(other.expr.clone().is_null());
             let case = Case::new(None, vec![(Box::new(stays), Box::new(best.expr))], Some(Box::new(other.expr)));
-            best = Typed::new(Expr::Case(case), pg_type.clone()).with_collation(collation.clone());
+            let best_so_far = Typed::new(Expr::Case(case), pg_type.clone()).with_collation(collation.clone());
+            best = best_so_far.with_metadata(metadata.clone());
         }
         Ok(best)
     }

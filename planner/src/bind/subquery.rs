@@ -18,7 +18,7 @@ use super::record::parts_of;
 use super::scope::Scope;
 use super::typed::{BoundQuery, Typed};
 use crate::error::{Error, Result};
-use crate::functions::{collected, has_key, in_order};
+use crate::functions::{collected, has_row_key, in_order};
 use crate::pg_type::PgType;
 use crate::type_conversion::common_type;
 
@@ -206,11 +206,11 @@ impl Binder<'_> {
             is_changed |= column.pg_type != common
                 || is_cast
                 || order.is_some()
-                || has_key(&common)
+                || has_row_key(&common)
                 || column.internal.relation.is_none();
             let key = |typed: Typed| match &order {
                 Some(order) => Typed::new(order.key(typed.expr), PgType::Bytea),
-                None => Typed::new(crate::functions::key(typed.expr, &common), common.clone()),
+                None => Typed::new(crate::functions::row_key(typed.expr, &common), common.clone()),
             };
             projected.push(key(value).expr.alias(self.qualifiers.unique("compared")));
             cast.push(key(operand));

@@ -1,16 +1,18 @@
 //! Arrays that a query writes out, and what stands in brackets and behind dots: `ARRAY[1, 2]`, `a[1]`, `a[2:3]`, `(row).field`.
 
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{Case, Expr};
 use datafusion::sql::sqlparser::ast::{self, AccessExpr, Subscript};
 
 use super::Binder;
 use super::collation::Derivation;
 use super::type_name::Modifier;
 use super::typed::Typed;
+use crate::as_is::asked_for_null;
 use crate::error::{Error, Result};
 use crate::pg_type::PgType;
+use crate::stable_constants::{check_constants, is_constant, unplanned};
 
 impl Binder<'_> {
     pub(super) fn array(&mut self, elements: &[ast::Expr]) -> Result<Typed> {
@@ -92,10 +94,10 @@ impl Binder<'_> {
             (PgType::Array(_), Subscript::Index { index }) => {
                 let index = self.expression(index)?;
                 let index = self.cast(index, &PgType::Int4, Modifier::None)?;
-                self.call("array_subscript", vec![value, index])
+                self.unless_null("array_subscript", value, vec![index])
             }
             (PgType::Array(_), Subscript::Slice { lower_bound, upper_bound, stride: None }) => {
-                let mut arguments = vec![value];
+                let mut arguments = Vec::with_capacity(4);
                 for bound in [lower_bound, upper_bound] {
                     let bound = match bound {
                         Some(bound) => self.expression(bound)?,
@@ -106,9 +108,23 @@ impl Binder<'_> {
                 let bounds = [lower_bound.is_some(), upper_bound.is_some()]
                     .map(|given| Typed::boolean(Expr::Literal(ScalarValue::Boolean(Some(given)), None)));
                 arguments.extend(bounds);
-                self.call("array_slice", arguments)
+                self.unless_null("array_slice", value, arguments)
             }
             (other, _) => Err(Error::Query(format!("cannot subscript type {other} because it does not support it"))),
         }
+    }
+
+    /// A function of an array and subscripts, which are not computed where the array is NULL, but for their constants.
+    fn unless_null(&mut self, function: &str, array: Typed, subscripts: Vec<Typed>) -> Result<Typed> {
+        let are_constant = subscripts.iter().all(|subscript| is_constant(&subscript.expr));
+        let asked = if are_constant { None } else { Some(self.copied(&array)?) };
+        if asked.is_some() {
+            subscripts.iter().try_for_each(|subscript| check_constants(&subscript.expr))?;
+        }
+        let value = self.call(function, [array].into_iter().chain(subscripts).collect())?;
+        let Some(asked) = asked else { return Ok(value) };
+        let has_array = asked_for_null(unplanned(asked.expr), &self.level()?.scope.schema).is_not_null();
+        let case = Case::new(None, vec![(Box::new(has_array), Box::new(value.expr))], None);
+        Ok(Typed { expr: Expr::Case(case), ..value })
     }
 }

@@ -119,7 +119,7 @@ impl Binder<'_> {
             Some(frame) => self.frame(frame, &mut keys)?,
             None => WindowFrame::new((!keys.is_empty()).then_some(false)),
         };
-        let has_no_range = |key: &SortKey| key.has_key() || has_no_range(&key.value.pg_type);
+        let has_no_range = |key: &SortKey| key.has_no_distances() || has_no_range(&key.value.pg_type);
         let frame = if keys.iter().any(has_no_range) { of_groups(frame) } else { frame };
         let mut order_by = keys.into_iter().map(SortKey::sort).collect();
         frame.regularize_order_bys(&mut order_by)?;

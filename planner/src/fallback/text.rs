@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
 use rail_forge_connectors::literal;
 
 use crate::error::{Error, Result};
-use crate::tokens::starts;
+use crate::tokens::{Meaning, question_marks, starts};
 
 /// From a place of a text to another, which is not part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,7 @@ pub(super) fn rewritten(
         .tokenize_with_location()
         .map_err(|error| Error::Syntax(error.to_string()))?;
     let starts = starts(sql, &tokens);
+    let marks = question_marks(sql, &tokens, &starts);
     let mut text = String::with_capacity(sql.len());
     let mut known = 0;
     // Whether the end of a line here makes one constant of two. Behind `E'...'` the second would have escapes.
@@ -68,14 +69,7 @@ pub(super) fn rewritten(
                 known = known.max(number);
                 match parameters {
                     None => text.push_str(own),
-                    Some(values) => {
-                        let value = number.checked_sub(1).and_then(|place| values.get(place));
-                        let missing = || {
-                            let given = values.len();
-                            Error::Parameter(format!("the statement has ${number}, but only {given} values were given"))
-                        };
-                        push_apart(&mut text, value.ok_or_else(missing)?);
-                    }
+                    Some(_) => push_parameter(&mut text, number, parameters)?,
                 }
             }
             // PostgreSQL ends these elsewhere, depending on its version.
@@ -87,7 +81,27 @@ pub(super) fn rewritten(
             (None, Token::HexStringLiteral(digits)) if digits.contains('\\') => {
                 return Err(Error::Query("a bit string has digits only".to_owned()));
             }
-            (None, _) => text.push_str(own),
+            (None, _) => {
+                let start = starts.get(index).copied().unwrap_or_default();
+                let mut written = start;
+                let first = marks.partition_point(|mark| mark.end() <= start);
+                let marks = marks.get(first..).unwrap_or_default();
+                for mark in marks.iter().take_while(|mark| mark.start < start + own.len()) {
+                    // One that begins before has been written with the token before.
+                    if mark.start >= written {
+                        text.push_str(sql.get(written..mark.start).unwrap_or_default());
+                        match mark.meaning {
+                            Meaning::Operator(operator) => text.push_str(operator),
+                            Meaning::Parameter(number) => {
+                                known = known.max(number);
+                                push_parameter(&mut text, number, parameters)?;
+                            }
+                        }
+                    }
+                    written = mark.end();
+                }
+                text.push_str(sql.get(written..start + own.len()).unwrap_or_default());
+            }
         }
         joins = matches!(token.token, Token::SingleQuotedString(_));
     }
@@ -98,6 +112,20 @@ pub(super) fn rewritten(
         ))),
         _ => Ok(text),
     }
+}
+
+/// The value of a parameter, or its number before it has one.
+fn push_parameter(text: &mut String, number: usize, parameters: Option<&[String]>) -> Result<()> {
+    let Some(values) = parameters else {
+        push_apart(text, &format!("${number}"));
+        return Ok(());
+    };
+    let value = number.checked_sub(1).and_then(|place| values.get(place)).ok_or_else(|| {
+        let given = values.len();
+        Error::Parameter(format!("the statement has ${number}, but only {given} values were given"))
+    })?;
+    push_apart(text, value);
+    Ok(())
 }
 
 /// What is put in must not become one word with what is around it.
@@ -141,6 +169,16 @@ mod tests {
             rewritten(sql, Location::new(1, 9), &tables, Some(&given)).unwrap(),
             "SELECT  1 , o . x, '$1'\nFROM  \"ö\".\"O\"  AS o WHERE a =  'it''s' "
         );
+        assert!(rewritten(sql, BEGIN, &[], Some(&given[..1])).unwrap_err().to_string().contains("$2"));
+    }
+
+    #[test]
+    fn question_marks_are_replaced_where_they_are_parameters() {
+        let sql = "SELECT a=?, b ? 'x', c ?? ?, '?' -- ?";
+        let given = ["1".to_owned(), "'y'".to_owned()];
+        let bound = rewritten(sql, BEGIN, &[], Some(&given)).unwrap();
+        assert_eq!(bound, "SELECT a= 1 , b ? 'x', c ?  'y' , '?'  ");
+        assert_eq!(rewritten(sql, BEGIN, &[], None).unwrap(), "SELECT a= $1 , b ? 'x', c ?  $2 , '?'  ");
         assert!(rewritten(sql, BEGIN, &[], Some(&given[..1])).unwrap_err().to_string().contains("$2"));
     }
 }

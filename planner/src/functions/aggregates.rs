@@ -165,10 +165,12 @@ fn extreme(call: &AggregateCall<'_>, least: bool) -> Result<Expr> {
     let value = only(call);
     let extreme = if least { min_udaf() } else { max_udaf() };
     match call.types.first() {
-        Some(pg_type) if call.order(0).is_some() || has_key(pg_type) => {
+        Some(pg_type) if call.order(0).is_some() || has_key(pg_type) || call.is_padded(0) => {
             let key = match call.order(0) {
                 // The key has the text, and DataFusion's own extremes are of bytes.
-                Some(order) if order.is_bytewise_equal() && !matches!(pg_type, PgType::Array(_)) => {
+                Some(order)
+                    if order.is_bytewise_equal() && !matches!(pg_type, PgType::Array(_)) && !call.is_padded(0) =>
+                {
                     return Ok(text_of_key(call.of(extreme, vec![order.key(value)])));
                 }
                 _ => call.key(value.clone(), 0),

@@ -48,7 +48,7 @@ pub(super) fn functions() -> Vec<Function> {
             Ok(picks.list(0, row).map(|list| list.places().rev().map(Pick::of(0)).collect()))
         }),
         made("array_sort", vec![PgType::AnyArray], sorted),
-        made("trim_array", vec![PgType::AnyArray, PgType::Int4], |picks, row| {
+        picks::strict("trim_array", vec![PgType::AnyArray, PgType::Int4], |picks, row| {
             let (Some(list), Some(count)) = (picks.list(0, row), picks.integer(1, row)) else { return Ok(None) };
             let length = list.len();
             match usize::try_from(count).ok().and_then(|count| length.checked_sub(count)) {

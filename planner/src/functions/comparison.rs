@@ -3,8 +3,9 @@
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, cast};
 
 use super::function::{Call, Function};
-use super::keys::key;
+use super::keys::{is_float, key, row_key};
 use crate::pg_type::PgType;
+use crate::stable_constants::is_constant;
 
 const COMPARISONS: [(&str, Operator); 9] = [
     ("=", Operator::Eq),
@@ -93,7 +94,16 @@ fn compared(operator: Operator, call: Call<'_>) -> datafusion::common::Result<Ex
         }
     });
     match (sides.next(), sides.next()) {
-        (Some(left), Some(right)) => Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left?), operator, Box::new(right?)))),
+        (Some(left), Some(right)) => {
+            let (mut left, mut right) = (left?, right?);
+            let common = if types.contains(&PgType::Float8) { PgType::Float8 } else { PgType::Float4 };
+            let are_floats = types.iter().all(is_float);
+            // A join looks values up by them. Beside a constant, statistics need the column itself.
+            if operator == Operator::Eq && are_floats && !is_constant(&left) && !is_constant(&right) {
+                (left, right) = (row_key(left, &common), row_key(right, &common));
+            }
+            Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), operator, Box::new(right))))
+        }
         _ => datafusion::common::internal_err!("a comparison of less than two values"),
     }
 }

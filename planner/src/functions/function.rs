@@ -12,6 +12,7 @@ use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF, SortExpr, WindowFr
 
 use super::aggregates::{in_order, windowed};
 use super::keys::key;
+use super::strings::unpadded;
 use super::text_order::TextOrder;
 use super::udf::{Decimals, FindPreimage, Udf};
 use crate::pg_type::PgType;
@@ -70,6 +71,8 @@ pub(crate) struct AggregateCall<'a> {
     pub(crate) over: Option<Over>,
     /// How the texts of each argument are compared, where it compares them and not by bytes.
     pub(crate) orders: Vec<Option<Arc<TextOrder>>>,
+    /// Whether each argument is a text with padding, which is not compared.
+    pub(crate) padded: Vec<bool>,
     pub(crate) schema: &'a DFSchema,
     pub(crate) surroundings: &'a Surroundings,
 }
@@ -109,8 +112,14 @@ impl AggregateCall<'_> {
         self.orders.get(place)?.as_ref()
     }
 
+    /// Whether the argument at a place is a text with padding, which is not compared.
+    pub(crate) fn is_padded(&self, place: usize) -> bool {
+        self.padded.get(place) == Some(&true)
+    }
+
     /// What the argument at a place is compared by.
     pub(crate) fn key(&self, argument: Expr, place: usize) -> Expr {
+        let argument = if self.is_padded(place) { unpadded(argument) } else { argument };
         match (self.order(place), self.types.get(place)) {
             (Some(order), _) => order.key(argument),
             (None, Some(pg_type)) => key(argument, pg_type),
@@ -244,6 +253,14 @@ impl Function {
     pub(crate) fn decimals(mut self, decimals: Decimals) -> Self {
         match self.udf.take() {
             Some(udf) => Self::scalar(self.name, self.arguments, udf.with_decimals(decimals)),
+            None => self,
+        }
+    }
+
+    /// The same function, whose result is NULL where one of its arguments is.
+    pub(crate) fn strict(mut self) -> Self {
+        match self.udf.take() {
+            Some(udf) => Self::scalar(self.name, self.arguments, udf.strict()),
             None => self,
         }
     }

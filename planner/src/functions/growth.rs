@@ -35,7 +35,7 @@ impl Growth {
         let given: usize = arguments.iter().map(bytes).sum();
         let largest = arguments.iter().map(bytes).max().unwrap_or_default();
         let left = given.saturating_mul(GROWTH).min(LARGEST_GROWN_BYTES).max(largest).max(LARGEST_BYTES);
-        Self { left, rows: RowByRow::default() }
+        Self { left, rows: row_by_row(arguments) }
     }
 
     /// Counts the result of a row.
@@ -52,6 +52,15 @@ impl Growth {
             None => Err(too_large()),
         }
     }
+}
+
+/// For the rows of these arguments.
+pub(super) fn row_by_row(arguments: &[ColumnarValue]) -> RowByRow {
+    let bytes = |argument: &ColumnarValue| match argument {
+        ColumnarValue::Array(array) => array.get_array_memory_size() / array.len().max(1),
+        ColumnarValue::Scalar(constant) => constant.size(),
+    };
+    RowByRow::of(arguments.iter().map(bytes).sum())
 }
 
 /// An argument as a column. A constant is copied for each row, unless it is a text, which all rows share.

@@ -1,10 +1,12 @@
 //! Forms of values whose order and equality in Arrow is the one that PostgreSQL has for the values themselves.
 
+use std::marker::PhantomData;
+use std::ops::Add;
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{Array, ArrayRef, BinaryViewArray};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryViewArray};
 use arrow::compute::{SortOptions, cast};
-use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType, Float32Type, Float64Type};
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, Expr, ScalarUDF};
@@ -38,6 +40,26 @@ pub(crate) fn key(value: Expr, pg_type: &PgType) -> Expr {
     function.call(vec![value])
 }
 
+/// Whether values are sorted, and looked up among those of other rows, by another form of them.
+pub(crate) fn has_row_key(pg_type: &PgType) -> bool {
+    has_key(pg_type) || is_float(pg_type)
+}
+
+/// The form by which values are sorted, and looked up among those of other rows: as `key`, and floating-point numbers with
+/// one zero. Who compares two takes -0 for 0, as PostgreSQL does; who sorts or hashes many does not.
+pub(crate) fn row_key(value: Expr, pg_type: &PgType) -> Expr {
+    match pg_type {
+        PgType::Float4 => ONE_ZERO_FLOAT4.call(vec![value]),
+        PgType::Float8 => ONE_ZERO_FLOAT8.call(vec![value]),
+        _ => key(value, pg_type),
+    }
+}
+
+/// Whether there are two zeros.
+pub(crate) fn is_float(pg_type: &PgType) -> bool {
+    matches!(pg_type, PgType::Float4 | PgType::Float8)
+}
+
 /// The form by which arrays are compared.
 pub(crate) fn array_key(value: Expr) -> Expr {
     ARRAY_KEY.call(vec![value])
@@ -53,6 +75,11 @@ static INTERVAL_LENGTH: LazyLock<Arc<ScalarUDF>> =
     LazyLock::new(|| function("interval_length", PgType::Numeric, IntervalLength));
 static JSONB_KEY: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| function("jsonb_key", PgType::Bytea, JsonbKey));
 static ARRAY_KEY: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| function("array_key", PgType::Bytea, ArrayKey));
+
+static ONE_ZERO_FLOAT4: LazyLock<Arc<ScalarUDF>> =
+    LazyLock::new(|| function("one_zero", PgType::Float4, OneZero::<Float32Type>(PhantomData)));
+static ONE_ZERO_FLOAT8: LazyLock<Arc<ScalarUDF>> =
+    LazyLock::new(|| function("one_zero", PgType::Float8, OneZero::<Float64Type>(PhantomData)));
 
 fn function(name: &'static str, returns: PgType, evaluate: impl Evaluate + 'static) -> Arc<ScalarUDF> {
     let udf = Udf::new(name, returns, Arc::new(evaluate)).with_decimals(super::udf::Decimals::Whole);
@@ -72,6 +99,21 @@ impl Evaluate for IntervalLength {
         let lengths: arrow::array::Decimal128Array = (0..rows_of(arguments, rows)).map(length).collect();
         let lengths = lengths.with_data_type(DataType::Decimal128(DECIMAL128_MAX_PRECISION, 0));
         result_of(Arc::new(lengths), arguments)
+    }
+}
+
+/// Floating-point numbers without -0.
+struct OneZero<T>(PhantomData<fn() -> T>);
+
+impl<T: ArrowPrimitiveType<Native: Default + Add<Output = T::Native>>> Evaluate for OneZero<T> {
+    fn evaluate(&self, arguments: &[ColumnarValue], _rows: usize, _returns: &DataType) -> Result<ColumnarValue> {
+        let numbers = match argument(arguments, 0)? {
+            ColumnarValue::Array(array) => Arc::clone(array),
+            ColumnarValue::Scalar(constant) => constant.to_array()?,
+        };
+        // -0 + 0 is 0, and everything else is what it was.
+        let numbers = numbers.as_primitive::<T>().unary::<_, T>(|number| number + T::Native::default());
+        result_of(Arc::new(numbers), arguments)
     }
 }
 

@@ -13,7 +13,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
 
 use super::column::as_list;
 use super::growth::spread;
-use super::keys::has_key;
+use super::keys::{has_key, is_float};
 use super::strict::{argument, result_of, rows_of};
 use super::udf::{Evaluate, Udf};
 use crate::error::Error;
@@ -51,6 +51,8 @@ pub(crate) fn quantified(symbol: &str, element: &PgType, all: bool) -> Option<Sc
         _ => return None,
     };
     let membership = match (symbol, all) {
+        // Their order has two zeros.
+        _ if is_float(element) => None,
         ("=", false) => Some(false),
         ("<>" | "!=", true) => Some(true),
         _ => None,

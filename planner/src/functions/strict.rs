@@ -116,10 +116,6 @@ macro_rules! arity {
                 }
                 result_of(V::finish(builder)?, arguments)
             }
-
-            fn is_strict(&self) -> bool {
-                true
-            }
         }
 
         /// A function of this many arguments that is NULL where one of them is, with a state that rows of one batch
@@ -144,7 +140,7 @@ macro_rules! arity {
         {
             let kernel: $kernel<S, $($argument,)+ R::Value> =
                 $kernel(Box::new(move |state, $($value),+| function(state, $($value),+).outcome()));
-            Udf::new(name, R::Value::pg_type(), Arc::new(kernel))
+            Udf::new(name, R::Value::pg_type(), Arc::new(kernel)).strict()
         }
     };
 }

@@ -8,11 +8,13 @@ pub(crate) use self::patterns::with_default_escape;
 
 use std::sync::{Arc, LazyLock};
 
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, ScalarUDF, lit};
 
-use super::column::{Bool, Bytea, Int4, Int8, Text};
+use super::column::{Bool, Bpchar, Bytea, Int4, Int8, Text};
 use super::function::Function;
 use super::strict::{cached3, strict1, strict2, strict3, strict4, udf1, udf2};
+use crate::postgres::error::ValueResult;
 use crate::postgres::text::{
     casing, concatenation, hashing, identifiers, integers, padding, parts, quoting, rewriting, trimming, unicode,
 };
@@ -50,6 +52,7 @@ fn lengths() -> Vec<Function> {
         .collect();
     functions.extend([
         strict1::<Text, _, _>("octet_length", |value: &str| text::octet_length(value.as_bytes())),
+        strict1::<Bpchar, _, _>("octet_length", |value: &str| text::octet_length(value.as_bytes())),
         strict1::<Text, _, _>("bit_length", |value: &str| text::bit_length(value.as_bytes())),
     ]);
     functions
@@ -148,10 +151,13 @@ fn trims() -> Vec<Function> {
 struct LastTranslation(Option<(String, String, rewriting::Translation)>);
 
 impl LastTranslation {
-    fn get(&mut self, from: &str, to: &str) -> &rewriting::Translation {
+    fn get(&mut self, from: &str, to: &str) -> ValueResult<&rewriting::Translation> {
         let known = self.0.take().filter(|(known_from, known_to, _)| known_from == from && known_to == to);
-        let made = || (from.to_owned(), to.to_owned(), rewriting::Translation::new(from, to));
-        &self.0.insert(known.unwrap_or_else(made)).2
+        let translation = match known {
+            Some(known) => known,
+            None => (from.to_owned(), to.to_owned(), rewriting::Translation::new(from, to)?),
+        };
+        Ok(&self.0.insert(translation).2)
     }
 }
 
@@ -165,7 +171,7 @@ fn rewritten() -> Vec<Function> {
         strict1::<Text, _, _>("reverse", rewriting::reverse),
         strict3::<Text, Text, Text, _, _>("replace", rewriting::replace),
         cached3::<LastTranslation, Text, Text, Text, _, _>("translate", |last, value: &str, from: &str, to: &str| {
-            last.get(from, to).apply(value)
+            last.get(from, to)?.apply(value)
         }),
         strict1::<Text, _, _>("unistr", unicode::unistr),
         strict1::<Text, _, _>("normalize", |value: &str| unicode::normalize(value, unicode::NormalForm::Nfc)),
@@ -201,6 +207,26 @@ fn quoted() -> Vec<Function> {
     ]
 }
 
+/// How a function makes texts longer than those that it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lengthening {
+    /// To the length that is its second argument.
+    ToLength,
+    /// As many times as its second argument says.
+    Times,
+}
+
+/// Whether, and how, a function lengthens texts.
+pub(crate) fn lengthening(function: &ScalarUDF) -> Option<Lengthening> {
+    match function.name() {
+        "lpad" | "rpad" | PADDED => Some(Lengthening::ToLength),
+        "repeat" => Some(Lengthening::Times),
+        _ => None,
+    }
+}
+
+const PADDED: &str = "padded";
+
 /// Elements of an array, none of which is NULL.
 fn some_of(values: Vec<String>) -> Vec<Option<String>> {
     values.into_iter().map(Some).collect()
@@ -208,11 +234,11 @@ fn some_of(values: Vec<String>) -> Vec<Option<String>> {
 
 /// A text with blanks behind it, as long as a `character(n)` comes.
 pub(crate) fn padded(text: Expr, width: i32) -> Expr {
-    static PADDED: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
-        let pad = udf2::<(), Text, Int4, _, _>("padded", |(), value: &str, width| padding::rpad(value, width, BLANK));
+    static FUNCTION: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
+        let pad = udf2::<(), Text, Int4, _, _>(PADDED, |(), value: &str, width| padding::rpad(value, width, BLANK));
         Arc::new(ScalarUDF::from(pad))
     });
-    PADDED.call(vec![text, lit(width)])
+    FUNCTION.call(vec![text, lit(width)])
 }
 
 /// A text without the blanks behind it.
@@ -221,5 +247,10 @@ pub(crate) fn unpadded(text: Expr) -> Expr {
         let trim = udf1::<(), Text, _, _>("unpadded", |(), value: &str| trimming::rtrim(value, BLANK).to_owned());
         Arc::new(ScalarUDF::from(trim))
     });
-    UNPADDED.call(vec![text])
+    match text {
+        Expr::Literal(ScalarValue::Utf8View(Some(text)), metadata) => {
+            Expr::Literal(ScalarValue::Utf8View(Some(trimming::rtrim(&text, BLANK).to_owned())), metadata)
+        }
+        text => UNPADDED.call(vec![text]),
+    }
 }

@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
-use datafusion::common::tree_node::TreeNode;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::interval_arithmetic::Interval;
 use datafusion::logical_expr::preimage::PreimageResult;
@@ -16,10 +16,12 @@ use datafusion::logical_expr::{
 };
 
 use super::arrays::PickUdf;
+use crate::as_is::{argument_of, hidden};
 use crate::constants_budget::counted;
 use crate::error::Error;
 use crate::interrupt;
 use crate::pg_type::{NUMERIC_SCALE, PgType, list_of};
+use crate::stable_constants::{is_constant, is_null};
 
 /// Whether a function takes a constant once for all rows.
 pub(crate) fn takes_constants(function: &ScalarUDF) -> bool {
@@ -34,11 +36,6 @@ pub(crate) trait Evaluate: Send + Sync {
     /// # Errors
     /// What is wrong with a value.
     fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, returns: &DataType) -> Result<ColumnarValue>;
-
-    /// Whether its result is NULL where one of its arguments is.
-    fn is_strict(&self) -> bool {
-        false
-    }
 
     /// The type that it is made for, if it is made anew for each call: it is the same as others of its name, then.
     fn made_for(&self) -> Option<&PgType> {
@@ -67,6 +64,8 @@ pub(crate) struct Udf {
     decimals: Decimals,
     signature: Signature,
     evaluate: Arc<dyn Evaluate>,
+    /// Whether its result is NULL where one of its arguments is.
+    is_strict: bool,
     preimage: Option<FindPreimage>,
 }
 
@@ -85,7 +84,13 @@ pub(crate) type FindPreimage = fn(&[Option<&ScalarValue>], &ScalarValue) -> Opti
 impl Udf {
     pub(crate) fn new(name: &'static str, returns: PgType, evaluate: Arc<dyn Evaluate>) -> Self {
         let signature = Signature::variadic_any(Volatility::Immutable);
-        Self { name, returns, decimals: Decimals::AtLeast(NUMERIC_SCALE), signature, evaluate, preimage: None }
+        let decimals = Decimals::AtLeast(NUMERIC_SCALE);
+        Self { name, returns, decimals, signature, evaluate, is_strict: false, preimage: None }
+    }
+
+    /// For functions whose result is NULL where one of their arguments is.
+    pub(crate) fn strict(self) -> Self {
+        Self { is_strict: true, ..self }
     }
 
     pub(crate) fn with_decimals(self, decimals: Decimals) -> Self {
@@ -140,7 +145,7 @@ impl ScalarUDFImpl for Udf {
     }
 
     fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
-        if self.evaluate.is_strict() { null_for_null(self, args, info) } else { Ok(ExprSimplifyResult::Original(args)) }
+        if self.is_strict { null_for_null(self, args, info) } else { Ok(ExprSimplifyResult::Original(args)) }
     }
 
     fn preimage(&self, args: &[Expr], value: &Expr, _info: &SimplifyContext) -> Result<PreimageResult> {
@@ -169,20 +174,33 @@ impl ScalarUDFImpl for Udf {
 
 /// NULL for a function that is strict where an argument is the constant NULL. PostgreSQL does not compute the others then,
 /// which may have errors.
-pub(super) fn null_for_null(
+pub(in crate::functions) fn null_for_null(
     function: &dyn ScalarUDFImpl,
     args: Vec<Expr>,
     info: &SimplifyContext,
 ) -> Result<ExprSimplifyResult> {
-    let is_null = |argument: &Expr| matches!(argument, Expr::Literal(value, _) if value.is_null());
-    // What is made of constants, and has not become one, has an error in any case.
-    let is_wrong = |part: &Expr| Ok(!matches!(part, Expr::Literal(..)) && part.column_refs().is_empty());
-    if !args.iter().any(is_null) || args.iter().any(|argument| argument.exists(is_wrong).unwrap_or(true)) {
+    if !args.iter().any(is_null) || args.iter().any(is_wrong) {
         return Ok(ExprSimplifyResult::Original(args));
     }
     let types = args.iter().map(|argument| info.get_data_type(argument)).collect::<Result<Vec<_>>>()?;
     let null = ScalarValue::try_from(&function.return_type(&types)?)?;
     Ok(ExprSimplifyResult::Simplified(Expr::Literal(null, None)))
+}
+
+/// Whether an argument has an error in any case: what is made of constants, and has not become one. A function that is
+/// hidden has not been tried, but its arguments have.
+fn is_wrong(argument: &Expr) -> bool {
+    let tried = match argument_of(argument, &hidden()) {
+        Some(function) => function,
+        None if is_constant(argument) => return !matches!(argument, Expr::Literal(..)),
+        None => argument,
+    };
+    let mut found = false;
+    let visited = tried.apply_children(|part| {
+        found = found || is_wrong(part);
+        Ok(TreeNodeRecursion::Continue)
+    });
+    found || visited.is_err()
 }
 
 impl Udf {

@@ -48,7 +48,8 @@ class TableStatus:
     """One table on the server.
 
     `rows`, `bytes`, `as_of` and `lag_seconds` (how far the table is behind PostgreSQL) are None while there
-    is no snapshot of it, and for a `live` table, whose rows PostgreSQL has; `error` is what the last refresh
+    is no snapshot of it, and for a `live` table, whose rows PostgreSQL has; `rows` also where the token may
+    not read all of them, and `bytes` where it may not read the whole table. `error` is what the last refresh
     failed with, None when it succeeded.
     """
 

@@ -5,10 +5,11 @@ It puts the pieces of the other modules in order; it knows neither bytes nor pya
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from math import isfinite
 from typing import TYPE_CHECKING, Literal, Self, get_args
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from . import _flight_sql
 from ._actions import (
@@ -20,6 +21,7 @@ from ._actions import (
     read_status,
     refresh_request,
 )
+from ._address import read_tls, read_url
 from ._connection import Channel, Connection
 from ._errors import expected
 from ._parameters import parameter_batch
@@ -31,23 +33,35 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-_SCHEMES = ("grpc", "grpc+tcp")
+    from ._address import Address, Pem, Tls
+
+_TOKEN_VARIABLE = "RAIL_FORGE_TOKEN"
 Priority = Literal["interactive", "batch"]
 
 
 def connect(  # noqa: PLR0913 - each is a setting by its name
     url: str,
+    token: str | None = None,
     *,
     catalog: str | None = None,
     schema: str | None = None,
     timezone: str | None = None,
     timeout: float | None = None,
     priority: Priority = "interactive",
+    tls_roots: Pem | None = None,
+    tls_certificate: Pem | None = None,
+    tls_key: Pem | None = None,
 ) -> Client:
     """Return a client of the server at `url`, such as `grpc://127.0.0.1:32010`.
 
-    Nothing is sent yet: a server that cannot be reached shows with the first call.
+    With TLS it is `grpc+tls://HOST:PORT`, and `grpc+unix:///PATH` through a Unix domain socket.
 
+    Nothing is sent yet: a server that cannot be reached, or that does not know the token, shows with the
+    first call.
+
+    `token` is an API token, as `rail-forge token create` prints it; when None, that of the environment
+    variable RAIL_FORGE_TOKEN, and none when that is not set. That of the environment is refused where others
+    could read it on the way: without TLS, to another host.
     `catalog` and `schema` are where names without them are looked up, the server's defaults when None.
     `timezone` is the time zone of the session, such as `Europe/Berlin`: timestamps without one are of it,
     and days begin in it. It is UTC when None.
@@ -55,23 +69,30 @@ def connect(  # noqa: PLR0913 - each is a setting by its name
     to its last. Without it a call takes as long as the server does.
     `priority` says who waits for the answers: somebody at a screen, or a `batch` job, whose queries leave
     some of the places in which queries run to others.
+    `tls_roots` are the authorities that sign the server's certificate; those of the system when None.
+    `tls_certificate` and `tls_key` are a certificate to show to the server, and its private key. Each is in
+    PEM format: the path of a file, or what is in one, as bytes.
 
-    Raises ValueError when `url`, `timeout` or `priority` cannot be used.
+    Raises ValueError when `url`, `token`, `timeout`, `priority` or what is for TLS cannot be used, and
+    OSError when a file cannot be read.
     """
     if timeout is not None and timeout <= 0:
         raise ValueError(f"timeout must be more than 0 seconds, not {timeout}")
     if priority not in get_args(Priority):
         raise ValueError(f"priority must be one of {', '.join(get_args(Priority))}, not {priority!r}")
-    headers = _headers(catalog, schema, timezone) | {"x-rail-forge-priority": priority}
-    return Client(_checked(url), headers, timeout)
+    address = read_url(url)
+    tls = read_tls(address, tls_roots, tls_certificate, tls_key)
+    headers = _headers(catalog, schema, timezone) | _authorization(token, address)
+    headers["x-rail-forge-priority"] = priority
+    return Client(address, headers, timeout, tls)
 
 
 class Client:
     """A connection to a RailForge server, made by `connect`. May be shared between threads."""
 
-    def __init__(self, url: str, headers: dict[str, str], timeout: float | None) -> None:
-        self._url = url
-        self._connection = Connection(Channel(url), headers, timeout)
+    def __init__(self, address: Address, headers: dict[str, str], timeout: float | None, tls: Tls) -> None:
+        self._url = address.url
+        self._connection = Connection(Channel(address, tls), headers, timeout)
 
     def sql(
         self,
@@ -152,14 +173,19 @@ def _demands(max_staleness: float | timedelta | None, *, cache: bool) -> dict[st
     return {"x-rail-forge-cache-control": ", ".join(directives)} if directives else {}
 
 
-def _checked(url: str) -> str:
-    """Return `url` when it is a scheme, a host and a port; refuse more, since it would be ignored."""
-    parts = urlsplit(url)
-    if parts.scheme not in _SCHEMES or parts.hostname is None or parts.port is None:
-        raise ValueError("the URL of a server is grpc://HOST:PORT or grpc+tcp://HOST:PORT")
-    if "@" in parts.netloc or parts.path not in {"", "/"} or parts.query or parts.fragment:
-        raise ValueError("the URL of a server ends with its port and holds no user, path or options")
-    return f"{parts.scheme}://{parts.netloc}"
+def _authorization(token: str | None, address: Address) -> dict[str, str]:
+    """Return the header that says who is asking, none without a token."""
+    shown = os.environ.get(_TOKEN_VARIABLE) if token is None else token
+    shown = (shown or "").strip()
+    if shown and token is None and address.exposed_host is not None:
+        raise ValueError(
+            f"the token of {_TOKEN_VARIABLE} is not sent to {address.exposed_host} without TLS, because"
+            " others can read it on the way; use grpc+tls://, or give it as token= if the way is safe"
+        )
+    # The token itself is not in the error, because errors are logged.
+    if not (shown.isascii() and shown.isprintable() and " " not in shown):
+        raise ValueError("the token is not one: rail-forge token create makes tokens")
+    return {"authorization": f"Bearer {shown}"} if shown else {}
 
 
 def _headers(catalog: str | None, schema: str | None, timezone: str | None) -> dict[str, str]:

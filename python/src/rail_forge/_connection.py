@@ -17,14 +17,24 @@ from ._interrupt import interruptible
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from ._address import Address, Tls
+
 T = TypeVar("T")
 
 
 class Channel:
     """What goes to one server; gRPC opens it with the first call and reopens it when it breaks."""
 
-    def __init__(self, url: str) -> None:
-        self.client = flight.FlightClient(url)
+    def __init__(self, address: Address, tls: Tls) -> None:
+        # gRPC goes through the proxy of `http_proxy` to this host too, which would read what has no TLS.
+        options = [("grpc.enable_http_proxy", 0)] if address.is_here else None
+        self.client = flight.FlightClient(
+            address.url,
+            tls_root_certs=tls.roots,
+            cert_chain=tls.certificate,
+            private_key=tls.key,
+            generic_options=options,
+        )
         self.closed = Event()
 
 

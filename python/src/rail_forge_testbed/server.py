@@ -79,20 +79,22 @@ class RailForgeServer:
 
     `sources` maps names to PostgreSQL URLs, `arguments` follow on the command line, and `env` is added to the
     environment. The snapshots lie in `data_dir`, which may also be written s3://BUCKET/PREFIX. After `stop`
-    or `kill` it can be started again, on the same data and another port.
+    or `kill` it can be started again, on the same data and another port. It answers everybody on this
+    machine, unless `authentication` has it ask for tokens.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a setting by its name
         self,
         sources: Mapping[str, str],
         *,
         data_dir: str | os.PathLike[str] | None = None,
         arguments: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
+        authentication: bool = False,
         start_timeout_s: float = START_SECONDS,
     ) -> None:
         self._sources = dict(sources)
-        self._arguments = list(arguments)
+        self._arguments = [*([] if authentication else ["--no-authentication"]), *arguments]
         self._env = _environment(env or {})
         self._start_timeout_s = start_timeout_s
         self._private = Path(tempfile.mkdtemp(prefix="rail-forge-server-"))
@@ -119,8 +121,13 @@ class RailForgeServer:
 
     @property
     def flight(self) -> str:
-        """The address for Flight clients, as `grpc://127.0.0.1:PORT`."""
+        """The address for Flight clients, as `grpc://127.0.0.1:PORT`, or `grpc+tls://` with TLS."""
         return self._addresses["flight"]
+
+    @property
+    def unix(self) -> str:
+        """The address of its Unix domain socket, as `grpc+unix:///PATH`; the server must have one."""
+        return self._addresses["unix"]
 
     @property
     def http(self) -> str:
@@ -137,14 +144,26 @@ class RailForgeServer:
     @property
     def log(self) -> str:
         """What the server has written so far, over all its starts."""
-        path = self._private / "log"
-        return path.read_text(errors="replace") if path.exists() else ""
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    @property
+    def log_path(self) -> Path:
+        """Where that is, for those who read on where they were."""
+        return self._private / "log"
+
+    @property
+    def memory_bytes(self) -> int:
+        """The physical memory that the running server has now (Linux)."""
+        return self._memory_bytes("VmRSS")
 
     @property
     def peak_memory_bytes(self) -> int:
         """The most physical memory that the running server has had at a time (Linux)."""
+        return self._memory_bytes("VmHWM")
+
+    def _memory_bytes(self, name: str) -> int:
         status = Path(f"/proc/{self.pid}/status").read_text()
-        found = re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
+        found = re.search(rf"^{name}:\s*(\d+) kB$", status, re.MULTILINE)
         if found is None:
             raise ServerError("the server has exited")
         return int(found[1]) * 1024

@@ -7,13 +7,16 @@ use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::{Action, FlightClient, FlightDescriptor};
 use bytesize::ByteSize;
 use futures::TryStreamExt;
-use tonic::transport::Channel;
 
-use super::ServerArgs;
+use super::channel::Address;
 use super::progress::Progress;
+use super::{SentToken, ServerArgs};
 use crate::failure::Failure;
 use crate::flight::{REFRESH_ACTION, RefreshMessage, RefreshRequest, STATUS_ACTION};
 use crate::refresher::{ServerStatus, TableStatus};
+
+/// Where a token is, unless the command has one.
+const TOKEN_VARIABLE: &str = "RAIL_FORGE_TOKEN";
 
 /// `rail-forge refresh`.
 pub(super) async fn refresh(server: ServerArgs, tables: Vec<String>) -> Result<(), Failure> {
@@ -114,15 +117,35 @@ async fn print_json_rows(
 }
 
 async fn connect(server: &ServerArgs) -> Result<FlightClient, Failure> {
-    let endpoint = server.url.replacen("grpc+tcp://", "http://", 1).replacen("grpc://", "http://", 1);
-    let unreachable = |error| Failure::work(format!("no server answers at {} ({error})", server.url));
-    let channel = Channel::from_shared(endpoint)
-        .map_err(|_| Failure::work(format!("{} is not an address; it looks like grpc://127.0.0.1:32010", server.url)))?
-        .connect()
-        .await
-        .map_err(unreachable)?;
+    let address = Address::parse(&server.url)?;
+    let token = token(server, &address)?;
+    let channel = address.connect(&server.url, &server.tls).await?;
     let inner = FlightServiceClient::new(channel).max_decoding_message_size(usize::MAX);
-    Ok(FlightClient::new_from_inner(inner))
+    let mut client = FlightClient::new_from_inner(inner);
+    if let Some(SentToken(token)) = token.filter(|token| !token.0.is_empty()) {
+        // The library's error would show the token.
+        client.add_header("authorization", &format!("Bearer {token}")).map_err(|_| no_token())?;
+    }
+    Ok(client)
+}
+
+/// The token to send: that of the command, or that of the environment where nobody else can read it on the way.
+fn token(server: &ServerArgs, address: &Address) -> Result<Option<SentToken>, Failure> {
+    if server.token.is_some() {
+        return Ok(server.token.clone());
+    }
+    let Some(token) = std::env::var_os(TOKEN_VARIABLE).filter(|token| !token.is_empty()) else { return Ok(None) };
+    if let Some(host) = address.exposed_host() {
+        return Err(Failure::usage(format!(
+            "the token of {TOKEN_VARIABLE} is not sent to {host} without TLS, because others can read it on the way; \
+             use grpc+tls://, or give it with --token if the way is safe"
+        )));
+    }
+    token.to_str().map(|token| Some(token.into())).ok_or_else(no_token)
+}
+
+fn no_token() -> Failure {
+    Failure::usage("the token is not one: rail-forge token create makes tokens")
 }
 
 /// What the server said, without the transport's wrapping.

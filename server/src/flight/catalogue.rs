@@ -1,29 +1,32 @@
-//! Flight SQL's catalogue calls: catalogs, schemas, tables and table types, from the current manifest.
+//! Flight SQL's catalogue calls: catalogs, schemas, tables and table types, from what the caller may know of the current
+//! manifest.
 
 use arrow::record_batch::RecordBatch;
 use arrow_flight::error::FlightError;
 use arrow_flight::sql::{CommandGetCatalogs, CommandGetDbSchemas, CommandGetTableTypes, CommandGetTables};
-use rail_forge_connectors::PinnedSnapshot;
+use rail_forge_connectors::Manifest;
 use tonic::Status;
 
-use super::wire::wire_schema;
-use crate::refresher::Refresher;
+use super::column_metadata::with_remarks;
+use super::wire::table_schema;
 
+/// The longest pattern for names. PostgreSQL's have at most 63 bytes; of a pattern, each can be an escaped one.
+const MAX_PATTERN_BYTES: usize = 1 << 10;
 /// The one kind of table that is served.
 const TABLE_TYPE: &str = "TABLE";
 
-pub(super) fn catalogs(query: CommandGetCatalogs, refresher: &Refresher) -> Result<RecordBatch, Status> {
+pub(super) fn catalogs(query: CommandGetCatalogs, names: Vec<String>) -> Result<RecordBatch, Status> {
     let mut builder = query.into_builder();
-    for name in refresher.catalogs() {
+    for name in names {
         builder.append(name);
     }
     built(builder.build())
 }
 
-pub(super) fn schemas(query: CommandGetDbSchemas, snapshot: &PinnedSnapshot) -> Result<RecordBatch, Status> {
+pub(super) fn schemas(query: CommandGetDbSchemas, manifest: &Manifest) -> Result<RecordBatch, Status> {
+    check_pattern(query.db_schema_filter_pattern.as_deref())?;
     let mut builder = query.into_builder();
-    let mut schemas: Vec<_> =
-        snapshot.manifest.tables.iter().map(|table| (&table.name.catalog, &table.name.schema)).collect();
+    let mut schemas: Vec<_> = manifest.tables.iter().map(|table| (&table.name.catalog, &table.name.schema)).collect();
     schemas.dedup();
     for (catalog, schema) in schemas {
         builder.append(catalog, schema);
@@ -31,11 +34,13 @@ pub(super) fn schemas(query: CommandGetDbSchemas, snapshot: &PinnedSnapshot) -> 
     built(builder.build())
 }
 
-pub(super) fn tables(query: CommandGetTables, snapshot: &PinnedSnapshot) -> Result<RecordBatch, Status> {
+pub(super) fn tables(query: CommandGetTables, manifest: &Manifest) -> Result<RecordBatch, Status> {
+    check_pattern(query.db_schema_filter_pattern.as_deref())?;
+    check_pattern(query.table_name_filter_pattern.as_deref())?;
     let mut builder = query.into_builder();
-    for table in &snapshot.manifest.tables {
+    for table in &manifest.tables {
         let name = &table.name;
-        let schema = wire_schema(&table.schema);
+        let schema = with_remarks(&table_schema(name, &table.schema));
         builder
             .append(&name.catalog, &name.schema, &name.table, TABLE_TYPE, &schema)
             .map_err(|error| Status::internal(error.to_string()))?;
@@ -47,6 +52,16 @@ pub(super) fn table_types(query: CommandGetTableTypes) -> Result<RecordBatch, St
     let mut builder = query.into_builder();
     builder.append(TABLE_TYPE);
     built(builder.build())
+}
+
+/// Long ones are compiled into more than they are worth.
+fn check_pattern(pattern: Option<&str>) -> Result<(), Status> {
+    match pattern {
+        Some(pattern) if pattern.len() > MAX_PATTERN_BYTES => {
+            Err(Status::invalid_argument(format!("a pattern for names has more than {MAX_PATTERN_BYTES} bytes")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn built(batch: Result<RecordBatch, FlightError>) -> Result<RecordBatch, Status> {

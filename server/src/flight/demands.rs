@@ -1,4 +1,5 @@
-//! What a client demands of a single query, in headers: how fresh its answer has to be, and who waits for it.
+//! What a client demands of a query: how fresh its answer has to be, and who waits for it. It says so in the headers of
+//! single calls, or once for its session.
 
 use std::time::Duration;
 
@@ -22,30 +23,61 @@ pub(super) struct Demands {
 }
 
 impl Demands {
+    /// What headers demand; of what they say nothing, it stays as it is.
+    ///
     /// # Errors
     /// When a header says something else.
-    pub(super) fn of(headers: &MetadataMap) -> Result<Self, Status> {
-        let mut demands = Self::default();
-        let directives =
-            text(headers, CACHE_HEADER)?.split(',').map(str::trim).filter(|directive| !directive.is_empty());
-        for directive in directives {
+    pub(super) fn of(headers: &MetadataMap, otherwise: Self) -> Result<Self, Status> {
+        let mut demands = otherwise;
+        let directives = text(headers, CACHE_HEADER)?;
+        if !directives.is_empty() {
+            let refused = |NoDirective { said, allowed }| refused(CACHE_HEADER, &said, allowed);
+            demands = demands.directed(directives).map_err(refused)?;
+        }
+        let priority = text(headers, PRIORITY_HEADER)?;
+        if !priority.is_empty() {
+            let refused = || refused(PRIORITY_HEADER, priority, "interactive or batch");
+            demands.class = class(priority).ok_or_else(refused)?;
+        }
+        Ok(demands)
+    }
+
+    /// The same with what the directives say of the cache, and nothing else of it.
+    pub(super) fn directed(self, directives: &str) -> Result<Self, NoDirective> {
+        let mut demands = Self { anew: false, max_staleness: None, ..self };
+        for directive in directives.split(',').map(str::trim).filter(|directive| !directive.is_empty()) {
+            let refused = |allowed| NoDirective { said: directive.to_owned(), allowed };
             match directive.split_once('=').unwrap_or((directive, "")) {
                 ("no-cache", "") => demands.anew = true,
-                ("max-staleness", seconds) => {
-                    let staleness = seconds.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-                    demands.max_staleness = Some(staleness.ok_or_else(|| {
-                        refused(CACHE_HEADER, directive, "max-staleness=SECONDS, such as max-staleness=5")
-                    })?);
+                ("max-staleness", text) => {
+                    let refused = || refused("max-staleness=SECONDS, such as max-staleness=5");
+                    demands.max_staleness = Some(seconds(text).ok_or_else(refused)?);
                 }
-                _ => return Err(refused(CACHE_HEADER, directive, "no-cache or max-staleness=SECONDS")),
+                _ => return Err(refused("no-cache or max-staleness=SECONDS")),
             }
         }
-        demands.class = match text(headers, PRIORITY_HEADER)? {
-            "" | "interactive" => Class::Interactive,
-            "batch" => Class::Batch,
-            other => return Err(refused(PRIORITY_HEADER, other, "interactive or batch")),
-        };
         Ok(demands)
+    }
+}
+
+/// What is no directive of the cache, and what would be one.
+#[derive(Debug)]
+pub(super) struct NoDirective {
+    said: String,
+    allowed: &'static str,
+}
+
+/// A time in seconds, as text.
+pub(super) fn seconds(text: &str) -> Option<Duration> {
+    text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+}
+
+/// Who waits, as text.
+pub(super) fn class(text: &str) -> Option<Class> {
+    match text {
+        "interactive" => Some(Class::Interactive),
+        "batch" => Some(Class::Batch),
+        _ => None,
     }
 }
 
@@ -65,7 +97,7 @@ mod tests {
     fn demands(header: &'static str, value: &'static str) -> Result<Demands, Status> {
         let mut headers = MetadataMap::new();
         headers.insert(header, value.parse().unwrap());
-        Demands::of(&headers)
+        Demands::of(&headers, Demands::default())
     }
 
     #[test]
@@ -73,7 +105,7 @@ mod tests {
         let fresh = demands(CACHE_HEADER, "no-cache, max-staleness=2.5").unwrap();
         assert!(fresh.anew && fresh.max_staleness == Some(Duration::from_millis(2_500)));
         assert_eq!(demands(PRIORITY_HEADER, "batch").unwrap().class, Class::Batch);
-        assert_eq!(Demands::of(&MetadataMap::new()).unwrap(), Demands::default());
+        assert_eq!(Demands::of(&MetadataMap::new(), Demands::default()).unwrap(), Demands::default());
         for (header, value) in [
             (CACHE_HEADER, "no-store"),
             (CACHE_HEADER, "max-staleness"),
@@ -82,5 +114,18 @@ mod tests {
         ] {
             assert!(demands(header, value).unwrap_err().message().contains(header), "{value}");
         }
+    }
+
+    #[test]
+    fn headers_come_before_what_was_demanded_before() {
+        let before =
+            Demands { class: Class::Batch, ..Demands::default() }.directed("no-cache, max-staleness=5").unwrap();
+        assert_eq!(Demands::of(&MetadataMap::new(), before).unwrap(), before);
+        let mut headers = MetadataMap::new();
+        headers.insert(CACHE_HEADER, "max-staleness=1".parse().unwrap());
+        let both = Demands::of(&headers, before).unwrap();
+        assert!(!both.anew && both.max_staleness == Some(Duration::from_secs(1)) && both.class == Class::Batch);
+        headers.insert(PRIORITY_HEADER, "interactive".parse().unwrap());
+        assert_eq!(Demands::of(&headers, before).unwrap().class, Class::Interactive);
     }
 }

@@ -1,23 +1,34 @@
-//! The outermost layer of the Flight service. arrow-flight's Flight SQL implementation knows only Flight SQL
-//! commands and leaves some calls unimplemented; this adds what a plain Flight client uses: SQL as a
-//! descriptor's command, a table as its path, and GetSchema. Everything else passes through.
+//! The outermost layer of the Flight service. arrow-flight's Flight SQL implementation knows only Flight SQL commands
+//! and leaves some calls unimplemented; this adds what a plain Flight client uses: SQL as a descriptor's command, a
+//! table as its path, GetSchema, PollFlightInfo, ListFlights, the handshake, and the handle of a plan that is prepared.
+//! Everything else passes through. Whatever is refused says why.
 
+use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_flight::flight_service_server::{FlightService, FlightServiceServer};
 use arrow_flight::sql::{Any, ProstMessageExt};
 use arrow_flight::{
     Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo, HandshakeRequest, HandshakeResponse,
-    IpcMessage, PollInfo, PutResult, SchemaAsIpc, SchemaResult, Ticket,
+    PollInfo, PutResult, SchemaResult, Ticket,
 };
 use futures::{Stream, TryStreamExt};
 use prost::Message;
-use tokio::net::TcpListener;
-use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::lingering::LingeringStream;
+use super::awaited::Awaited;
+use super::calls::{CallsLayer, shutting_down};
+use super::reason::with_reason;
 use super::service::Service;
+use super::stream::PastTonic;
+use super::{call, handshake, health, list_flights, reflection, substrait};
+use crate::auth::{AuthenticationLayer, Gate};
+use crate::drain::Drain;
+use crate::listener::Connection;
+use crate::metrics::Metrics;
+use crate::readiness::Readiness;
 
 /// Clients send their session in headers; hyper's default of 16 KiB breaks those with long cookies or tokens.
 const MAX_HEADER_BYTES: u32 = 64 << 10;
@@ -25,37 +36,93 @@ const MAX_HEADER_BYTES: u32 = 64 << 10;
 const MAX_REQUEST_BYTES: usize = 16 << 20;
 /// Streams that one connection may have open.
 const MAX_STREAMS: u32 = 256;
+/// What a client may send of one request before it is read: as much as fills the way to a client 100 ms away at
+/// 5 MB/s, and far more than one on the same host needs. Results go by the windows that clients open.
+const STREAM_WINDOW_BYTES: u32 = 512 << 10;
+/// The same of all requests of a connection, which bounds what one can make the server hold.
+const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
+/// How often a client is asked whether it is still there, idle or not, and how long it may take to answer. The asking
+/// and the answers are the transport's: a client that computes, or reads its result slowly, answers all the same.
+const PING_EVERY: Duration = Duration::from_secs(60);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Serves Flight on the listener until `shutdown` completes; running calls are finished.
+/// Serves Flight to the connections, to those whom the gate lets in, until `shutdown` completes; then connections are
+/// closed. That is no way to end calls, whose clients would not hear why: see [`Drain`].
 ///
 /// # Errors
 /// When the transport fails.
 pub async fn serve(
     service: Service,
-    listener: TcpListener,
+    gate: Arc<Gate>,
+    readiness: Readiness,
+    metrics: Arc<Metrics>,
+    connections: impl Stream<Item = io::Result<Connection>>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
-    let flight = FlightServiceServer::new(Gateway { service }).max_decoding_message_size(MAX_REQUEST_BYTES);
-    // Without it, every small answer waits for the client's delayed acknowledgement, some 40 ms.
-    let connections = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let drain = readiness.drain().clone();
+    let flight = FlightServiceServer::new(Gateway { service, gate: Arc::clone(&gate), drain: drain.clone() })
+        .max_decoding_message_size(MAX_REQUEST_BYTES);
+    let health = health::service(readiness).await;
     tonic::transport::Server::builder()
         .http2_max_header_list_size(Some(MAX_HEADER_BYTES))
         .max_concurrent_streams(Some(MAX_STREAMS))
-        .add_service(flight)
-        .serve_with_incoming_shutdown(connections.map_ok(LingeringStream::new), shutdown)
+        .initial_stream_window_size(Some(STREAM_WINDOW_BYTES))
+        .initial_connection_window_size(Some(CONNECTION_WINDOW_BYTES))
+        .http2_keepalive_interval(Some(PING_EVERY))
+        .http2_keepalive_timeout(Some(PING_TIMEOUT))
+        // The outermost: it sees the calls that the next one refuses as well.
+        .layer(CallsLayer::new(drain.clone(), metrics))
+        // Around the router: every service that is added stands behind it.
+        .layer(AuthenticationLayer::new(gate))
+        .add_service(Awaited::new(drain, PastTonic(flight)))
+        .add_service(health)
+        .add_optional_service(reflection::newest())
+        .add_optional_service(reflection::older())
+        .serve_with_incoming_shutdown(connections, shutdown)
         .await
 }
 
 struct Gateway {
     service: Service,
+    gate: Arc<Gate>,
+    drain: Drain,
 }
 
-type BoxStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+pub(super) type BoxStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// What a descriptor asks for.
 enum Asked {
     FlightSql,
     Statement(String),
+}
+
+impl Gateway {
+    async fn info(&self, request: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
+        match asked(request.get_ref())? {
+            Asked::FlightSql => self.service.get_flight_info(request).await,
+            Asked::Statement(sql) => self.service.statement_info(sql, request).await.map(Response::new),
+        }
+    }
+
+    /// A query runs when its ticket is read, so that with its FlightInfo there is nothing left to wait for: the answer
+    /// is whole, and no descriptor is there to ask again with.
+    async fn poll(&self, request: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
+        let info = self.info(request).await?;
+        Ok(info.map(|info| PollInfo { info: Some(info), progress: Some(1.0), ..PollInfo::default() }))
+    }
+
+    async fn schema(&self, request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
+        let info = self.info(request).await?;
+        Ok(info.map(|FlightInfo { schema, .. }| SchemaResult { schema }))
+    }
+}
+
+/// A stream whose errors say why, as those of a call do that ends at once.
+fn streamed<T: 'static>(
+    answer: Result<Response<impl Stream<Item = Result<T, Status>> + Send + 'static>, Status>,
+) -> Result<Response<BoxStream<T>>, Status> {
+    let response = answer.map_err(with_reason)?;
+    Ok(response.map(|stream| Box::pin(stream.map_err(with_reason)) as BoxStream<T>))
 }
 
 #[tonic::async_trait]
@@ -69,47 +136,45 @@ impl FlightService for Gateway {
     type DoExchangeStream = BoxStream<FlightData>;
 
     async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
-        match asked(request.get_ref())? {
-            Asked::FlightSql => self.service.get_flight_info(request).await,
-            Asked::Statement(sql) => self.service.statement_info(sql, request).await.map(Response::new),
-        }
+        self.info(request).await.map_err(with_reason)
     }
 
     async fn get_schema(&self, request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
-        let info = self.get_flight_info(request).await?.into_inner();
-        let schema = info.try_decode_schema().map_err(|error| Status::internal(error.to_string()))?;
-        let options = Default::default();
-        let IpcMessage(schema) = SchemaAsIpc::new(&schema, &options)
-            .try_into()
-            .map_err(|error: arrow::error::ArrowError| Status::internal(error.to_string()))?;
-        Ok(Response::new(SchemaResult { schema }))
+        self.schema(request).await.map_err(with_reason)
     }
 
     async fn handshake(
         &self,
         request: Request<Streaming<HandshakeRequest>>,
     ) -> Result<Response<Self::HandshakeStream>, Status> {
-        FlightService::handshake(&self.service, request).await
+        streamed(handshake::answer(&self.gate, request).await)
     }
 
     async fn list_flights(&self, request: Request<Criteria>) -> Result<Response<Self::ListFlightsStream>, Status> {
-        self.service.list_flights(request).await
+        streamed(list_flights::answer(&self.service, &request))
     }
 
     async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
-        self.service.poll_flight_info(request).await
+        self.poll(request).await.map_err(with_reason)
     }
 
     async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
-        self.service.do_get(request).await
+        streamed(self.service.do_get(request).await)
     }
 
     async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Result<Response<Self::DoPutStream>, Status> {
-        self.service.do_put(request).await
+        streamed(self.service.do_put(request).await)
     }
 
     async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
-        self.service.do_action(request).await
+        let action = request.get_ref().r#type.as_str();
+        if self.drain.has_begun() && !call::is_ending(action) {
+            return Err(shutting_down());
+        }
+        if action == substrait::PREPARE_ACTION {
+            return streamed(substrait::prepare(&self.service, request).await);
+        }
+        streamed(self.service.do_action(request).await)
     }
 
     async fn list_actions(&self, _request: Request<Empty>) -> Result<Response<Self::ListActionsStream>, Status> {
@@ -120,16 +185,14 @@ impl FlightService for Gateway {
         &self,
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoExchangeStream>, Status> {
-        self.service.do_exchange(request).await
+        streamed(self.service.do_exchange(request).await)
     }
 }
 
 /// Reads a descriptor: Flight SQL's commands are protobuf and name their type, SQL is text, a path is a table.
 fn asked(descriptor: &FlightDescriptor) -> Result<Asked, Status> {
     if !descriptor.path.is_empty() {
-        let quoted: Vec<String> =
-            descriptor.path.iter().map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect();
-        return Ok(Asked::Statement(format!("SELECT * FROM {}", quoted.join("."))));
+        return Ok(Asked::Statement(sql_of_path(&descriptor.path)));
     }
     let prefix = arrow_flight::sql::CommandStatementQuery::type_url();
     let prefix = prefix.rsplit_once('.').map_or(prefix, |(prefix, _)| prefix);
@@ -142,6 +205,12 @@ fn asked(descriptor: &FlightDescriptor) -> Result<Asked, Status> {
             "the descriptor holds neither a Flight SQL command, nor SQL as UTF-8 text, nor the path of a table",
         )),
     }
+}
+
+/// The statement that reads a whole table.
+pub(super) fn sql_of_path(path: &[String]) -> String {
+    let quoted: Vec<String> = path.iter().map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect();
+    format!("SELECT * FROM {}", quoted.join("."))
 }
 
 #[cfg(test)]
@@ -162,6 +231,26 @@ mod tests {
         assert_eq!(statement(&FlightDescriptor::new_cmd("SELECT 1")).as_deref(), Some("SELECT 1"));
         let path = FlightDescriptor::new_path(vec!["public".into(), "Order \"x\"".into()]);
         assert_eq!(statement(&path).as_deref(), Some(r#"SELECT * FROM "public"."Order ""x""""#));
+    }
+
+    #[test]
+    fn any_descriptor_is_asked_for_something_or_refused() {
+        let command = CommandGetCatalogs {}.as_any().encode_to_vec();
+        for seed in 0..20_000 {
+            let mut chance = fastrand::Rng::with_seed(seed);
+            let mut changed = command.clone();
+            for _ in 0..chance.usize(1..4) {
+                let at = chance.usize(..changed.len());
+                changed[at] = chance.u8(..);
+            }
+            changed.truncate(chance.usize(..changed.len() * 2));
+            let is_text = std::str::from_utf8(&changed).is_ok_and(|text| !text.trim().is_empty());
+            match asked(&FlightDescriptor::new_cmd(changed)) {
+                Ok(Asked::Statement(sql)) => assert!(is_text && !sql.is_empty(), "seed {seed}"),
+                Ok(Asked::FlightSql) => {}
+                Err(status) => assert!(!is_text, "seed {seed}: {status}"),
+            }
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use arrow::record_batch::RecordBatch;
 use arrow_flight::sql::{
     CommandGetCrossReference, CommandGetExportedKeys, CommandGetImportedKeys, CommandGetPrimaryKeys,
 };
-use rail_forge_connectors::{ForeignKey, PinnedSnapshot, TableEntry, TableName};
+use rail_forge_connectors::{ForeignKey, Manifest, TableEntry, TableName};
 use tonic::Status;
 
 static PRIMARY: LazyLock<SchemaRef> = LazyLock::new(|| {
@@ -66,10 +66,9 @@ impl Wanted<'_> {
 }
 
 /// The columns of a table's primary key.
-pub(super) fn primary(query: &CommandGetPrimaryKeys, snapshot: &PinnedSnapshot) -> Result<RecordBatch, Status> {
+pub(super) fn primary(query: &CommandGetPrimaryKeys, manifest: &Manifest) -> Result<RecordBatch, Status> {
     let wanted = Wanted { catalog: query.catalog.as_deref(), schema: query.db_schema.as_deref(), table: &query.table };
-    let columns: Vec<(&TableName, &String, &String, i32)> = snapshot
-        .manifest
+    let columns: Vec<(&TableName, &String, &String, i32)> = manifest
         .tables
         .iter()
         .filter(|table| wanted.matches(&table.name))
@@ -90,27 +89,24 @@ pub(super) fn primary(query: &CommandGetPrimaryKeys, snapshot: &PinnedSnapshot) 
 }
 
 /// The foreign keys that refer to a table.
-pub(super) fn exported(query: &CommandGetExportedKeys, snapshot: &PinnedSnapshot) -> Result<RecordBatch, Status> {
+pub(super) fn exported(query: &CommandGetExportedKeys, manifest: &Manifest) -> Result<RecordBatch, Status> {
     let wanted = Wanted { catalog: query.catalog.as_deref(), schema: query.db_schema.as_deref(), table: &query.table };
-    foreign(snapshot, Order::Referring, |_, key| wanted.matches(&key.referenced))
+    foreign(manifest, Order::Referring, |_, key| wanted.matches(&key.referenced))
 }
 
 /// The foreign keys of a table.
-pub(super) fn imported(query: &CommandGetImportedKeys, snapshot: &PinnedSnapshot) -> Result<RecordBatch, Status> {
+pub(super) fn imported(query: &CommandGetImportedKeys, manifest: &Manifest) -> Result<RecordBatch, Status> {
     let wanted = Wanted { catalog: query.catalog.as_deref(), schema: query.db_schema.as_deref(), table: &query.table };
-    foreign(snapshot, Order::Referenced, |table, _| wanted.matches(&table.name))
+    foreign(manifest, Order::Referenced, |table, _| wanted.matches(&table.name))
 }
 
 /// The foreign keys of one table that refer to another.
-pub(super) fn cross_reference(
-    query: &CommandGetCrossReference,
-    snapshot: &PinnedSnapshot,
-) -> Result<RecordBatch, Status> {
+pub(super) fn cross_reference(query: &CommandGetCrossReference, manifest: &Manifest) -> Result<RecordBatch, Status> {
     let referenced =
         Wanted { catalog: query.pk_catalog.as_deref(), schema: query.pk_db_schema.as_deref(), table: &query.pk_table };
     let referring =
         Wanted { catalog: query.fk_catalog.as_deref(), schema: query.fk_db_schema.as_deref(), table: &query.fk_table };
-    foreign(snapshot, Order::Referenced, |table, key| {
+    foreign(manifest, Order::Referenced, |table, key| {
         referenced.matches(&key.referenced) && referring.matches(&table.name)
     })
 }
@@ -130,11 +126,10 @@ enum Order {
 }
 
 fn foreign(
-    snapshot: &PinnedSnapshot,
+    manifest: &Manifest,
     order: Order,
     wanted: impl Fn(&TableEntry, &ForeignKey) -> bool,
 ) -> Result<RecordBatch, Status> {
-    let manifest = &snapshot.manifest;
     let mut rows: Vec<ForeignColumn<'_>> = manifest
         .tables
         .iter()

@@ -1,66 +1,104 @@
-//! Errors as gRPC codes: one exhaustive match for each crate's errors. What a client can mend says how;
+//! Errors as gRPC codes and reasons: one exhaustive match for each crate's errors. What a client can mend says how;
 //! the cause of the rest goes to the log and not to the client.
 
 use std::error::Error as _;
 
 use rail_forge_connectors as connectors;
 use rail_forge_planner as planner;
-use tonic::Status;
+use tonic::{Code, Status};
 
-/// Bytes of a message. In a header each may become three.
-const LONGEST_MESSAGE: usize = 4_000;
+use super::reason::{Reason, Told};
 
 /// A query's error, as the client sees it.
 pub(super) fn of_query(error: planner::Error) -> Status {
     use planner::Error;
-    let message = shortened(error.to_string());
-    match error {
-        Error::Syntax(_) | Error::Query(_) | Error::Value(_) | Error::Parameter(_) | Error::ReadOnly(_) => {
-            Status::invalid_argument(message)
+    let message = error.to_string();
+    let told = match error {
+        Error::Syntax(_) => {
+            let told = Told::new(Code::InvalidArgument, Reason::SyntaxError);
+            match error.place() {
+                Some(place) => told.with("line", place.line).with("column", place.column),
+                None => told,
+            }
         }
-        Error::UnknownTable(_) => Status::not_found(message),
-        Error::Unsupported(_) => Status::unimplemented(message),
-        Error::TooLarge(_) => Status::resource_exhausted(message),
-        Error::Deadline { .. } => Status::deadline_exceeded(message),
-        Error::Busy { .. } => Status::unavailable(message),
+        Error::Query(_) => Told::new(Code::InvalidArgument, Reason::InvalidQuery),
+        Error::Value(error) => Told::new(Code::InvalidArgument, Reason::InvalidValue).with("sqlstate", error.sqlstate),
+        Error::Parameter(_) => Told::new(Code::InvalidArgument, Reason::InvalidParameter),
+        Error::ReadOnly(_) => Told::new(Code::InvalidArgument, Reason::ReadOnly),
+        Error::UnknownTable(_) => Told::new(Code::NotFound, Reason::UnknownTable),
+        Error::Forbidden(_) => Told::new(Code::PermissionDenied, Reason::NotPermitted),
+        Error::Unsupported(_) => Told::new(Code::Unimplemented, Reason::Unsupported),
+        Error::TooLarge(_) => Told::new(Code::ResourceExhausted, Reason::TooLarge),
+        Error::Deadline { seconds } => {
+            Told::new(Code::DeadlineExceeded, Reason::QueryTimeout).with("timeout_s", seconds)
+        }
+        Error::Busy { running, waiting, seconds } => Told::new(Code::Unavailable, Reason::Busy)
+            .with("running", running)
+            .with("waiting", waiting)
+            .with("waited_s", seconds),
         Error::Snapshot(error) => {
-            if let Some(cause) = error.source() {
+            // What PostgreSQL says of a client's query quotes the query, its parameters and rows.
+            let is_of_client = matches!(error, connectors::Error::WholeQuery { .. });
+            if let Some(cause) = error.source().filter(|_| !is_of_client) {
                 tracing::warn!(error = cause, "{error}");
             }
-            of_connectors(error)
+            return of_connectors(error);
         }
         Error::Internal(cause) => {
             tracing::error!(error = cause.as_ref() as &dyn std::error::Error, "a query failed inside the server");
-            Status::internal(message)
+            Told::new(Code::Internal, Reason::Internal)
         }
-    }
-}
-
-/// A message that fits into the headers that a client reads (16 KiB in gRPC's C++ library), beside others.
-fn shortened(mut message: String) -> String {
-    if message.len() > LONGEST_MESSAGE {
-        message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
-        message.push_str(" ...");
-    }
-    message
+    };
+    told.status(message)
 }
 
 /// An error of the source or of the data folder, as the client sees it. Of a refresh, the log has it already.
 pub(super) fn of_connectors(error: connectors::Error) -> Status {
     use connectors::Error;
     let message = error.to_string();
-    match error {
-        Error::Configuration { .. } | Error::Table { .. } => Status::failed_precondition(message),
-        Error::Source { .. } => Status::unavailable(message),
-        Error::WholeQuery { is_of_values: true, .. } => Status::invalid_argument(message),
-        Error::WholeQuery { is_of_values: false, .. } => Status::failed_precondition(message),
-        Error::UnknownTable { .. } => Status::not_found(message),
-        Error::SnapshotGone { .. } => Status::failed_precondition(message),
-        Error::Cancelled => Status::cancelled(message),
-        Error::DiskFull { .. } => Status::resource_exhausted(message),
-        Error::AnotherServer { .. } => Status::aborted(message),
-        Error::Storage { .. } | Error::Damaged { .. } | Error::Locked { .. } => Status::internal(message),
-    }
+    let told = match error {
+        Error::Configuration { source_name, .. } => {
+            Told::new(Code::FailedPrecondition, Reason::SourceConfiguration).with("source", source_name)
+        }
+        Error::Table { table, column, .. } => {
+            let told = Told::new(Code::FailedPrecondition, Reason::TableRefused).with("table", table);
+            match column {
+                Some(column) => told.with("column", column),
+                None => told,
+            }
+        }
+        Error::Source { source_name, .. } => {
+            Told::new(Code::Unavailable, Reason::SourceUnavailable).with("source", source_name)
+        }
+        Error::WholeQuery { is_of_values: true, source_name, .. } => {
+            Told::new(Code::InvalidArgument, Reason::InvalidValue).with("source", source_name)
+        }
+        Error::WholeQuery { is_of_values: false, source_name, .. } => {
+            Told::new(Code::FailedPrecondition, Reason::RefusedByPostgres).with("source", source_name)
+        }
+        Error::UnknownTable { requested, .. } => {
+            Told::new(Code::NotFound, Reason::UnknownTable).with("table", requested)
+        }
+        Error::SnapshotGone { version } => {
+            Told::new(Code::FailedPrecondition, Reason::SnapshotGone).with("version", version)
+        }
+        Error::Cancelled => Told::new(Code::Cancelled, Reason::Cancelled),
+        Error::DiskFull { .. } => Told::new(Code::ResourceExhausted, Reason::DiskFull),
+        Error::AnotherServer { .. } => Told::new(Code::Aborted, Reason::StorageInUse),
+        Error::Locked { .. } => Told::new(Code::Internal, Reason::StorageInUse),
+        Error::Storage { .. } | Error::Damaged { .. } => Told::new(Code::Internal, Reason::StorageFailed),
+    };
+    told.status(message)
+}
+
+/// A value of a result that has no place in the type that its column has on the wire.
+pub(super) fn of_value(error: impl std::fmt::Display) -> Status {
+    Told::new(Code::InvalidArgument, Reason::InvalidValue).status(error.to_string())
+}
+
+/// What the caller may not do.
+pub(super) fn forbidden(message: impl Into<String>) -> Status {
+    Told::new(Code::PermissionDenied, Reason::NotPermitted).status(message)
 }
 
 /// Arrow data that a client sent and that cannot be read.
@@ -80,6 +118,7 @@ mod tests {
             (planner::Error::Syntax("x".into()), Code::InvalidArgument),
             (planner::Error::UnknownTable("x".into()), Code::NotFound),
             (planner::Error::Unsupported("x".into()), Code::Unimplemented),
+            (planner::Error::Forbidden("x".into()), Code::PermissionDenied),
             (planner::Error::TooLarge("x".into()), Code::ResourceExhausted),
             (planner::Error::Deadline { seconds: 1 }, Code::DeadlineExceeded),
             (planner::Error::Busy { running: 1, waiting: 1, seconds: 1.0 }, Code::Unavailable),
@@ -88,12 +127,6 @@ mod tests {
         ] {
             assert_eq!(of_query(error).code(), code);
         }
-    }
-
-    #[test]
-    fn messages_fit_into_headers() {
-        let status = of_query(planner::Error::Query("ä".repeat(10_000)));
-        assert_eq!(status.message().chars().count(), LONGEST_MESSAGE / 2 + 4);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The schema on the wire: one function for FlightInfo, prepared statements and DoGet. Only types that
-//! every client reads leave the server: no views, no large offsets, no dictionaries, microseconds.
+//! every client reads leave the server: no large offsets, no dictionaries, microseconds, and views only for those that
+//! ask for them. Each column says what PostgreSQL calls it.
 
 use std::sync::Arc;
 
@@ -8,7 +9,16 @@ use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use rail_forge_connectors::{COLLATION, POSTGRES_TYPE};
+use rail_forge_connectors::{COLLATION, POSTGRES_TYPE, TableName};
+use rail_forge_planner::of_table;
+
+use super::adjacent::adjacent;
+use super::column_metadata::described;
+use super::views;
+
+/// What padding may make of the rows that are converted at a time, unless a single one is longer. `character(n)` comes
+/// from the engine without its blanks, and `n` may be ten million.
+const PADDED_BYTES: usize = 2 << 20;
 
 /// From the engine's batches to the wire's.
 #[derive(Debug)]
@@ -21,8 +31,24 @@ impl Wire {
         Self { schema: wire_schema(schema) }
     }
 
+    /// The same with views, if they are wanted.
+    pub(super) fn with_views(self, wanted: bool) -> Self {
+        if wanted { Self { schema: views::with_views(&self.schema) } } else { self }
+    }
+
     pub(super) fn schema(&self) -> &SchemaRef {
         &self.schema
+    }
+
+    /// A batch as what can be converted at a time.
+    pub(super) fn parts(&self, batch: RecordBatch) -> Vec<RecordBatch> {
+        let widths = self.schema.fields().iter().filter_map(|field| character_width(field));
+        let most = (PADDED_BYTES / widths.sum::<usize>().max(1)).max(1);
+        let rows = batch.num_rows();
+        if rows <= most {
+            return vec![batch];
+        }
+        (0..rows).step_by(most).map(|start| batch.slice(start, most.min(rows - start))).collect()
     }
 
     /// # Errors
@@ -40,28 +66,42 @@ impl Wire {
 }
 
 fn convert(column: &ArrayRef, field: &Field) -> Result<ArrayRef, ArrowError> {
-    if let Some(width) = character_width(field) {
-        return pad(column, width);
-    }
+    let padded = character_width(field).map(|width| pad(column, width)).transpose()?;
+    let column = padded.as_ref().unwrap_or(column);
     if column.data_type() == field.data_type() {
         return Ok(Arc::clone(column));
+    }
+    if let Some(shared) = adjacent(column, field.data_type()) {
+        return Ok(shared);
     }
     cast_with_options(column, field.data_type(), &CastOptions { safe: false, ..Default::default() })
 }
 
 /// The schema that clients see.
 pub(super) fn wire_schema(schema: &Schema) -> SchemaRef {
-    Arc::new(Schema::new(schema.fields().iter().map(wire_field).collect::<Fields>()))
+    let column = |field: &FieldRef| described(field, wire_field(field));
+    Arc::new(Schema::new(schema.fields().iter().map(column).collect::<Fields>()))
 }
 
-fn wire_field(field: &FieldRef) -> FieldRef {
+/// The schema that clients see of a table as a whole.
+pub(super) fn table_schema(table: &TableName, schema: &Schema) -> SchemaRef {
+    let column = |field: &FieldRef| of_table(field.as_ref().clone(), table);
+    wire_schema(&Schema::new(schema.fields().iter().map(column).collect::<Fields>()))
+}
+
+fn wire_field(field: &FieldRef) -> Field {
     let data_type = wire_type(field.data_type());
     // NULL alone is text in PostgreSQL, and always NULL.
     let nullable = field.is_nullable() || field.data_type().is_null();
     let mut metadata = field.metadata().clone();
     // How the engine sorts a column of a table is not of a client's values.
     metadata.remove(COLLATION);
-    Arc::new(Field::new(field.name(), data_type, nullable).with_metadata(metadata))
+    Field::new(field.name(), data_type, nullable).with_metadata(metadata)
+}
+
+/// A field inside of a column.
+fn inner_field(field: &FieldRef) -> FieldRef {
+    Arc::new(wire_field(field))
 }
 
 fn wire_type(data_type: &DataType) -> DataType {
@@ -76,9 +116,9 @@ fn wire_type(data_type: &DataType) -> DataType {
         DataType::UInt8 | DataType::UInt16 => DataType::Int32,
         DataType::Dictionary(_, values) => wire_type(values),
         DataType::List(element) | DataType::LargeList(element) | DataType::ListView(element) => {
-            DataType::List(wire_field(element))
+            DataType::List(inner_field(element))
         }
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(wire_field).collect()),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(inner_field).collect()),
         other => other.clone(),
     }
 }
@@ -93,7 +133,11 @@ fn pad(column: &ArrayRef, width: usize) -> Result<ArrayRef, ArrowError> {
     let text = cast(column, &DataType::Utf8)?;
     let mut builder = StringBuilder::with_capacity(text.len(), text.len() * width);
     for value in text.as_string::<i32>() {
-        builder.append_option(value.map(|value| format!("{value:<width$}")));
+        // Not as `{value:<width$}`, which panics where the width has more than 16 bits.
+        builder.append_option(value.map(|value| {
+            let blanks = width.saturating_sub(value.chars().count());
+            value.to_owned() + &" ".repeat(blanks)
+        }));
     }
     Ok(Arc::new(builder.finish()))
 }
@@ -134,5 +178,24 @@ mod tests {
         let converted = Wire::new(&batch.schema()).convert(&batch).unwrap();
         assert_eq!(converted.column(0).as_string::<i32>().value(0), "é   ");
         assert!(converted.column(0).is_null(1));
+        let converted = Wire::new(&batch.schema()).with_views(true).convert(&batch).unwrap();
+        assert_eq!(converted.column(0).as_string_view().value(0), "é   ");
+    }
+
+    #[test]
+    fn long_character_columns_come_padded_in_parts() {
+        let width = 100_000;
+        let field = Field::new("code", DataType::Utf8View, true)
+            .with_metadata(HashMap::from([(POSTGRES_TYPE.to_owned(), format!("character({width})"))]));
+        let texts: ArrayRef = Arc::new(StringViewArray::from(vec!["é"; 100]));
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![texts]).unwrap();
+        let wire = Wire::new(&batch.schema());
+        let parts = wire.parts(batch);
+        assert_eq!(parts.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [20; 5]);
+        let wanted = format!("é{}", " ".repeat(width - 1));
+        for part in &parts {
+            let converted = wire.convert(part).unwrap();
+            assert!(converted.column(0).as_string::<i32>().iter().all(|text| text == Some(wanted.as_str())));
+        }
     }
 }

@@ -1,19 +1,26 @@
-//! The configuration file: TOML, a `[server]` table and one `[[source]]` for each catalogue. A key that is
-//! not known is an error, because a setting that is silently ignored is worse than none.
+//! The configuration file: TOML, a `[server]` table, one `[[source]]` for each catalogue, one `[[oidc]]` for each identity
+//! provider and one `[[role]]` for each role. A key that is not known is an error, because a setting that is silently
+//! ignored is worse than none.
 
 use std::path::Path;
 
 use rail_forge_connectors::Source;
 use serde::Deserialize;
 
+use super::oidc::{self, OidcTable};
+use super::role::{self, RoleTable};
 use super::source::SourceTable;
 use super::{ServerSettings, SettingsError};
+use crate::auth::IssuerSettings;
+use crate::authorisation::Roles;
 
 /// What a file says.
 #[derive(Debug, Default)]
 pub(super) struct File {
     pub(super) server: ServerSettings,
     pub(super) sources: Vec<Source>,
+    pub(super) issuers: Vec<IssuerSettings>,
+    pub(super) roles: Roles,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -21,6 +28,8 @@ pub(super) struct File {
 struct Document {
     server: ServerSettings,
     source: Vec<SourceTable>,
+    oidc: Vec<OidcTable>,
+    role: Vec<RoleTable>,
 }
 
 /// Reads a file.
@@ -28,16 +37,31 @@ struct Document {
 /// # Errors
 /// When it is not there, not TOML, or says something that is not known; the text names line and column.
 pub(super) fn read(path: &Path) -> Result<File, SettingsError> {
-    let wrong = |message: String| SettingsError(format!("{}: {message}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    let document: Document = toml::from_str(&text).map_err(|error| wrong(describe(&error, &text)))?;
-    let sources = document
-        .source
-        .into_iter()
-        .map(|table| table.resolve(path.parent().unwrap_or(Path::new("."))))
-        .collect::<Result<_, _>>()
-        .map_err(wrong)?;
-    Ok(File { server: document.server, sources })
+    let wrong = |message| wrong(path, message);
+    let document = parse(path)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let sources =
+        document.source.into_iter().map(|table| table.resolve(folder)).collect::<Result<_, _>>().map_err(wrong)?;
+    let issuers = oidc::resolve(document.oidc, folder).map_err(wrong)?;
+    let roles = role::resolve(document.role).map_err(wrong)?;
+    Ok(File { server: document.server, sources, issuers, roles })
+}
+
+/// Reads what a file says of the server, and nothing of what its sources need.
+///
+/// # Errors
+/// When it is not there, not TOML, or says something that is not known.
+pub(super) fn read_server(path: &Path) -> Result<ServerSettings, SettingsError> {
+    parse(path).map(|document| document.server)
+}
+
+fn parse(path: &Path) -> Result<Document, SettingsError> {
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(path, error.to_string()))?;
+    toml::from_str(&text).map_err(|error| wrong(path, describe(&error, &text)))
+}
+
+fn wrong(path: &Path, message: String) -> SettingsError {
+    SettingsError(format!("{}: {message}", path.display()))
 }
 
 /// What is wrong and where, without the line itself: it may hold a password.

@@ -87,6 +87,65 @@ refresh = { mode = \"watermark\", column = \"updated_at\", every = \"10s\" }
 ```
 ";
 
+const IDENTITY_PROVIDERS: &str = "
+## Identity providers
+
+One `[[oidc]]` for each issuer whose tokens are accepted beside API tokens: see authentication.md.
+
+| key | what it does |
+|---|---|
+| `name` | What the names of its principals begin with, as in `corp/jan`: at most 64 letters, digits and `. _ @ -`. |
+| `issuer` | Its address, exactly as its tokens have it in `iss`. `http://` is for loopback addresses alone. |
+| `audience` | Whom a token must be for (`aud`): a text, or a list of which one is enough. |
+| `jwks_url`, `jwks_file` | Where its keys are: an address, or a file. Default: where `/.well-known/openid-configuration` below `issuer` says. |
+| `principal_claim` | The claim that is the principal's name. Dots lead into objects, here and below. Default: `sub`. |
+| `roles_claim` | The claim with the principal's roles: a list of texts, or a text, for example `realm_access.roles`; `scope` and `scp` are texts of several words. It needs a `[[role]]`. Default: none; there are no roles. |
+| `roles` | Which roles of `roles_claim` it may give; `*` stands for any characters. Others are left out. Default: every role. |
+| `claims` | Claims that are kept for filters of rows. Default: none. |
+| `leeway` | How far the clocks of the issuer and of the server may differ, at most 5m. Default: 30s. |
+| `algorithms` | How tokens may be signed: `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`, `EdDSA`. Default: `[\"RS256\", \"ES256\", \"EdDSA\"]`. |
+| `tls_ca` | A PEM file of the certificates that are trusted for its address, in place of the system's. |
+| `refresh_keys` | How often its keys are fetched. A key that it has dropped is good for so long. Default: 5m. |
+| `keep_keys` | How long its keys are believed when they cannot be fetched. Default: 24h. |
+";
+
+const ROLES: &str = "
+## Roles
+
+One `[[role]]` for each role that tokens can have: see authorisation.md. Without any, whoever has no role reads everything;
+with some, whoever has none of them reads nothing.
+
+| key | what it does |
+|---|---|
+| `name` | The name, as `rail-forge token create --role` takes it, or an identity provider's `roles_claim` has it. |
+| `grants` | What may be read: a list of tables of the keys below. |
+| `refresh` | Whether the tables of its grants may be refreshed, by `rail-forge refresh` and by `max_staleness`. Does not go with `rows`. Default: false. |
+
+### Grants
+
+Names are those of PostgreSQL; `*` stands for any characters.
+
+| key | what it does |
+|---|---|
+| `catalog` | The name of a source. |
+| `schemas`, `tables` | The schemas, and the tables of them. Default: all. |
+| `columns`, `except` | The columns that are seen, or those that are not. One of the two. Default: all are. |
+| `rows` | A condition that rows meet which are seen, in which `claim('name')` is a value of the token. Default: all are. |
+
+```toml
+[[source]]
+name = \"shop\"
+url_env = \"SHOP_URL\"
+
+[[role]]
+name = \"analyst\"
+grants = [
+  { catalog = \"shop\", schemas = [\"public\"], tables = [\"orders\"], except = [\"card_number\"], rows = \"tenant_id = claim('tenant')\" },
+  { catalog = \"shop\", schemas = [\"public\"], tables = [\"product\", \"category*\"] },
+]
+```
+";
+
 const OBJECT_STORAGE: &str = "
 ## Object storage
 
@@ -122,5 +181,7 @@ pub fn print() -> String {
     }
     text.push_str(OBJECT_STORAGE);
     text.push_str(SOURCES);
+    text.push_str(IDENTITY_PROVIDERS);
+    text.push_str(ROLES);
     text
 }

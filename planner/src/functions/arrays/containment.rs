@@ -33,4 +33,5 @@ fn of_pairs(symbol: &'static str, answer: fn(&Picks, usize) -> Option<bool>) -> 
     of_arrays(symbol, vec![PgType::AnyArray, PgType::AnyArray], PgType::Bool, move |arguments, rows| {
         Ok(Arc::new(read(arguments, rows, answer)?.into_iter().collect::<BooleanArray>()))
     })
+    .strict()
 }

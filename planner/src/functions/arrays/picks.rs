@@ -14,15 +14,18 @@ use arrow::compute::{SortOptions, cast, interleave};
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, Int32Type};
 use arrow::row::{RowConverter, Rows, SortField};
 use datafusion::common::{Result, internal_err};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 
 use crate::constants_budget::counted;
 use crate::error::Error;
 use crate::functions::column::as_list;
 use crate::functions::function::Function;
-use crate::functions::growth::Growth;
+use crate::functions::growth::{Growth, row_by_row};
 use crate::functions::strict::{result_of, rows_of};
-use crate::interrupt::RowByRow;
+use crate::functions::udf::null_for_null;
 use crate::pg_type::{PgType, list_of};
 use crate::postgres::error::ValueResult;
 
@@ -282,6 +285,11 @@ pub(super) fn made(name: &'static str, arguments: Vec<PgType>, make: MakeList) -
     of(name, arguments, returns, Make::List(make))
 }
 
+/// The same, which is NULL where an argument is.
+pub(super) fn strict(name: &'static str, arguments: Vec<PgType>, make: MakeList) -> Function {
+    of(name, arguments, PgType::AnyArray, Make::StrictList(make))
+}
+
 /// A function that gives an array of values that it is given.
 pub(super) fn of_elements(name: &'static str, arguments: Vec<PgType>, make: MakeList) -> Function {
     of(name, arguments, PgType::AnyArray, Make::ListOfFirst(make))
@@ -301,6 +309,7 @@ fn of(name: &'static str, arguments: Vec<PgType>, returns: PgType, make: Make) -
 #[derive(Clone, Copy)]
 enum Make {
     List(MakeList),
+    StrictList(MakeList),
     ListOfFirst(MakeList),
     Element(MakeElement),
 }
@@ -351,10 +360,17 @@ impl ScalarUDFImpl for PickUdf {
             .collect();
         let element = common_element(&elements);
         match (&self.make, element, types.first()) {
-            (Make::List(_), Some(element), _) => Ok(list_of(element)),
+            (Make::List(_) | Make::StrictList(_), Some(element), _) => Ok(list_of(element)),
             (Make::Element(_), Some(element), _) => Ok(element),
             (Make::ListOfFirst(_), _, Some(first)) => Ok(list_of(first.clone())),
             _ => internal_err!("{} without an array", self.name),
+        }
+    }
+
+    fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        match self.make {
+            Make::StrictList(_) => null_for_null(self, args, info),
+            Make::List(_) | Make::ListOfFirst(_) | Make::Element(_) => Ok(ExprSimplifyResult::Original(args)),
         }
     }
 
@@ -370,13 +386,13 @@ impl PickUdf {
         let returns = args.return_field.data_type();
         let make = match self.make {
             Make::Element(make) => {
-                let mut asked = RowByRow::default();
+                let mut asked = row_by_row(&args.args);
                 let sources = picks.sources(returns);
                 let pick = |row| asked.next(0).map(|()| sources.place(make(&picks, row)));
                 let places = (0..rows).map(pick).collect::<ValueResult<Vec<_>>>().map_err(Error::Value)?;
                 return result_of(sources.elements(&places)?, &args.args);
             }
-            Make::List(make) | Make::ListOfFirst(make) => make,
+            Make::List(make) | Make::StrictList(make) | Make::ListOfFirst(make) => make,
         };
         let DataType::List(field) = returns else { return internal_err!("{} returns a list", self.name) };
         let mut growth = Growth::of(&args.args);
@@ -418,7 +434,7 @@ pub(super) fn each(
     mut take: impl FnMut(&Picks, usize) -> ValueResult<()>,
 ) -> Result<()> {
     let picks = Picks::new(arguments)?;
-    let mut asked = RowByRow::default();
+    let mut asked = row_by_row(arguments);
     for row in 0..rows_of(arguments, rows) {
         asked.next(0).and_then(|()| take(&picks, row)).map_err(Error::Value)?;
     }

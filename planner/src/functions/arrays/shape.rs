@@ -22,6 +22,7 @@ pub(super) fn functions() -> Vec<Function> {
             let list = picks.list(0, row).filter(|list| list.len() > 0)?;
             (picks.integer(1, row)? == 1).then(|| of(i32::try_from(list.len()).unwrap_or(i32::MAX)))
         })
+        .strict()
     };
     vec![
         dimension("array_length", |length| length),

@@ -128,9 +128,8 @@ pub(super) fn operators() -> Vec<Function> {
 
 pub(super) fn functions() -> Vec<Function> {
     let mut functions = vec![
-        cached3::<LastRegex, Text, Text, Text, _, _>("similar_to", |last, text: &str, pattern: &str, escape: &str| {
-            last.similar(pattern, escape)?.is_match(text)
-        }),
+        cached3::<LastRegex, Text, Text, Text, _, _>("similar_to", is_similar),
+        cached3::<LastRegex, Bpchar, Text, Text, _, _>("similar_to", is_similar),
         strict2::<Text, Text, _, _>("like_escape", |pattern: &str, escape: &str| {
             with_default_escape(pattern, escape.chars().next())
         }),
@@ -145,6 +144,10 @@ pub(super) fn functions() -> Vec<Function> {
     functions.extend(replacements());
     functions.extend(positions());
     functions
+}
+
+fn is_similar(last: &mut LastRegex, text: &str, pattern: &str, escape: &str) -> ValueResult<bool> {
+    last.similar(pattern, escape)?.is_match(text)
 }
 
 /// Arrays of the parts that match.

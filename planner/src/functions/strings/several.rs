@@ -21,7 +21,7 @@ use crate::postgres::text::{checked_length, concatenation, format, quoting};
 pub(super) fn operators() -> Vec<Function> {
     let pairs =
         [[PgType::Text, PgType::Text], [PgType::Text, PgType::AnyNonArray], [PgType::AnyNonArray, PgType::Text]];
-    let udf = Arc::new(ScalarUDF::from(Udf::new("||", PgType::Text, Arc::new(Concatenated))));
+    let udf = Arc::new(ScalarUDF::from(Udf::new("||", PgType::Text, Arc::new(Concatenated)).strict()));
     pairs
         .into_iter()
         .map(|pair| {

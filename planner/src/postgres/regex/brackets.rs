@@ -1,10 +1,10 @@
 //! Reads bracket expressions: `[a-z[:digit:]]`.
 
-use regex_syntax::hir::ClassUnicode;
+use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
 use crate::postgres::error::ValueResult;
 
-use super::characters::{class, push_range, push_single, single};
+use super::characters::{cases, class, single};
 use super::invalid;
 use super::options::Language;
 use super::parser::{Escape, Parser};
@@ -27,20 +27,22 @@ impl Parser<'_> {
     pub(super) fn brackets(&mut self) -> ValueResult<Ast> {
         let ignores_case = self.options.ignores_case;
         let is_negated = self.eat('^');
-        let mut set = ClassUnicode::empty();
+        let mut ranges = Vec::new();
         let mut item = self.item(true)?;
         loop {
             match item {
                 Item::End => break,
                 Item::Range => return Err(invalid(NO_RANGE)),
                 Item::Set(class) => {
-                    set.union(&class);
+                    self.take_ranges(class.ranges().len())?;
+                    ranges.extend_from_slice(class.ranges());
                     item = self.item(false)?;
                 }
                 Item::Letter(first) => {
                     item = self.item(false)?;
                     if !matches!(item, Item::Range) {
-                        push_single(&mut set, first, ignores_case);
+                        self.take_ranges(1)?;
+                        ranges.extend(cases(first, ignores_case));
                         continue;
                     }
                     let last = match self.item(false)? {
@@ -52,17 +54,34 @@ impl Parser<'_> {
                     if last < first {
                         return Err(invalid(NO_RANGE));
                     }
-                    push_range(&mut set, first, last, ignores_case);
+                    self.push_range(&mut ranges, first, last)?;
                 }
             }
         }
+        let mut set = ClassUnicode::new(ranges);
         if is_negated {
             set.negate();
             if self.options.stops_at_newline {
                 set.difference(&single('\n', false));
             }
         }
-        Ok(Ast::set(set))
+        self.set(set)
+    }
+
+    /// Adds a range, and what its characters are in the other case if case does not count.
+    fn push_range(&mut self, ranges: &mut Vec<ClassUnicodeRange>, first: char, last: char) -> ValueResult<()> {
+        self.take_ranges(1)?;
+        ranges.push(ClassUnicodeRange::new(first, last));
+        if self.options.ignores_case {
+            for letter in first..=last {
+                self.steps.next()?;
+                for other in cases(letter, true).filter(|other| !(first..=last).contains(&other.start())) {
+                    self.take_ranges(1)?;
+                    ranges.push(other);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn item(&mut self, is_first: bool) -> ValueResult<Item> {

@@ -1,8 +1,13 @@
 //! Reads regular expressions.
 
-use crate::postgres::error::ValueResult;
+use std::sync::Arc;
 
-use super::characters::{class, everything, single};
+use regex_syntax::hir::ClassUnicode;
+
+use crate::postgres::error::ValueResult;
+use crate::postgres::stop::Steps;
+
+use super::characters::{Set, class, everything, single};
 use super::options::{Language, Options};
 use super::syntax::{Assertion, Ast, Look, Pattern, Preference, Repeat};
 use super::{invalid, too_complex};
@@ -11,9 +16,20 @@ use super::{invalid, too_complex};
 const MOST_REPETITIONS: u32 = 255;
 /// How deep parentheses may be nested, which protects the stack.
 const MOST_LEVELS: usize = 200;
+/// The longest pattern in bytes, which protects memory while it is read: one of letters is too complex long before.
+const MOST_BYTES: usize = 4 << 20;
+/// What the sets of characters of a pattern may take, which protects memory: there may be one for each of its letters,
+/// and a class such as `\w` has hundreds of ranges.
+const SETS_BYTES: usize = 32 << 20;
+/// What a set takes, and each range of it.
+const SET_BYTES: usize = 128;
+const RANGE_BYTES: usize = 16;
 
 /// Reads a pattern whose prefix has been read.
 pub(super) fn parse(pattern: &str, options: &Options) -> ValueResult<Pattern> {
+    if pattern.len() > MOST_BYTES {
+        return Err(too_complex());
+    }
     let letters: Vec<char> = pattern.chars().collect();
     let mut parser = Parser {
         letters: &letters,
@@ -24,9 +40,11 @@ pub(super) fn parse(pattern: &str, options: &Options) -> ValueResult<Pattern> {
         looks: Vec::new(),
         level: 0,
         in_look: false,
+        left: SETS_BYTES,
+        steps: Steps::default(),
     };
     let ast = if options.language == Language::Literal {
-        Ast::Concat(letters.iter().map(|&letter| Ast::set(single(letter, options.ignores_case))).collect())
+        Ast::Concat(letters.iter().map(|&letter| parser.literal(letter)).collect::<ValueResult<_>>()?)
     } else {
         parser.alternatives()?
     };
@@ -43,6 +61,9 @@ pub(super) struct Parser<'a> {
     looks: Vec<Look>,
     level: usize,
     in_look: bool,
+    /// Bytes that more sets may take.
+    left: usize,
+    pub(super) steps: Steps,
 }
 
 /// What a backslash makes of what follows it.
@@ -219,7 +240,7 @@ impl Parser<'_> {
                     return Err(invalid("quantifier operand invalid"));
                 }
                 self.at = start + 1;
-                Ok(self.literal('{'))
+                self.literal('{')
             }
             ')' if self.is_advanced() => Err(invalid("parentheses () not balanced")),
             '(' => self.parenthesis(),
@@ -230,7 +251,7 @@ impl Parser<'_> {
                 if self.options.stops_at_newline {
                     set.difference(&single('\n', false));
                 }
-                Ok(Ast::set(set))
+                self.set(set)
             }
             '[' => match self.rest() {
                 ['[', ':', side @ ('<' | '>'), ':', ']', ']', ..] => {
@@ -240,33 +261,50 @@ impl Parser<'_> {
                 }
                 _ => self.brackets(),
             },
-            '\\' if self.is_advanced() => Ok(match self.escape()? {
+            '\\' if self.is_advanced() => match self.escape()? {
                 Escape::Letter(letter) => self.literal(letter),
-                Escape::Assertion(assertion) => Ast::Assertion(assertion),
+                Escape::Assertion(assertion) => Ok(Ast::Assertion(assertion)),
                 Escape::Class { name, is_negated } => {
                     let mut set = class(name).cloned().ok_or_else(too_complex)?;
                     if is_negated {
                         set.negate();
                     }
-                    Ast::set(set)
+                    self.set(set)
                 }
                 Escape::BackReference(group) => {
                     if self.in_look || !self.closed.contains(&group) {
                         return Err(invalid("invalid backreference number"));
                     }
-                    Ast::BackReference(group)
+                    Ok(Ast::BackReference(group))
                 }
-            }),
+            },
             '\\' => match self.next() {
-                Some(letter) => Ok(self.literal(letter)),
+                Some(letter) => self.literal(letter),
                 None => Err(invalid("invalid escape \\ sequence")),
             },
-            other => Ok(self.literal(other)),
+            other => self.literal(other),
         }
     }
 
-    fn literal(&self, letter: char) -> Ast {
-        Ast::set(single(letter, self.options.ignores_case))
+    fn literal(&mut self, letter: char) -> ValueResult<Ast> {
+        self.set(single(letter, self.options.ignores_case))
+    }
+
+    /// One of these characters.
+    pub(super) fn set(&mut self, class: ClassUnicode) -> ValueResult<Ast> {
+        self.steps.next()?;
+        self.take(SET_BYTES)?;
+        self.take_ranges(class.ranges().len())?;
+        Ok(Ast::Set(Arc::new(Set::new(class))))
+    }
+
+    pub(super) fn take_ranges(&mut self, ranges: usize) -> ValueResult<()> {
+        self.take(ranges * RANGE_BYTES)
+    }
+
+    fn take(&mut self, bytes: usize) -> ValueResult<()> {
+        self.left = self.left.checked_sub(bytes).ok_or_else(too_complex)?;
+        Ok(())
     }
 
     /// What stands behind an opening parenthesis, with the closing one.

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use regex_syntax::hir::ClassUnicode;
-
 use super::characters::Set;
 
 /// A part of a regular expression.
@@ -84,11 +82,6 @@ pub(super) struct Pattern {
 impl Ast {
     /// An empty text.
     pub(super) const EMPTY: Self = Self::Concat(Vec::new());
-
-    /// One of these characters.
-    pub(super) fn set(class: ClassUnicode) -> Self {
-        Self::Set(Arc::new(Set::new(class)))
-    }
 
     /// The content of a captured group.
     pub(super) fn group(&self, wanted: usize) -> Option<&Self> {

@@ -7,7 +7,7 @@ use crate::postgres::error::ValueResult;
 pub(crate) fn lpad(text: &str, length: i32, fill: &str) -> ValueResult<String> {
     let (kept, missing) = kept_and_missing(text, length, fill)?;
     let mut padded = String::with_capacity(kept.len() + missing);
-    padded.extend(fill.chars().cycle().take(missing));
+    fill_up(&mut padded, fill, missing);
     padded.push_str(kept);
     Ok(padded)
 }
@@ -17,8 +17,21 @@ pub(crate) fn rpad(text: &str, length: i32, fill: &str) -> ValueResult<String> {
     let (kept, missing) = kept_and_missing(text, length, fill)?;
     let mut padded = String::with_capacity(kept.len() + missing);
     padded.push_str(kept);
-    padded.extend(fill.chars().cycle().take(missing));
+    fill_up(&mut padded, fill, missing);
     Ok(padded)
+}
+
+/// Puts so many characters behind a text: those of `fill`, over and over.
+fn fill_up(text: &mut String, fill: &str, missing: usize) {
+    let letters = fill.chars().count().max(1);
+    let bytes = fill.len() * (missing / letters) + byte_of_char(fill, missing % letters);
+    let start = text.len();
+    text.push_str(before(fill, bytes));
+    // What is there is whole repetitions until the last step, and so can be put behind itself.
+    while text.len() - start < bytes {
+        let filled = text.len() - start;
+        text.extend_from_within(start..start + filled.min(bytes - filled));
+    }
 }
 
 fn kept_and_missing<'a>(text: &'a str, length: i32, fill: &str) -> ValueResult<(&'a str, usize)> {
@@ -43,6 +56,10 @@ mod tests {
     #[test]
     fn pads() {
         assert_eq!(lpad("hi", 7, "xyé").as_deref(), Ok("xyéxyhi"));
+        assert_eq!(lpad("hi", 3, "xyé").as_deref(), Ok("xhi"));
+        assert_eq!(rpad("hi", 14, "xyé").as_deref(), Ok("hixyéxyéxyéxyé"));
+        assert_eq!(rpad("hi", 15, "éxy").as_deref(), Ok("hiéxyéxyéxyéxyé"));
+        assert_eq!(rpad("hä", 2, "x").as_deref(), Ok("hä"));
         assert_eq!(rpad("häh", 2, "x").as_deref(), Ok("hä"));
         assert_eq!(lpad("hi", 7, "").as_deref(), Ok("hi"));
         assert_eq!(lpad("hi", -7, "x").as_deref(), Ok(""));

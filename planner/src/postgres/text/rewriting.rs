@@ -1,9 +1,10 @@
 //! Functions that rewrite parts of a text.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use super::{before, byte_of_char, char_length, checked_length, from};
 use crate::postgres::error::{ValueError, ValueResult};
+use crate::postgres::stop::Steps;
 
 /// `reverse(text)`.
 pub(crate) fn reverse(text: &str) -> String {
@@ -45,26 +46,36 @@ pub(crate) struct Translation {
 
 impl Translation {
     /// Characters of `from` without one at the same place of `to` are left out; of equal ones the first counts.
-    pub(crate) fn new(from: &str, to: &str) -> Self {
+    ///
+    /// # Errors
+    /// When nobody waits any more.
+    pub(crate) fn new(from: &str, to: &str) -> ValueResult<Self> {
+        let mut steps = Steps::default();
         let mut to = to.chars();
         let mut letters = HashMap::new();
         for letter in from.chars() {
+            steps.next()?;
             let new = to.next();
             letters.entry(letter).or_insert(new);
         }
-        Self { letters }
+        Ok(Self { letters })
     }
 
     /// The text with its characters replaced.
-    pub(crate) fn apply(&self, text: &str) -> String {
+    ///
+    /// # Errors
+    /// When nobody waits any more.
+    pub(crate) fn apply(&self, text: &str) -> ValueResult<String> {
+        let mut steps = Steps::default();
         let mut translated = String::with_capacity(text.len());
         for letter in text.chars() {
+            steps.next()?;
             match self.letters.get(&letter) {
                 Some(new) => translated.extend(new),
                 None => translated.push(letter),
             }
         }
-        translated
+        Ok(translated)
     }
 }
 
@@ -74,8 +85,9 @@ mod tests {
 
     #[test]
     fn characters_are_replaced() {
-        assert_eq!(Translation::new("143", "ax").apply("12345"), "a2x5");
-        assert_eq!(Translation::new("éaa", "xyz").apply("aéa"), "yxy");
+        let translate = |text, from, to| Translation::new(from, to).unwrap().apply(text).unwrap();
+        assert_eq!(translate("12345", "143", "ax"), "a2x5");
+        assert_eq!(translate("aéa", "éaa", "xyz"), "yxy");
         assert_eq!(reverse("aé€"), "€éa");
         assert_eq!(replace("abab", "b", "").as_deref(), Ok("aa"));
         assert_eq!(replace("abab", "", "x").as_deref(), Ok("abab"));

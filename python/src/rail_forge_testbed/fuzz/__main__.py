@@ -9,11 +9,10 @@ was found already are left out. The exit code is 1 when something was found.
 
 from __future__ import annotations
 
-import argparse
-import random
 import sys
 import time
 
+from rail_forge_testbed import _fuzzer
 from rail_forge_testbed.postgres import postgres_server
 
 from .compare import Engines
@@ -22,8 +21,8 @@ from .rounds import STATEMENTS, Count, Finding, play
 
 def main() -> int:
     """Run until the time is over; gives the exit code."""
-    arguments = _arguments()
-    seed = arguments.seed if arguments.seed is not None else random.randrange(10**6)
+    arguments = _fuzzer.command_line("rail_forge_testbed.fuzz", __doc__).parse_args()
+    seed = arguments.seed
     print(f"seed {seed}", flush=True)
     count = Count()
     found: list[Finding] = []
@@ -46,18 +45,6 @@ def main() -> int:
         f" PostgreSQL; {len(found)} differences; seed {seed}"
     )
     return 1 if found else 0
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m rail_forge_testbed.fuzz",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--seconds", type=float, default=900.0, help="how long (900)")
-    parser.add_argument("--seed", type=int, help="the same one asks the same statements (random)")
-    parser.add_argument("--keep-going", action="store_true", help="do not end at the first difference")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

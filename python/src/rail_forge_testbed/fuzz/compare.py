@@ -3,9 +3,8 @@
 The rules of `answers.py` say when two answers are the same. An error must be one on both sides, with one
 exception: an error of a value (a number out of range, a subquery with two rows) depends on which rows an
 expression is computed for, and SQL leaves that to the plan. Where a statement computes every expression for
-every row, and so says `errors_count`, it counts, unless RailForge answers NULL alone: it computes nothing
-beside a constant NULL (docs/compatibility.md). Elsewhere, an error of a value on one side alone is set aside.
-So is a statement that PostgreSQL does not answer in time; one that only RailForge does not is `slow`.
+every row, and so says `errors_count`, it counts; elsewhere, an error of a value on one side alone is set
+aside. So is a statement that PostgreSQL does not answer in time; one that only RailForge does not is `slow`.
 """
 
 from __future__ import annotations
@@ -43,8 +42,8 @@ OF_VALUES = ("21", "22", "54")
 CANCELLED = "57014"
 VALUE_MESSAGE = re.compile(
     r"out of range|overflow|division by zero|divide by zero|invalid input|more than one row|must be between"
-    r"|too large|too long|more digits|null character|must be|must not be|cannot take|underflow|infinit|NaN"
-    r"|depend on each other",
+    r"|too large|too long|more digits|null character|must be|must not be|must not end|cannot take"
+    r"|underflow|infinit|NaN|depend on each other",
     re.IGNORECASE,
 )
 
@@ -138,9 +137,7 @@ def _difference(  # noqa: PLR0911 - a rule each
         return Difference("refused", got.message)
     if isinstance(wanted, Refusal):
         state = wanted.sqlstate or ""
-        is_null = len(got.rows) > 0 and all(cell is None for row in got.rows for cell in row)
-        is_free = not errors_count or is_null
-        if state == CANCELLED or (is_free and state.startswith(OF_VALUES)):
+        if state == CANCELLED or (not errors_count and state.startswith(OF_VALUES)):
             return None
         return Difference("answered", f"PostgreSQL refuses: {wanted.message}")
     words = difference(got, wanted, in_order=in_order)

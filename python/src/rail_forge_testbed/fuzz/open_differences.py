@@ -17,9 +17,7 @@ SETUP = (
 
 # A template of `signatures/`, alone or with the types of its arguments (`window` before both is an aggregate
 # over a window), and the statement.
-OPEN: dict[str, str] = {
-    "({})::bpchar text": "SELECT ' a '::text::bpchar",
-}
+OPEN: dict[str, str] = {}
 
 
 def is_open(feature: str) -> bool:

@@ -33,15 +33,6 @@ RANGES = {
     "date": ("interval '1 day'", "interval '1 month'"),
     "timestamp": ("interval '1 hour'", "interval '1 year'"),
 }
-# Functions of constants of these types are often NULL, which `_leaf` says why to avoid.
-OFTEN_NULL = {
-    "text": "({})::text",
-    "varchar": "({})::varchar",
-    "int4[]": "ARRAY[{}]",
-    "text[]": "ARRAY[({})::text]",
-    "jsonb": "jsonb_build_object('a', {}, 'b', ARRAY[1, 2])",
-    "json": "json_build_object('a', {}, 'b', 'x')",
-}
 
 
 @dataclass(frozen=True)
@@ -92,9 +83,8 @@ class Expressions:
         self._subqueries = subqueries
         # Whether an expression is computed for every row whatever the plan, and so may fail.
         self.is_plain = False
-        # Whether it is a part of one that is.
-        self._within_plain = False
         self._is_tame = False
+        self._may_fail = True
 
     def any_type(self) -> str:
         """A type, the common ones more often."""
@@ -196,7 +186,7 @@ class Expressions:
     def _is_comparison(self, type_name: str) -> bool:
         return type_name == "bool" and self._chance.random() < 0.5
 
-    def _leaf(self, type_name: str, scope: Scope) -> Node:  # noqa: PLR0911 - a form each
+    def _leaf(self, type_name: str, scope: Scope) -> Node:
         if scope.grouped is not None and self._chance.random() < 0.6 and type_name in self._aggregates:
             return self.aggregate(type_name, scope.grouped)
 
@@ -215,11 +205,8 @@ class Expressions:
             return node("{}", self._chance.choice(outer).sql, kind=type_name)
         if luck < 0.75 and (columns := usable(scope.columns)):
             return node("{}", self._chance.choice(columns).sql, kind=type_name)
-        # PostgreSQL computes no other argument of a strict function beside a NULL that is a constant.
-        if self._chance.random() < 0.1 and not (self.is_plain or self._within_plain):
+        if self._chance.random() < 0.1:
             return node(f"NULL::{type_name}", kind=type_name)
-        if (self.is_plain or self._within_plain) and type_name in OFTEN_NULL:
-            return node(OFTEN_NULL[type_name], scope.columns[0].sql, kind=type_name)
         values = VALUES[type_name]
         texts = values.ordinary + (values.extreme if not is_tame else ())
         text = self._chance.choice(texts)
@@ -249,26 +236,28 @@ class Expressions:
         signatures = self._calls.get(type_name, [])
         if self.is_plain:
             signatures = signatures + self._failing.get(type_name, [])
+        elif not self._may_fail:
+            signatures = [each for each in signatures if not each.may_fail]
         if not signatures:
             return self._leaf(type_name, scope)
         return self._filled(self._chance.choice(signatures), scope, depth)
 
     def _filled(self, signature: Signature, scope: Scope, depth: int) -> Node:
-        was_tame, was_plain, was_within = self._is_tame, self.is_plain, self._within_plain
-        self._within_plain = was_within or was_plain
+        was_tame, was_plain, might_fail = self._is_tame, self.is_plain, self._may_fail
         if not self.is_plain:
             self._is_tame = self._is_tame or signature.may_fail or signature.template.startswith("sum")
         if signature.is_limited:
             self._is_tame = True
-        # What AND and OR leave out is up to the plan.
+        # What AND, OR and CASE leave out is up to the plan.
         if signature.result == "bool":
+            self._may_fail = self._may_fail and not self.is_plain
             self.is_plain = False
             self._is_tame = True
         below = depth - 2 if signature.may_fail and not self.is_plain else depth - 1
         if signature.is_limited:
             below = 0
         children = [self.make(each, scope, below) for each in signature.arguments]
-        self._is_tame, self.is_plain, self._within_plain = was_tame, was_plain, was_within
+        self._is_tame, self.is_plain, self._may_fail = was_tame, was_plain, might_fail
         if "{0}" in signature.template:
             times = signature.template.count("{0}")
             return node(signature.template.replace("{0}", "{}"), *children * times, kind=signature.result)

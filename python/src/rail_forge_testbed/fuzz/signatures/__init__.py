@@ -7,7 +7,6 @@ What is not here, and why (each a known difference, or an answer that PostgreSQL
   functions that C libraries compute, whose last digit may differ
 - products of numerics but of columns and constants that are no extremes: a numeric has 38 digits, or 76
   (docs/compatibility.md)
-- subscripts that are computed: PostgreSQL computes none of an array that is NULL
 - `EXCLUDE` in frames, arrays of arrays, TABLESAMPLE (docs/compatibility.md)
 - casts from floating-point numbers and texts to numeric and dates, and intervals multiplied by them, but
   where nothing is infinite: neither has an infinity here (docs/compatibility.md)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from .signature import lines
 
-SIGNATURES = (
-    lines(
-        r"""
+SIGNATURES = lines(
+    r"""
 int4[] | ARRAY[{}, {}] | int4 int4
 int4[] | ({} || {}) | int4[] int4
 int4[] | ({} || {}) | int4[] int4[]
@@ -46,21 +45,16 @@ text[] | regexp_split_to_array({}, '[ ,]', 'i') | text
 text[] | regexp_match({}, 'a|(b)', 'i') | text
 text[] | regexp_match({}, {}) | text bpchar
 text[] | ARRAY[{}, {}]::text[] | varchar text
-"""
-    )
-    + lines(
-        r"""
-int4[] | trim_array({}, 1) | int4[]
-""",
-        may_fail=True,
-    )
-    + lines(
-        r"""
+int4 | ({})[{}] | int4[] int4
+text | ({})[{}] | text[] int4
 int4[] | ({})[{}:{}] | int4[] int4 int4
 text[] | ({})[1:{}] | text[] int4
+"""
+) + lines(
+    r"""
+int4[] | trim_array({}, 1) | int4[]
 """,
-        is_limited=True,
-    )
+    may_fail=True,
 )
 
 # These often fail.

@@ -200,7 +200,6 @@ float4 | (- {}) - 0.5::float4 | float4
     )
     + lines(
         r"""
-int4 | ({})[{}] | int4[] int4
 numeric | ({} * {}) | numeric numeric
 numeric | ({} * {}) | numeric int4
 numeric | ({} * {}) | int8 numeric

@@ -212,7 +212,6 @@ bytea | substring({} FROM {} FOR 2) | bytea int4
     )
     + lines(
         r"""
-text | ({})[{}] | text[] int4
 text | pg_typeof({})::text | numeric
 text | pg_typeof({})::text | text[]
 text | to_char({}, 'FM999999999990.09999') | numeric

@@ -9,23 +9,21 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
-use tonic::transport::server::Connected;
 
 /// How long a client may take to hang up.
 const LINGER: Duration = Duration::from_secs(5);
 /// Bytes thrown away at a time.
 const SCRATCH_BYTES: usize = 4 << 10;
 
-pub(super) struct LingeringStream {
-    stream: TcpStream,
+pub(super) struct LingeringStream<S> {
+    stream: S,
     /// Set once nothing more will be written.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
-impl LingeringStream {
-    pub(super) fn new(stream: TcpStream) -> Self {
+impl<S: AsyncRead + Unpin> LingeringStream<S> {
+    pub(super) fn new(stream: S) -> Self {
         Self { stream, deadline: None }
     }
 
@@ -42,7 +40,7 @@ impl LingeringStream {
     }
 }
 
-impl AsyncRead for LingeringStream {
+impl<S: AsyncRead + Unpin> AsyncRead for LingeringStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -52,7 +50,7 @@ impl AsyncRead for LingeringStream {
     }
 }
 
-impl AsyncWrite for LingeringStream {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for LingeringStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
@@ -80,13 +78,5 @@ impl AsyncWrite for LingeringStream {
         }
         let is_late = self.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(context).is_ready());
         if is_late { Poll::Ready(Ok(())) } else { self.poll_hung_up(context).map(Ok) }
-    }
-}
-
-impl Connected for LingeringStream {
-    type ConnectInfo = <TcpStream as Connected>::ConnectInfo;
-
-    fn connect_info(&self) -> Self::ConnectInfo {
-        self.stream.connect_info()
     }
 }
