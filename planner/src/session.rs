@@ -172,10 +172,10 @@ fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         *rule = Arc::new(single_distinct);
     }
     let constants = rules.iter().position(|rule| rule.name() == SIMPLIFICATION).map_or(0, |place| place + 1);
+    rules.insert(constants, Arc::new(ConstantKeys));
     rules.insert(constants, Arc::new(InliningBarrier));
     rules.insert(0, Arc::new(InliningBarrier));
     rules.insert(0, Arc::new(StableConstants));
-    rules.push(Arc::new(ConstantKeys));
     rules.push(Arc::new(LiveGrouping));
     rules.push(Arc::new(LiveFirstRows));
     rules
