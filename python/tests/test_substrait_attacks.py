@@ -82,6 +82,14 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         ),
         "at most 1664",
     ),
+    "references to a long name": (
+        lambda: root(filtered(call(AND, *[field(0)] * 40_000), read_of("region", "x" * 500_000)), "id"),
+        "the name of a column has 500000 bytes",
+    ),
+    "references without an end": (
+        lambda: root(filtered(call(AND, *[field(0)] * 40_000), read_of("region", "x" * 63)), "id"),
+        "more than 1048576 bytes",
+    ),
     "2,000 options": (
         lambda: of_region(
             filtered(call(AND, *(call(EQUAL, field(0), literal(i64=str(value))) for value in range(2_000))))

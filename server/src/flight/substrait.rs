@@ -86,19 +86,19 @@ fn written(plan: &[u8], version: &str) -> Result<String> {
         text if text.contains(NESTS_TOO_DEEP) => Refusal::too_large("the Substrait plan nests too deep to be read"),
         text => Refusal::invalid(text),
     })?;
-    check_version(plan.version.as_ref(), version)?;
+    let minor_version = checked_version(plan.version.as_ref(), version)?;
     refuse_enhancement(plan.advanced_extensions.as_ref())?;
     match plan.relations.as_slice() {
         [relation] => match &relation.root {
-            Some(root) => Translator::of(&plan).root(root),
+            Some(root) => Translator::of(&plan, minor_version).root(root),
             None => Err(Refusal::unsupported("a plan whose relation is no root")),
         },
         relations => Err(Refusal::unsupported(format!("a plan of {} relation trees; it is one", relations.len()))),
     }
 }
 
-/// Checks the version that a plan says it is of, or else its sender. One of which nobody says any is read all the same.
-fn check_version(own: Option<&Version>, told: &str) -> Result<()> {
+/// The minor version that a plan says it is of, or else its sender. One of which nobody says any is read all the same.
+fn checked_version(own: Option<&Version>, told: &str) -> Result<Option<u32>> {
     let of_sender = || {
         let mut numbers = told.split('.').map(|number| number.parse().ok());
         let [major, minor] = [numbers.next().flatten(), numbers.next().flatten()];
@@ -108,11 +108,11 @@ fn check_version(own: Option<&Version>, told: &str) -> Result<()> {
         Some(&Version { major_number, minor_number, .. }) if (major_number, minor_number) != (0, 0) => {
             Some((major_number, minor_number))
         }
-        _ if told.is_empty() => return Ok(()),
+        _ if told.is_empty() => return Ok(None),
         _ => of_sender(),
     };
     match version {
-        Some((0, minor)) if MINOR_VERSIONS.contains(&minor) => Ok(()),
+        Some((0, minor)) if MINOR_VERSIONS.contains(&minor) => Ok(Some(minor)),
         Some((major, minor)) => Err(Refusal::unsupported(format!(
             "a plan of version {major}.{minor}; those of {MIN_VERSION} to {MAX_VERSION} are taken"
         ))),

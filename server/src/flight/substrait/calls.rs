@@ -58,6 +58,8 @@ impl Translator<'_> {
             (Form::Prefix(operator), [operand]) => Ok(format!("({operator} {operand})")),
             (Form::Postfix(operator), [operand]) => Ok(format!("({operand} {operator})")),
             (Form::Between, [value, low, high]) => Ok(format!("({value} BETWEEN {low} AND {high})")),
+            // That of a date would be a moment's time of day there.
+            (Form::AssumeTimezone, [time, zone]) => Ok(format!("(CAST({time} AS timestamp) AT TIME ZONE {zone})")),
             (Form::Contains, [text, part]) => Ok(format!("(strpos({text}, {part}) > 0)")),
             (Form::EndsWith, [text, end]) => Ok(format!("starts_with(reverse({text}), reverse({end}))")),
             (_, all) => Err(Refusal::invalid(format!("function {} of {} arguments", declared.name, all.len()))),
@@ -148,6 +150,8 @@ impl Translator<'_> {
         };
         let moment = match values.as_slice() {
             [moment] => self.expression(moment, columns)?,
+            // Seconds since a moment are the same in all zones.
+            [moment, _] if *field == "epoch" => self.expression(moment, columns)?,
             [moment, zone] => {
                 format!("({} AT TIME ZONE {})", self.expression(moment, columns)?, self.expression(zone, columns)?)
             }

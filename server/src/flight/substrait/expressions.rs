@@ -43,14 +43,17 @@ impl Translator<'_> {
     }
 
     /// A column of the relation, or of a query around it.
-    fn reference(&self, reference: &FieldReference, columns: &Columns) -> Result<String> {
+    fn reference(&mut self, reference: &FieldReference, columns: &Columns) -> Result<String> {
+        let around;
         let columns = match &reference.root_type {
             None | Some(RootType::RootReference(_)) => columns,
             Some(RootType::OuterReference(outer)) => {
                 let steps = usize::try_from(outer.steps_out).ok().filter(|steps| *steps > 0);
                 let level = steps.and_then(|steps| self.outer.len().checked_sub(steps));
-                let found = level.and_then(|level| self.outer.get(level));
-                found.ok_or_else(|| Refusal::invalid(format!("no query is {} steps outside", outer.steps_out)))?
+                let found = level.and_then(|level| self.outer.get(level)).cloned();
+                around =
+                    found.ok_or_else(|| Refusal::invalid(format!("no query is {} steps outside", outer.steps_out)))?;
+                &around
             }
             Some(RootType::Expression(_)) => return Err(Refusal::unsupported("a reference into an expression")),
             Some(RootType::LambdaParameterReference(_)) => return Err(Refusal::unsupported("a lambda expression")),
@@ -60,7 +63,7 @@ impl Translator<'_> {
             return Err(Refusal::unsupported("a reference to anything but a column"));
         };
         let column = columns.get(place(field.field, columns)?);
-        Ok(column.map(|column| column.sql.clone()).unwrap_or_default())
+        self.copied(column.map_or("", |column| &column.sql))
     }
 
     fn if_then(&mut self, if_then: &IfThen, columns: &Columns) -> Result<String> {
@@ -138,7 +141,8 @@ impl Translator<'_> {
     /// A value that the plan has for the parameter, or that the client will bind to it: `$1` to the parameter 0.
     fn parameter(&mut self, DynamicParameter { r#type, parameter_reference }: &DynamicParameter) -> Result<String> {
         if let Some(value) = self.bound.get(parameter_reference) {
-            return constant(value);
+            let value = constant(value)?;
+            return self.copied(&value);
         }
         let placeholder = format!("${}", u64::from(*parameter_reference) + 1);
         match r#type {

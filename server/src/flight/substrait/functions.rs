@@ -53,6 +53,8 @@ pub(super) enum Form<'a> {
     EndsWith,
     /// Parts of a moment.
     Extract,
+    /// The moment at which clocks of a zone show a time, or begin a day.
+    AssumeTimezone,
 }
 
 /// Substrait's scalar functions.
@@ -65,7 +67,7 @@ pub(super) const SCALAR_FUNCTIONS: &[(&str, Form<'static>)] = &[
     ("and", Form::Chain("AND")),
     ("asin", Form::Call("asin")),
     ("asinh", Form::Call("asinh")),
-    ("assume_timezone", Form::Infix("AT TIME ZONE")),
+    ("assume_timezone", Form::AssumeTimezone),
     ("atan", Form::Call("atan")),
     ("atan2", Form::Call("atan2")),
     ("atanh", Form::Call("atanh")),

@@ -1,6 +1,6 @@
 //! Why a plan is not taken, and in which of its relations.
 
-use rail_forge_planner::Error;
+use rail_forge_planner::{Error, MAX_SQL_BYTES};
 
 pub(super) type Result<T> = std::result::Result<T, Refusal>;
 
@@ -34,6 +34,13 @@ impl Refusal {
 
     pub(super) fn too_large(what: impl Into<String>) -> Self {
         Self::new(Kind::TooLarge, what)
+    }
+
+    /// Of a plan that is more when it is written as a statement.
+    pub(super) fn too_long() -> Self {
+        Self::too_large(format!(
+            "the Substrait plan is too large: a statement that says the same has more than {MAX_SQL_BYTES} bytes"
+        ))
     }
 
     /// Of a plan that would change something.

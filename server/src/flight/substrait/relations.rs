@@ -14,6 +14,11 @@ use super::type_name::type_name;
 
 /// The count of a fetch that takes all rows.
 const ALL_ROWS: i64 = -1;
+/// From this minor version on, a fetch without a count takes all rows, too. Before, it is one of none: protobuf leaves out a
+/// number that is 0.
+const COUNT_IS_OPTIONAL: u32 = 63;
+/// Bytes of a name in PostgreSQL. Each reference to a column is a copy of its name.
+const MAX_NAME_BYTES: usize = 63;
 
 impl Translator<'_> {
     /// A relation as a SELECT.
@@ -67,9 +72,7 @@ impl Translator<'_> {
         let select = self.emitted(select, common.as_ref()).map_err(within)?;
         // Each relation around this one copies it.
         if select.from.len() > MAX_SQL_BYTES {
-            return Err(within(Refusal::too_large(format!(
-                "the Substrait plan is too large: a statement that says the same has more than {MAX_SQL_BYTES} bytes"
-            ))));
+            return Err(within(Refusal::too_long()));
         }
         Ok(select)
     }
@@ -87,6 +90,7 @@ impl Translator<'_> {
 
     fn read(&mut self, read: &ReadRel) -> Result<Select> {
         let schema = required(read.base_schema.as_ref(), "the base_schema")?;
+        check_names(&schema.names)?;
         let mut select = match &read.read_type {
             Some(ReadType::NamedTable(table)) => self.table(table, schema)?,
             Some(ReadType::VirtualTable(table)) => self.virtual_table(table, schema)?,
@@ -208,7 +212,12 @@ impl Translator<'_> {
                     return Err(Refusal::invalid("a sort without a direction that is known"));
                 }
             };
-            if !matches!(by.rex_type, Some(RexType::Literal(_))) {
+            let is_constant = match &by.rex_type {
+                Some(RexType::Literal(_)) => true,
+                Some(RexType::DynamicParameter(parameter)) => self.bound.contains_key(&parameter.parameter_reference),
+                _ => false,
+            };
+            if !is_constant {
                 keys.push(SortKey { sql: self.expression(by, columns)?, direction });
             }
         }
@@ -220,7 +229,18 @@ impl Translator<'_> {
         if select.is_limited() {
             select = select.open(&mut self.aliases);
         }
-        let count = fetch.count.filter(|count| *count != ALL_ROWS);
+        let is_optional = self.minor_version.is_none_or(|minor| minor >= COUNT_IS_OPTIONAL);
+        let count = match (fetch.count, &fetch.count_expr) {
+            (None, None) if !is_optional && fetch.offset.is_some_and(|offset| offset != 0) => {
+                // ibis writes so what takes all rows, against the specification.
+                return Err(Refusal::unsupported(format!(
+                    "an offset without a count in a plan of before 0.{COUNT_IS_OPTIONAL}, of which a count of 0 looks the \
+                     same"
+                )));
+            }
+            (None, None) if !is_optional => Some(0),
+            (count, _) => count.filter(|count| *count != ALL_ROWS),
+        };
         select.limit = self.row_count(count, fetch.count_expr.as_deref(), "the count")?;
         select.offset =
             self.row_count(fetch.offset.filter(|offset| *offset != 0), fetch.offset_expr.as_deref(), "the offset")?;
@@ -278,6 +298,25 @@ fn name_of(read: &ReadRel) -> String {
     }
 }
 
+/// Checks the names of columns before they are copied to wherever these are referred to.
+fn check_names(names: &[String]) -> Result<()> {
+    check_width(names.len())?;
+    match names.iter().find(|name| name.len() > MAX_NAME_BYTES) {
+        Some(name) => Err(Refusal::too_large(format!(
+            "the name of a column has {} bytes; PostgreSQL's have at most {MAX_NAME_BYTES}",
+            name.len()
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn check_width(columns: usize) -> Result<()> {
+    if columns > MAX_COLUMNS {
+        return Err(Refusal::too_large(format!("a relation has {columns} columns; at most {MAX_COLUMNS} are allowed")));
+    }
+    Ok(())
+}
+
 /// An enhancement says something else than the relation alone.
 pub(super) fn refuse_enhancement(extension: Option<&AdvancedExtension>) -> Result<()> {
     match extension.and_then(|extension| extension.enhancement) {
@@ -288,12 +327,7 @@ pub(super) fn refuse_enhancement(extension: Option<&AdvancedExtension>) -> Resul
 
 /// Columns by their numbers.
 fn places(fields: impl ExactSizeIterator<Item = i32>, columns: &Columns) -> Result<Vec<usize>> {
-    if fields.len() > MAX_COLUMNS {
-        return Err(Refusal::too_large(format!(
-            "a relation has {} columns; at most {MAX_COLUMNS} are allowed",
-            fields.len()
-        )));
-    }
+    check_width(fields.len())?;
     fields.map(|field| place(field, columns)).collect()
 }
 

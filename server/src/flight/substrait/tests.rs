@@ -257,6 +257,46 @@ fn parameters_are_bound_by_the_plan_or_by_its_client() {
 }
 
 #[test]
+fn a_constant_sorts_nothing() {
+    let parameter = expression(RexType::DynamicParameter(Box::default()));
+    let by = |expr: &Expression| {
+        let direction = SortDirection::AscNullsLast.into();
+        SortField { expr: Some(expr.clone()), direction, ..SortField::default() }
+    };
+    let sorts = vec![by(&number(2)), by(&parameter), by(&field(0))];
+    let sort = SortRel { input: Some(read("x", &["a"])), sorts, ..SortRel::default() };
+    let value = Literal { literal_type: Some(LiteralType::I64(1)), type_variation_reference: 0 };
+    let plan = Plan {
+        parameter_bindings: vec![ParameterBinding { parameter_anchor: 0, value: Some(value) }],
+        ..plan(rel(RelType::Sort(Box::new(sort))), &["a"])
+    };
+    assert!(sql(&plan).unwrap().ends_with("FROM \"x\" AS t1 ORDER BY t1.\"a\" ASC NULLS LAST"));
+}
+
+#[test]
+fn a_fetch_without_a_count_is_as_the_version_says() {
+    let of = |minor_number, count, offset| {
+        let fetch = FetchRel { input: Some(read("x", &["a"])), count, offset, ..FetchRel::default() };
+        let version = Some(Version { major_number: 0, minor_number, patch_number: 0 });
+        let plan = Plan { version, ..plan(rel(RelType::Fetch(Box::new(fetch))), &["a"]) };
+        let statement = written(&plan.encode_to_vec(), "").map_err(|refusal| Error::from(refusal).to_string())?;
+        Ok::<_, String>(statement.split_once("AS t1").unwrap().1.to_owned())
+    };
+    for (minor, count, offset, end) in [
+        (0, None, None, ""),
+        (62, None, None, " LIMIT 0"),
+        (62, None, Some(0), " LIMIT 0"),
+        (62, Some(-1), Some(1), " OFFSET 1"),
+        (62, Some(3), Some(1), " LIMIT 3 OFFSET 1"),
+        (63, None, Some(1), " OFFSET 1"),
+        (63, Some(0), None, " LIMIT 0"),
+    ] {
+        assert_eq!(of(minor, count, offset).unwrap(), end, "{minor} {count:?} {offset:?}");
+    }
+    assert!(of(62, None, Some(1)).unwrap_err().contains("an offset without a count"));
+}
+
+#[test]
 fn what_is_not_taken_is_named() {
     let x = || read("x", &["a"]);
     let set = |op: SetOp, inputs| rel(RelType::Set(Box::new(SetRel { inputs, op: op.into(), ..SetRel::default() })));
@@ -325,6 +365,29 @@ fn functions_are_known_by_their_extension() {
 }
 
 #[test]
+fn times_are_of_the_zone_that_is_said() {
+    let of = |name: &str, arguments: Vec<FunctionArgument>| {
+        let call = ScalarFunction { arguments, ..ScalarFunction::default() };
+        let function = ExtensionFunction { name: name.to_owned(), ..ExtensionFunction::default() };
+        let plan = plan(filter(read("x", &["a"]), expression(RexType::ScalarFunction(Box::new(call)))), &["a"]);
+        let declared = ExtensionDeclaration { extension_function: Some(function) };
+        let statement = sql(&Plan { extensions: vec![declared], ..plan }).unwrap();
+        statement.split_once(" WHERE ").unwrap().1.to_owned()
+    };
+    let zone = || literal(LiteralType::String("Asia/Kolkata".into()));
+    let part = |component: &str| {
+        let component = FunctionArgument { arg_type: Some(ArgType::Enum(component.to_owned())) };
+        [component].into_iter().chain(arguments(vec![field(0), zone()])).collect()
+    };
+    let hour = "CAST(floor(EXTRACT(hour FROM (t1.\"a\" AT TIME ZONE 'Asia/Kolkata'))) AS bigint)";
+    assert_eq!(of("extract", part("HOUR")), hour);
+    // Since a moment, which is one of UTC.
+    assert_eq!(of("extract", part("UNIX_TIME")), "CAST(floor(EXTRACT(epoch FROM t1.\"a\")) AS bigint)");
+    let assumed = "(CAST(t1.\"a\" AS timestamp) AT TIME ZONE 'Asia/Kolkata')";
+    assert_eq!(of("assume_timezone", arguments(vec![field(0), zone()])), assumed);
+}
+
+#[test]
 fn options_are_what_postgresql_does() {
     let with = |name: &str, preference: &[&str]| {
         let preference = preference.iter().map(|wanted| (*wanted).to_owned()).collect();
@@ -377,7 +440,7 @@ fn plans_that_would_not_end_are_refused_at_once() {
         })))
     };
     assert!(matches!(sql(&plan(many(read("x", &["a"])), &["a"])), Err(Error::TooLarge(_))));
-    let wide = vec!["a"; 100_000];
+    let wide = vec!["a"; 1_600];
     let nested = (0..40).fold(read("x", &wide), |input, _| {
         let fetch = FetchRel { input: Some(input), count: Some(1), ..FetchRel::default() };
         rel(RelType::Fetch(Box::new(fetch)))
@@ -385,6 +448,20 @@ fn plans_that_would_not_end_are_refused_at_once() {
     assert!(matches!(sql(&plan(nested, &wide)), Err(Error::TooLarge(_))));
     let repeated = ProjectRel { common: emit(&[0; 100_000]), input: Some(read("x", &["a"])), ..ProjectRel::default() };
     assert!(matches!(sql(&plan(rel(RelType::Project(Box::new(repeated))), &["a"])), Err(Error::TooLarge(_))));
+    let too_wide = vec!["a"; 100_000];
+    assert!(matches!(sql(&plan(read("x", &too_wide), &too_wide)), Err(Error::TooLarge(_))));
+    // A text that the plan has once, and the statement wherever it is referred to.
+    let name = "a".repeat(500_000);
+    let references = |column: &str| filter(read("x", &[column]), call(AND, vec![field(0); 40_000]));
+    assert!(matches!(sql(&plan(references(&name), &["a"])), Err(Error::TooLarge(_))));
+    assert!(matches!(sql(&plan(references(&"a".repeat(63)), &["a"])), Err(Error::TooLarge(_))));
+    let parameter = expression(RexType::DynamicParameter(Box::default()));
+    let value = Literal { literal_type: Some(LiteralType::String(name)), type_variation_reference: 0 };
+    let bound = Plan {
+        parameter_bindings: vec![ParameterBinding { parameter_anchor: 0, value: Some(value) }],
+        ..plan(filter(read("x", &["a"]), call(AND, vec![parameter; 40_000])), &["a"])
+    };
+    assert!(matches!(sql(&bound), Err(Error::TooLarge(_))));
     // Millions of messages that say nothing.
     let nothing = Plan { relations: vec![PlanRel::default(); 500_000], ..Plan::default() };
     assert!(refusal(&nothing).contains("500000 relation trees"));
