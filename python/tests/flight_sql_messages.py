@@ -65,6 +65,7 @@ _MESSAGES: dict[str, dict[int, tuple[str, int]]] = {
         1: ("catalog", _STRING),
         2: ("db_schema_filter_pattern", _STRING),
         3: ("table_name_filter_pattern", _STRING),
+        4: ("table_types", _STRING),
         5: ("include_schema", _BOOL),
     },
     "CommandGetXdbcTypeInfo": {1: ("data_type", _INT32)},
@@ -79,7 +80,7 @@ _MESSAGES: dict[str, dict[int, tuple[str, int]]] = {
     "TicketStatementQuery": {1: ("statement_handle", _BYTES)},
 }
 
-_REPEATED = {("CommandGetSqlInfo", "info")}
+_REPEATED = {("CommandGetSqlInfo", "info"), ("CommandGetTables", "table_types")}
 
 
 def _pool() -> descriptor_pool.DescriptorPool:

@@ -11,6 +11,7 @@ import resource
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -215,3 +216,22 @@ def test_no_ticket_is_a_change(sql: str, stock: flight.FlightClient, tmp_path: P
         with pytest.raises((pa.ArrowException, KeyError, NotImplementedError, flight.FlightError)):
             stock.do_get(ticket).read_all()
     assert not target.exists()
+
+
+# Requests of a few MB.
+ENTRIES = 3_000_000
+LONG_REQUESTS: dict[str, Callable[[flight.FlightClient], object]] = {
+    "kinds of tables": lambda client: client.do_get(
+        flight.Ticket(packed("CommandGetTables", table_types=[""] * ENTRIES))
+    ).read_all(),
+    "criteria": lambda client: list(client.list_flights(b"_a" * ENTRIES)),
+    "a path": lambda client: client.get_flight_info(flight.FlightDescriptor.for_path(*[""] * ENTRIES)),
+}
+
+
+@pytest.mark.parametrize("kind", LONG_REQUESTS)
+def test_a_long_request_costs_little_more_than_it_is_long(kind: str, victim: RailForgeServer) -> None:
+    with flight.connect(victim.flight) as client, suppress(pa.ArrowInvalid):
+        LONG_REQUESTS[kind](client)
+    assert victim.exit_code() is None, victim.log[-2000:]
+    assert victim.peak_memory_bytes // MIB < MEMORY_LIMIT_MIB + OWN_MIB

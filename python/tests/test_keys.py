@@ -162,3 +162,14 @@ def test_catalogs_schemas_and_table_types(stock: flight.FlightClient) -> None:
     assert rows(command(stock, "CommandGetDbSchemas")) == [("shop", "public")]
     assert rows(command(stock, "CommandGetDbSchemas", catalog="other")) == []
     assert rows(command(stock, "CommandGetTableTypes")) == [("TABLE",)]
+    for kinds in (["TABLE"], ["VIEW", "", "TABLE", "TABLE"]):
+        assert command(stock, "CommandGetTables", table_types=kinds).num_rows == len(SHOP_TABLES)
+    assert command(stock, "CommandGetTables", table_types=["VIEW", "", "table"]).num_rows == 0
+
+
+def test_a_path_has_three_parts_at_most(stock: flight.FlightClient) -> None:
+    assert stock.get_flight_info(flight.FlightDescriptor.for_path("shop", "public", "orders")).endpoints
+    with pytest.raises(
+        pa.ArrowInvalid, match="has 4 parts; that of a table is its catalog, its schema and its"
+    ):
+        stock.get_flight_info(flight.FlightDescriptor.for_path("x", "shop", "public", "orders"))

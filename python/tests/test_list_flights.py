@@ -61,6 +61,8 @@ def test_criteria_are_a_pattern(pattern: str, tables: list[str], stock: flight.F
 def test_criteria_that_cannot_be_read_are_refused(stock: flight.FlightClient) -> None:
     with pytest.raises(pa.ArrowInvalid, match="a pattern of LIKE"):
         list(stock.list_flights(b"\xff"))
+    with pytest.raises(pa.ArrowInvalid, match="a pattern for names has more than"):
+        list(stock.list_flights(b"_" * 2_000))
 
 
 def test_live_tables_and_several_sources_are_listed(

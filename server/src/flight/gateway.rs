@@ -16,6 +16,7 @@ use arrow_flight::{
 };
 use futures::{Stream, TryStreamExt};
 use prost::Message;
+use rail_forge_connectors::quote;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::awaited::Awaited;
@@ -32,6 +33,8 @@ use crate::readiness::Readiness;
 
 /// Clients send their session in headers; hyper's default of 16 KiB breaks those with long cookies or tokens.
 const MAX_HEADER_BYTES: u32 = 64 << 10;
+/// Of a path: a table's catalog, its schema and its name.
+const PATH_PARTS: usize = 3;
 /// The largest request: a statement, or parameters. Results have no such limit, they are streams.
 const MAX_REQUEST_BYTES: usize = 16 << 20;
 /// Streams that one connection may have open.
@@ -191,6 +194,12 @@ impl FlightService for Gateway {
 
 /// Reads a descriptor: Flight SQL's commands are protobuf and name their type, SQL is text, a path is a table.
 fn asked(descriptor: &FlightDescriptor) -> Result<Asked, Status> {
+    if descriptor.path.len() > PATH_PARTS {
+        return Err(Status::invalid_argument(format!(
+            "the path of the descriptor has {} parts; that of a table is its catalog, its schema and its name",
+            descriptor.path.len()
+        )));
+    }
     if !descriptor.path.is_empty() {
         return Ok(Asked::Statement(sql_of_path(&descriptor.path)));
     }
@@ -209,7 +218,7 @@ fn asked(descriptor: &FlightDescriptor) -> Result<Asked, Status> {
 
 /// The statement that reads a whole table.
 pub(super) fn sql_of_path(path: &[String]) -> String {
-    let quoted: Vec<String> = path.iter().map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect();
+    let quoted: Vec<String> = path.iter().map(|part| quote(part)).collect();
     format!("SELECT * FROM {}", quoted.join("."))
 }
 

@@ -12,6 +12,7 @@ use rail_forge_connectors::{AsOf, TableEntry, TableName};
 use rail_forge_planner::{AnsweredBy, Size, TableTruth, Truth};
 use tonic::{Request, Response, Status};
 
+use super::catalogue::check_pattern;
 use super::choices::Choices;
 use super::gateway::{BoxStream, sql_of_path};
 use super::handle::{Seal, StatementHandle};
@@ -61,6 +62,7 @@ fn wanted(tables: &[TableEntry], pattern: &[u8]) -> Result<BooleanArray, Status>
     let pattern = std::str::from_utf8(pattern).map_err(|_| {
         Status::invalid_argument("the criteria are not UTF-8: they are a pattern of LIKE, such as shop.public.%")
     })?;
+    check_pattern(Some(pattern))?;
     if pattern.is_empty() {
         return Ok(BooleanArray::from(vec![true; tables.len()]));
     }
