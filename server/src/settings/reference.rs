@@ -11,8 +11,9 @@ const INTRODUCTION: &str = "\
 
 Printed by `rail-forge settings`; do not edit.
 
-A setting is a flag of `rail-forge serve`, an environment variable, or a key of the file that `--config`
-names. A flag comes before the variable, the variable before the file.
+A setting is a flag of `rail-forge serve`, an environment variable, or a key of the file that `--config` or
+`RAIL_FORGE_CONFIG` names. A flag comes before the variable, the variable before the file. Paths in `[server]` are
+relative to the working directory, as those of flags are; the others of the file are relative to its folder.
 
 ## Server
 
@@ -40,7 +41,7 @@ One `[[source]]` for each catalogue. `--source NAME=URL` and `RAIL_FORGE_SOURCE`
 | `live_connections` | Connections of all queries that read live tables, at least 2. A query needs one, or one for each of its statements and one more; with fewer, it keeps rows in memory until it comes to them. Default: 4. |
 | `reader` | Who reads rows: `auto`, `copy` (COPY in binary, the fastest) or `connectorx`. Default: `auto`, which is `copy`. |
 | `unrepresentable` | What becomes of values that have no place in Arrow (NaN and infinity as a decimal, infinite dates, timestamps and intervals, those beyond Arrow's range, 24:00:00): `error` refuses the table and names the row, `null` makes them NULL. Default: `error`. |
-| `password_file` | A file that holds the password of the role, and nothing else. Without it: the URL, `PGPASSWORD`, then `PGPASSFILE` or `~/.pgpass`. |
+| `password_file` | A file that holds the password of the role, and nothing else, where the URL has none. Without either: `PGPASSWORD`, then `PGPASSFILE` or `~/.pgpass`. |
 | `connect_timeout` | How long a connection may take. Default: 10s. |
 | `lock_timeout` | How long a refresh, or a query on a live table, waits for a table that somebody has locked. Default: 10s. |
 | `statement_timeout` | How long PostgreSQL may take over one statement of a query on a live table. Default: 5m. |
@@ -55,7 +56,7 @@ Keys of `[source.tables.\"schema.table\"]`. A name comes before a pattern, a lon
 
 | key | what it does |
 |---|---|
-| `refresh` | As that of the source. What it leaves out is as the source says. |
+| `refresh` | As that of the source. A `mode`, with its `column` and `overlap`, an `every` and a `jitter` that it leaves out are as the source says. |
 | `text_columns` | Columns that come as the text that PostgreSQL prints. Default: those of types that Arrow has no place for. |
 | `sort_by` | Columns that rows are sorted by as they are written, so that filters on them leave out most of each file: see connectors.md. Default: none; rows are in PostgreSQL's order. |
 
@@ -69,7 +70,7 @@ Keys of `refresh`. Tables of the same `every` and `jitter` are refreshed togethe
 | `every` | How often, for example `5m`. Without it, when asked. |
 | `jitter` | Up to so much is added to `every`, by chance. Default: none. |
 | `column` | For `watermark`: a number, date or timestamp that grows with every insert and update. |
-| `overlap` | For `watermark`: how far below the largest value rows are read again, for transactions that committed late: a time for dates and timestamps, a number for numbers. Default: 1m or 1000 with a primary key, none without. |
+| `overlap` | For `watermark`: how far below the largest value rows are read again, for transactions that committed late: a time for dates and timestamps, a number for numbers. Default: 1m, a day for dates, 1000 for numbers. Without a primary key there is none, and 0 is all that may be said. |
 
 ```toml
 [server]
@@ -106,7 +107,7 @@ One `[[oidc]]` for each issuer whose tokens are accepted beside API tokens: see 
 | `algorithms` | How tokens may be signed: `RS256`, `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`, `EdDSA`. Default: `[\"RS256\", \"ES256\", \"EdDSA\"]`. |
 | `tls_ca` | A PEM file of the certificates that are trusted for its address, in place of the system's. |
 | `refresh_keys` | How often its keys are fetched. A key that it has dropped is good for so long. Default: 5m. |
-| `keep_keys` | How long its keys are believed when they cannot be fetched. Default: 24h. |
+| `keep_keys` | How long its keys are believed when they cannot be fetched, and not shorter than `refresh_keys`. Default: 24h. |
 ";
 
 const ROLES: &str = "
