@@ -6,13 +6,14 @@
 //! The program's allocator tells what it gives and takes back; without one that does, nothing is ever short.
 
 use std::cell::Cell;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
 
 use crate::postgres::error::{ValueError, ValueResult};
 
 /// What may be allocated beside queries' memory and what is kept of tables and results: code's own data, batches on their
 /// way, pulls, and what functions make.
-const OTHER_BYTES: usize = 192 << 20;
+const OTHER_BYTES: usize = 160 << 20;
 /// What a thread may make for a query in any case, however little memory there is.
 const SHARE_BYTES: usize = 32 << 20;
 /// Freed memory that the allocator keeps is not worth the work to give it back before it is so much.
@@ -30,12 +31,22 @@ static ALLOCATED: AtomicIsize = AtomicIsize::new(0);
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 /// What was freed since the allocator gave back what it keeps.
 static FREED: AtomicUsize = AtomicUsize::new(0);
+/// What was freed since the process began.
+static FREED_EVER: AtomicUsize = AtomicUsize::new(0);
+/// What makes the allocator let go of what a thread has of freed memory.
+static LETTING_GO: OnceLock<fn()> = OnceLock::new();
 /// What may be allocated; everything, before it is told.
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
 
 thread_local! {
     static OWN: Own = const {
-        Own { number: Cell::new(usize::MAX), made: Cell::new(0), untold: Cell::new(0), freed: Cell::new(0) }
+        Own {
+            number: Cell::new(usize::MAX),
+            made: Cell::new(0),
+            untold: Cell::new(0),
+            freed: Cell::new(0),
+            freed_ever: Cell::new(0),
+        }
     };
 }
 
@@ -47,6 +58,8 @@ struct Own {
     untold: Cell<isize>,
     /// What it has freed and not told yet.
     freed: Cell<usize>,
+    /// What all threads had freed when it let go of what it had.
+    freed_ever: Cell<usize>,
 }
 
 impl Own {
@@ -90,8 +103,31 @@ pub fn taken_back(bytes: usize) -> bool {
     matches!(told, Ok(Some(freed)) if keeps_too_much(freed))
 }
 
+/// Tells how a thread is made to let go of what it has of freed memory. Others cannot, and it does so by itself only when
+/// it allocates.
+pub fn let_go_by(letting_go: fn()) {
+    // There is one allocator.
+    let _ = LETTING_GO.set(letting_go);
+}
+
+/// For threads that have nothing to do: after much was freed, they let go of what they have of it.
+pub fn before_pause() {
+    let freed_ever = FREED_EVER.load(Ordering::Relaxed);
+    let has_much = OWN.try_with(|own| {
+        let has_much = freed_ever.wrapping_sub(own.freed_ever.get()) >= KEPT_BYTES;
+        if has_much {
+            own.freed_ever.set(freed_ever);
+        }
+        has_much
+    });
+    if let (Ok(true), Some(let_go)) = (has_much, LETTING_GO.get()) {
+        let_go();
+    }
+}
+
 #[cold]
 fn keeps_too_much(freed: usize) -> bool {
+    FREED_EVER.fetch_add(freed, Ordering::Relaxed);
     let kept = FREED.fetch_add(freed, Ordering::Relaxed).saturating_add(freed);
     if kept < KEPT_BYTES || has_room(allocated().saturating_add(kept)) {
         return false;

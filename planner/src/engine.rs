@@ -73,6 +73,7 @@ impl Engine {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_name("query")
             .thread_stack_size(STACK_BYTES)
+            .on_thread_park(allocated::before_pause)
             .enable_time()
             .build()
             .map_err(|cause| Error::Internal(cause.into()))?;

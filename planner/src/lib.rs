@@ -60,7 +60,7 @@ mod wide_arrays;
 mod window_memory;
 
 pub use admission::Class;
-pub use allocated::{given, taken_back};
+pub use allocated::{before_pause, given, let_go_by, taken_back};
 pub use engine::Engine;
 pub use error::{Error, Place, Result, ValueError};
 pub use fallback::FallbackStatistics;

@@ -5,16 +5,32 @@
 #![expect(unsafe_code, reason = "an allocator gives and takes raw memory")]
 
 use std::alloc::{GlobalAlloc, Layout};
+use std::convert::Infallible;
+use std::time::Duration;
 
 use mimalloc::MiMalloc;
-use rail_forge_planner::{given, taken_back};
+use rail_forge_planner::{given, let_go_by, taken_back};
 
 /// The allocator.
 pub(crate) struct Counted;
 
 unsafe extern "C" {
-    /// Returns what is kept of freed memory to the system, by all threads if it is forced.
+    /// Has the thread let go of what it has of freed memory, and returns it to the system: what has been kept for long
+    /// enough, or all if it is forced.
     safe fn mi_collect(force: bool);
+}
+
+/// How long freed memory is kept (mimalloc's `purge_delay`).
+const KEPT_FOR: Duration = Duration::from_secs(1);
+
+/// Returns to the system, for as long as it is awaited, what has been kept of freed memory. mimalloc looks for it when
+/// threads allocate and free; those of a quiet server do neither.
+pub(crate) async fn give_back() -> Infallible {
+    let_go_by(|| mi_collect(false));
+    loop {
+        tokio::time::sleep(KEPT_FOR).await;
+        mi_collect(false);
+    }
 }
 
 // SAFETY: everything is passed on as it is; counting allocates nothing and does not panic.

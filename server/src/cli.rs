@@ -8,6 +8,7 @@ mod tokens;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use rail_forge_planner::before_pause;
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -139,6 +140,7 @@ fn check(args: SettingsArgs, json: bool) -> Result<(), Failure> {
 fn on_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .on_thread_park(before_pause)
         .build()
         .map_err(|error| Failure::work(format!("cannot start threads: {error}")))?;
     let result = runtime.block_on(work);

@@ -29,7 +29,7 @@ use crate::readiness::Readiness;
 use crate::refresher::Refresher;
 use crate::settings::{Authentication, Listening, Settings};
 use crate::spill::SpillFolder;
-use crate::{flight, http, memory};
+use crate::{allocator, flight, http, memory};
 
 /// How long connections may take to send what was answered and to close, once no call runs any more.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -74,6 +74,7 @@ pub async fn serve(settings: Settings) -> Result<(), Failure> {
         tracing::info!(source = source.name(), location = source.location(), "serving");
     }
     let garbage = tokio::spawn(collect_garbage(Arc::clone(&store)));
+    let kept_memory = tokio::spawn(allocator::give_back());
     let metrics = Arc::new(Metrics::default());
     let misfits = Misfits::of(&settings.roles);
     let refresher = Arc::new(Refresher::new(settings.sources, Arc::clone(&store), Arc::clone(&metrics), misfits));
@@ -130,6 +131,7 @@ pub async fn serve(settings: Settings) -> Result<(), Failure> {
     tracing::info!(seconds = settings.drain_timeout.as_secs_f64(), "stopping; running calls may finish");
     refreshes.abort();
     garbage.abort();
+    kept_memory.abort();
     let closing = tokio::select! {
         () = drain.idle() => Some(until.saturating_duration_since(Instant::now()).clamp(LAST_WORDS, CLOSING)),
         () = tokio::time::sleep_until(until) => Some(LAST_WORDS),
