@@ -19,9 +19,12 @@ use crate::error::{Error, Result};
 use crate::interrupt::Within;
 use crate::interruptible::StopFlag;
 
-/// Batches that wait for a reader that is slower than the query: with those in flight on either side, what
-/// a stalled client costs in memory.
-const QUEUED_BATCHES: usize = 2;
+/// What waits for a reader that is slower than the query, unless two batches take more: with those in flight on either
+/// side, what a stalled client costs in memory.
+const QUEUED_BYTES: u32 = 4 << 20;
+/// So much has to be free before a query that has found no room goes on. One that was woken for each batch that is read
+/// would be as long on its way to a core as at work.
+const FREE_BYTES: u32 = QUEUED_BYTES / 2;
 
 /// Batches as they are computed.
 #[derive(Debug)]
@@ -100,20 +103,21 @@ pub(crate) struct Outlet {
 }
 
 impl Outlet {
-    /// Sends a batch that nobody keeps when there is room for it. Until then, another query may run in this one's
-    /// place.
-    pub(crate) async fn send(&mut self, batch: RecordBatch) -> Result<()> {
-        let room = match Arc::clone(&self.room).try_acquire_owned() {
-            Ok(room) => room,
+    /// Sends a batch that nobody keeps when there is room for it, which takes so many bytes. Until then, another query
+    /// may run in this one's place.
+    pub(crate) async fn send(&mut self, batch: RecordBatch, bytes: usize) -> Result<()> {
+        let wanted = u32::try_from(bytes).unwrap_or(u32::MAX).clamp(1, FREE_BYTES);
+        let room = match Arc::clone(&self.room).try_acquire_many_owned(wanted) {
+            Ok(room) => Some(room),
             Err(_) => {
                 self.places.own = None;
-                let room = Arc::clone(&self.room).acquire_owned().await;
+                let free = Arc::clone(&self.room).acquire_many_owned(FREE_BYTES).await;
                 self.places.own = Some(self.places.admission.enter_again(self.places.class).await?);
                 // It is never closed.
-                room.map_err(|closed| Error::Internal(Box::new(closed)))?
+                free.map_err(|closed| Error::Internal(Box::new(closed)))?.split(wanted as usize)
             }
         };
-        put(&self.batches, (Ok(Some(batch)), Some(room)));
+        put(&self.batches, (Ok(Some(batch)), room));
         Ok(())
     }
 
@@ -138,7 +142,7 @@ impl Computed {
         run: impl FnOnce(Outlet) -> Run,
     ) -> Self {
         let (sender, batches) = mpsc::unbounded_channel();
-        let outlet = Outlet { batches: sender.clone(), room: Arc::new(Semaphore::new(QUEUED_BATCHES)), places };
+        let outlet = Outlet { batches: sender.clone(), room: Arc::new(Semaphore::new(QUEUED_BYTES as usize)), places };
         let run = AssertUnwindSafe(run(outlet)).catch_unwind();
         let work = async move {
             let end = match run.await {
@@ -223,13 +227,16 @@ mod tests {
 
     async fn endless(mut outlet: Outlet, held: oneshot::Sender<()>) -> Result<()> {
         let _held = held;
-        outlet.send(batch()).await?;
+        outlet.send(batch(), 0).await?;
         pending().await
     }
 
+    /// Sizes of batches, which take twice as much as there is room for.
+    const SIZES: [usize; 6] = [0, FREE_BYTES as usize / 2, FREE_BYTES as usize, usize::MAX, 1, usize::MAX];
+
     async fn longer_than_the_queue(mut outlet: Outlet) -> Result<()> {
-        for _ in 0..2 * QUEUED_BATCHES {
-            outlet.send(batch()).await?;
+        for bytes in SIZES {
+            outlet.send(batch(), bytes).await?;
         }
         outlet.send_kept(batch());
         Ok(())
@@ -273,7 +280,7 @@ mod tests {
     #[tokio::test]
     async fn a_result_that_is_read_in_time_is_whole() {
         let (mut computed, admission) = start(LONG, longer_than_the_queue).await;
-        for _ in 0..=2 * QUEUED_BATCHES {
+        for _ in 0..=SIZES.len() {
             assert_eq!(next(&mut computed).await.unwrap().unwrap(), batch());
         }
         assert!(next(&mut computed).await.is_none());

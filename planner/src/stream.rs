@@ -157,8 +157,8 @@ impl Execution {
 
     async fn run(mut self, mut outlet: Outlet) -> Result<()> {
         if let Some(options) = self.explain {
-            let explained = self.explained(options).await?;
-            return outlet.send(explained).await;
+            outlet.send_kept(self.explained(options).await?);
+            return Ok(());
         }
         let mut stream = execute_stream(self.plan, self.state.task_ctx())?;
         while let Some(batch) = stream.next().await {
@@ -167,8 +167,8 @@ impl Execution {
             match kept {
                 Some(kept) => outlet.send_kept(kept),
                 None => {
-                    for piece in pieces(batch) {
-                        outlet.send(piece).await?;
+                    for (piece, bytes) in pieces(batch) {
+                        outlet.send(piece, bytes).await?;
                     }
                 }
             }
