@@ -36,7 +36,7 @@ impl OptimizerRule for ConstantKeys {
         // Only inner joins are made anew.
         let is_kept = |left: &Expr, right: &Expr| {
             !is_always_true(left, right)
-                && (join.join_type != JoinType::Inner || (has_column(left) && has_column(right)))
+                && (join.join_type != JoinType::Inner || (left.any_column_refs() && right.any_column_refs()))
         };
         let (keys, constant): (Vec<_>, Vec<_>) = join.on.into_iter().partition(|(left, right)| is_kept(left, right));
         join.on = keys;
@@ -56,8 +56,4 @@ fn is_always_true(left: &Expr, right: &Expr) -> bool {
         (Expr::Literal(left, _), Expr::Literal(right, _)) => left == right && !left.is_null(),
         _ => false,
     }
-}
-
-fn has_column(expression: &Expr) -> bool {
-    expression.any_column_refs()
 }
