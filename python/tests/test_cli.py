@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from comparison import reference_rows
 from conftest import answer, refresh, run
-from probes import get
 from waiting import until
 
 import rail_forge
+from rail_forge_testbed.probes import get
 from rail_forge_testbed.server import run_cli
 
 if TYPE_CHECKING:

@@ -16,9 +16,10 @@ import pytest
 from conftest import refresh
 from error_details import ErrorInfo, Listening
 from flight_sql_messages import close, prepare
-from probes import get, metrics
 from pyarrow import flight
 from waiting import until, until_equal
+
+from rail_forge_testbed.probes import get, metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
-from probes import get
 from tokens import SOURCE
 from waiting import until
+
+from rail_forge_testbed.probes import get
 
 if TYPE_CHECKING:
     from conftest import Serve

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 from comparison import connect_as_reference, reference_rows
 from conftest import NO_RESULTS, answer, refresh, run
-from probes import metrics
 from pyarrow import flight
 from waiting import until, until_equal, until_idle
 
 import rail_forge
+from rail_forge_testbed.probes import metrics
 
 if TYPE_CHECKING:
     from conftest import NewDatabase, Serve

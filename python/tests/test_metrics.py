@@ -10,12 +10,12 @@ import pyarrow as pa
 import pytest
 from configuration import configuration, source
 from conftest import NO_REFRESH, refresh
-from probes import Metrics, get, metrics
 from pyarrow import flight
 from tokens import create_token, guarded_server, stock_client
 from waiting import until
 
 import rail_forge
+from rail_forge_testbed.probes import Metrics, get, metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

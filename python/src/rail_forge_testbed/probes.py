@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from rail_forge_testbed.server import RailForgeServer
 
+# An answer that takes longer does not come.
 SECONDS = 10
 
 
@@ -53,5 +55,5 @@ class Metrics:
 def metrics(server: RailForgeServer) -> Metrics:
     """What a server tells now."""
     code, text = get(f"{server.http}/metrics")
-    assert code == 200, text
+    assert code == HTTPStatus.OK, text
     return Metrics(text)
