@@ -2,7 +2,7 @@
 
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, cast};
+use datafusion::logical_expr::{Expr, ExprSchemable, Operator, cast};
 
 use super::checked::checked;
 use super::column::{Float4, Float8, Int2, Int4, Int8, NumericArg};
@@ -100,7 +100,7 @@ fn floats(symbol: &'static str, operator: Operator) -> Vec<Function> {
     .collect()
 }
 
-/// Sums, differences and products of decimals are decimals of DataFusion, unless they have too many decimals for it.
+/// Sums, differences and products of decimals are of DataFusion's types, unless they have too many decimals for them.
 fn of_numerics(symbol: &'static str, operator: Operator) -> Function {
     let by_value = match operator {
         Operator::Multiply => strict2::<NumericArg, NumericArg, _, _>("numeric_multiply", |a: Numeric, b| a.times(&b)),
@@ -119,7 +119,7 @@ fn of_numerics(symbol: &'static str, operator: Operator) -> Function {
             return by_value.expression(call);
         }
         let (left, right) = pair(call)?;
-        Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), operator, Box::new(right))))
+        Ok(checked(operator).call(vec![left, right]))
     })
 }
 

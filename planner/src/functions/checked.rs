@@ -1,5 +1,7 @@
 //! Arithmetic whose result must fit its type: integers do not wrap, and floating-point numbers become neither infinite
-//! nor zero by themselves (`float.h` and `int.c` of PostgreSQL).
+//! nor zero by themselves (`float.h` and `int.c` of PostgreSQL). Decimals are computed as by DataFusion's own operators, of
+//! which its optimizer knows that `0 * x` is the zero: one with fewer digits than the product, which does not have the
+//! product's type.
 
 use std::sync::Arc;
 
@@ -10,6 +12,7 @@ use datafusion::arrow::datatypes::{DataType, Float32Type, Float64Type};
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, Result, ScalarValue, internal_err};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
+use datafusion::logical_expr::type_coercion::binary::BinaryTypeCoercer;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -45,6 +48,9 @@ impl ScalarUDFImpl for Checked {
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         match types {
+            [left @ DataType::Decimal128(..), right] => {
+                BinaryTypeCoercer::new(left, &self.operator, right).get_result_type()
+            }
             [left, _] => Ok(left.clone()),
             _ => internal_err!("{} takes two numbers", self.name()),
         }
@@ -63,13 +69,14 @@ impl ScalarUDFImpl for Checked {
         match left.data_type() {
             DataType::Float32 => self.floats::<Float32Type>(left, right, args.number_rows),
             DataType::Float64 => self.floats::<Float64Type>(left, right, args.number_rows),
-            data_type => self.integers(left, right).map_err(|error| out_of_range(error, &data_type)),
+            DataType::Decimal128(..) => self.exact(left, right),
+            data_type => self.exact(left, right).map_err(|error| out_of_range(error, &data_type)),
         }
     }
 }
 
 impl Checked {
-    fn integers(&self, left: &ColumnarValue, right: &ColumnarValue) -> Result<ColumnarValue> {
+    fn exact(&self, left: &ColumnarValue, right: &ColumnarValue) -> Result<ColumnarValue> {
         match self.operator {
             Operator::Plus => apply(left, right, add),
             Operator::Minus => apply(left, right, sub),
