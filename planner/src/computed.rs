@@ -68,7 +68,12 @@ impl Until {
         Self { deadline: Instant::now() + timeout, timeout, clock: Handle::current() }
     }
 
-    fn passed(&self) -> Error {
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// What is said at the deadline.
+    pub(crate) fn passed(&self) -> Error {
         Error::Deadline { seconds: self.timeout.as_secs() }
     }
 }

@@ -140,10 +140,11 @@ impl Engine {
             None => engine.store.pin(),
         };
         let query = engine.sessions.placed(query, &snapshot.manifest);
-        if let Some(kept) = engine.kept(&query, &snapshot) {
-            return Ok(kept);
-        }
         let until = Until::from_now(engine.timeout);
+        if let Some(found) = engine.found(&query, &snapshot) {
+            engine.results.count_hit();
+            return Ok(ResultStream::kept(found, &snapshot.manifest, until));
+        }
         self.on_query_threads(async move { engine.execute(&query, snapshot, until).await }).await
     }
 
@@ -184,12 +185,6 @@ impl Shared {
     }
 
     /// The result of a statement, if it was computed before.
-    fn kept(&self, query: &Query, snapshot: &PinnedSnapshot) -> Option<ResultStream> {
-        let found = self.found(query, snapshot)?;
-        self.results.count_hit();
-        Some(ResultStream::kept(found, &snapshot.manifest))
-    }
-
     fn found(&self, query: &Query, snapshot: &PinnedSnapshot) -> Option<Arc<CachedResult>> {
         if query.anew {
             return None;
@@ -222,7 +217,7 @@ impl Shared {
             match self.results.turn(key, &analysed.schema, &analysed.truth, manifest, query.anew) {
                 Turn::Compute(recording) => break Some(recording),
                 Turn::Alone => break None,
-                Turn::Done(result) => return Ok(ResultStream::kept(result, manifest)),
+                Turn::Done(result) => return Ok(ResultStream::kept(result, manifest, until)),
                 Turn::Wait(mut ended) => {
                     // One whose end is not told has made way for another.
                     if ended.changed().await.is_ok() && *ended.borrow() == Ended::GivenUp {

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::bind::Wanted;
 use crate::computed::{Computed, Outlet, Places, Until};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::explain::{ExplainOptions, Explanation, Measured};
 use crate::found_rows::with_found_rows;
 use crate::interrupt::check_planning;
@@ -33,6 +33,7 @@ use crate::window_memory::with_counted_windows;
 pub struct ResultStream {
     schema: SchemaRef,
     truth: Truth,
+    until: Until,
     rows: Rows,
 }
 
@@ -78,14 +79,14 @@ impl ResultStream {
         let truth = execution.truth.clone();
         let schema = SchemaRef::clone(&execution.schema);
         let stop = execution.stop.clone();
-        let computed = Computed::start(runtime, places, until, stop, |outlet| execution.run(outlet));
-        Self { schema, truth, rows: Rows::Computed(computed) }
+        let computed = Computed::start(runtime, places, until.clone(), stop, |outlet| execution.run(outlet));
+        Self { schema, truth, until, rows: Rows::Computed(computed) }
     }
 
     /// A result that was computed before, and whose tables are the same in the manifest.
-    pub(crate) fn kept(result: Arc<CachedResult>, manifest: &Manifest) -> Self {
+    pub(crate) fn kept(result: Arc<CachedResult>, manifest: &Manifest, until: Until) -> Self {
         let truth = result.truth(manifest);
-        Self { schema: Arc::clone(&result.schema), truth, rows: Rows::Kept(result, 0) }
+        Self { schema: Arc::clone(&result.schema), truth, until, rows: Rows::Kept(result, 0) }
     }
 
     /// The columns of every batch. Its decimals may have fewer digits than announced here, where a function
@@ -97,6 +98,11 @@ impl ResultStream {
     /// What the result is true for.
     pub fn truth(&self) -> &Truth {
         &self.truth
+    }
+
+    /// When nothing of it may be held any longer, and what whoever still waits for rows is told then.
+    pub fn deadline(&self) -> (std::time::Instant, Error) {
+        (self.until.deadline().into_std(), self.until.passed())
     }
 
     /// Whether it was computed before.

@@ -247,7 +247,7 @@ def test_a_query_that_nobody_reads_gives_back_what_it_holds_at_its_deadline(
         refresh(server)
         until_equal(lambda: held(server), (0, 0), "its memory and its disk are free")
         until(lambda: len(list((server.data_dir / "data").iterdir())) == 1, "its snapshot has gone")
-        # What was on its way is read before.
+        # Nothing of what was on its way is left but what the client had been sent.
         with pytest.raises(flight.FlightTimedOutError, match="query_timeout"):
             list(reader)
     is_well(server)

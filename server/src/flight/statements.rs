@@ -101,6 +101,7 @@ impl Service {
         let stream = observation.note(executed.await)?;
         let wire = Wire::new(stream.schema()).with_views(handle.views);
         let metadata = describe_result(&stream);
+        let (deadline, passed) = stream.deadline();
         let (schema, engine) = (Arc::clone(wire.schema()), stream.truth().engine);
         let wire = Arc::new(wire);
         let converted = move |batch: RecordBatch| {
@@ -110,7 +111,8 @@ impl Service {
         };
         let batches = stream.map_err(status::of_query).map_ok(converted).try_flatten();
         let rows = Rows::new(schema, running.flow(observation.follow(engine, batches))).with_metadata(metadata);
-        Ok(rows.with_compression(compression).answer())
+        let rows = rows.with_compression(compression);
+        Ok(rows.with_deadline(deadline, move || status::of_query(passed)).answer())
     }
 
     async fn info(&self, handle: StatementHandle, request: Request<FlightDescriptor>) -> Result<FlightInfo, Status> {

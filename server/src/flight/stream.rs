@@ -15,6 +15,7 @@ mod past_tonic;
 mod tests;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
@@ -41,6 +42,13 @@ pub(super) struct Rows {
     metadata: Bytes,
     batches: BoxStream<'static, Result<RecordBatch, Status>>,
     compression: Option<CompressionType>,
+    deadline: Option<Deadline>,
+}
+
+/// When what has not been sent is given up, and what is said then.
+struct Deadline {
+    time: Instant,
+    passed: Box<dyn FnOnce() -> Status + Send>,
 }
 
 /// Rows among the extensions of an answer, for whoever takes them first.
@@ -53,7 +61,7 @@ impl Rows {
         schema: SchemaRef,
         batches: impl Stream<Item = Result<RecordBatch, Status>> + Send + 'static,
     ) -> Self {
-        Self { schema, metadata: Bytes::new(), batches: batches.boxed(), compression: None }
+        Self { schema, metadata: Bytes::new(), batches: batches.boxed(), compression: None, deadline: None }
     }
 
     pub(super) fn with_metadata(self, metadata: impl Into<Bytes>) -> Self {
@@ -63,6 +71,11 @@ impl Rows {
     /// Bodies are compressed; without it, as they lie in memory.
     pub(super) fn with_compression(self, compression: Option<CompressionType>) -> Self {
         Self { compression, ..self }
+    }
+
+    /// Nothing of the rows is held for longer, whether the client reads or not.
+    pub(super) fn with_deadline(self, time: Instant, passed: impl FnOnce() -> Status + Send + 'static) -> Self {
+        Self { deadline: Some(Deadline { time, passed: Box::new(passed) }), ..self }
     }
 
     /// The answer, whose rows [`PastTonic`] takes out. Where that does not stand before tonic, the answer's stream has
@@ -79,7 +92,7 @@ impl Rows {
 
     /// The messages: the columns, then the batches.
     fn messages(self) -> BoxStream<'static, Result<Message, Status>> {
-        let Self { schema, metadata, batches, compression } = self;
+        let Self { schema, metadata, batches, compression, .. } = self;
         let (mut encoder, first) = match MessageEncoder::new(&schema, compression) {
             Ok((encoder, columns)) => (encoder, columns.with_metadata(metadata)),
             Err(error) => return stream::iter([Err(failed(error))]).boxed(),

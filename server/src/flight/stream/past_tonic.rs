@@ -42,7 +42,7 @@ impl<S: NamedService> NamedService for PastTonic<S> {
 fn with_rows(mut answer: Response<Body>) -> Response<Body> {
     let rows = answer.extensions_mut().remove::<Handed>().and_then(|handed| handed.take());
     match rows {
-        Some(rows) => answer.map(|_| Body::new(RowsBody::new(rows.messages()))),
+        Some(rows) => answer.map(|_| Body::new(RowsBody::new(rows))),
         None => answer,
     }
 }

@@ -21,6 +21,7 @@ use http::{HeaderMap, Request};
 use http_body_util::BodyExt;
 use prost::Message as _;
 use prost::bytes::Buf;
+use tokio::sync::oneshot;
 use tonic::Code;
 use tonic::body::Body;
 use tower::Service;
@@ -275,6 +276,26 @@ async fn an_error_stands_in_the_trailers() {
     let status = Status::from_header_map(&trailers).unwrap();
     assert_eq!((status.code(), status.message()), (Code::InvalidArgument, "no"));
     assert!(!status.details().is_empty(), "it says why");
+}
+
+#[tokio::test]
+async fn what_nobody_takes_is_given_up_at_the_deadline() {
+    let (held, given_back) = oneshot::channel::<()>();
+    let batches = stream::iter((0..5).map(|_| Ok(numbers(0, MOST_ROWS - 1)))).inspect(move |_| {
+        let _ = &held;
+    });
+    let passed = || Status::deadline_exceeded("over");
+    let rows = Rows::new(numbers(0, 0).schema(), batches).with_deadline(Instant::now(), passed);
+    let mut body = body(rows).await;
+    for _ in 0..2 {
+        body.frame().await.unwrap().unwrap();
+    }
+    // Nobody reads any more.
+    assert!(given_back.await.is_err());
+    let trailers = body.frame().await.unwrap().unwrap().into_trailers().unwrap();
+    let status = Status::from_header_map(&trailers).unwrap();
+    assert_eq!((status.code(), status.message()), (Code::DeadlineExceeded, "over"));
+    assert!(body.frame().await.is_none());
 }
 
 #[tokio::test]
