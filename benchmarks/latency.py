@@ -1,32 +1,34 @@
-"""What a small query costs inside the server, beside a call that does nothing there.
+"""What a small query costs inside the server, by the server's own clock.
 
-A client's call has three parts: pyarrow, the way there and back, and the server. The same connection is asked
-for the list of actions, which the server answers with a constant, as a stream as it answers a query. What a
-call takes longer than that is counted as the server's. That is too much rather than too little: the schema
-and the batches of an answer, which pyarrow decodes, are in it.
+A client's call has three parts: pyarrow, the way there and back with the system's wakening of whoever
+waits, and the server. The client's time is the reference; the server's is what is asked for.
 
-- Planning: one call that runs EXPLAIN of a point query. It parses, binds and optimizes the query, makes its
-  plan, and prints it.
+- Planning: what EXPLAIN (SUMMARY) of a point query says of it, from the text to the plan that would run.
 - A point query: the call that asks for its schema, for which it is parsed and bound, and the call that
-  parses, binds, plans and runs it. Its columns come from memory, its result is not kept.
+  parses, binds, plans and runs it, from their beginning to the last byte of their answers, as `/metrics`
+  tells. Its columns come from memory, its result is not kept.
 - A result that is kept: the same two calls.
 """
 
 from __future__ import annotations
 
+import json
 import statistics
+from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pyarrow import flight
 
 import rail_forge
+from rail_forge_testbed.probes import metrics
 from rail_forge_testbed.server import RailForgeServer
 
 from .comparison import Comparison, Series, Wanted, interleaved, seconds_of
 from .subject import database, execute, progress, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from rail_forge_testbed.postgres import PostgresServer
 
@@ -39,19 +41,22 @@ DEFINITION = (
 )
 ROWS_BETWEEN = f"INSERT INTO {TABLE} SELECT i, i * 0.01, 'name ' || i FROM generate_series(1, {{rows}}) AS i"
 POINT = f"SELECT price FROM {TABLE} WHERE id = 7"
+EXPLAINED = f"EXPLAIN (SUMMARY, FORMAT JSON) {POINT}"
 # Results are kept; queries that are to be computed say so.
-COMPUTED = ((b"x-rail-forge-cache-control", b"no-cache"),)
-# One run is the median of so many calls: a call is a fraction of a millisecond, and some wait for a core.
+COMPUTED = flight.FlightCallOptions(headers=[(b"x-rail-forge-cache-control", b"no-cache")])
+# One run is so many calls: a call is a fraction of a millisecond, and some wait for a core.
 CALLS = 300
 MS_PER_S = 1_000
+CALL_SECONDS = "rail_forge_call_duration_seconds"
 
-NOTHING = "a call that does nothing"
 PLANNING = "planning a point query, in the server"
 COMPUTING = "a point query, in the server"
 KEPT = "a result that is kept, in the server"
-# An answer takes two calls, unless its ticket is known.
-CALLS_OF = {PLANNING: 1, COMPUTING: 2, KEPT: 2}
+FOR_CLIENT = {PLANNING: "EXPLAIN, for the client", COMPUTING: "for the client", KEPT: "for the client"}
 WANTED = {PLANNING: Wanted("<", 1, of="median"), COMPUTING: None, KEPT: Wanted("<", 0.3, of="median")}
+
+# Milliseconds in the server, and for the client.
+Took = tuple[float, float]
 
 
 def measure(postgres: PostgresServer, settings: Settings) -> list[Comparison]:
@@ -68,39 +73,76 @@ def measure(postgres: PostgresServer, settings: Settings) -> list[Comparison]:
             client.sql(POINT).rows()
             with flight.connect(server.flight) as connection:
                 progress(f"asking {CALLS:,} times for each")
-                calls = interleaved(settings.runs, _acts(connection))
-    return [_line(name, calls[name].values, calls[NOTHING].values) for name in WANTED]
+                return _compared(_acts(server, connection), settings.runs)
 
 
-def _line(name: str, took: Sequence[float], nothing: Sequence[float]) -> Comparison:
-    calls = CALLS_OF[name]
-    empty_ms = [MS_PER_S * calls * each for each in nothing]
-    inside_ms = [MS_PER_S * each - empty for each, empty in zip(took, empty_ms, strict=True)]
-    reference = f"{NOTHING}, twice" if calls > 1 else NOTHING
-    return Comparison(Series(name, inside_ms, "ms"), Series(reference, empty_ms, "ms"), WANTED[name])
+def _compared(acts: dict[str, Callable[[], Took]], runs: int) -> list[Comparison]:
+    waited: defaultdict[str, list[float]] = defaultdict(list)
+
+    def in_server(name: str) -> float:
+        inside, outside = acts[name]()
+        waited[name].append(outside)
+        return inside
+
+    took = interleaved(runs, {name: partial(in_server, name) for name in acts})
+    return [
+        Comparison(
+            Series(name, took[name].values, "ms"),
+            Series(FOR_CLIENT[name], waited[name], "ms"),
+            WANTED[name],
+        )
+        for name in WANTED
+    ]
 
 
-def _acts(connection: flight.FlightClient) -> dict[str, Callable[[], float]]:
-    computed = flight.FlightCallOptions(headers=list(COMPUTED))
-    explain = _info(connection, f"EXPLAIN {POINT}").endpoints[0].ticket
+def _acts(server: RailForgeServer, connection: flight.FlightClient) -> dict[str, Callable[[], Took]]:
     return {
-        NOTHING: lambda: _median(lambda: list(connection.list_actions())),
-        PLANNING: lambda: _median(lambda: connection.do_get(explain).read_all()),
-        COMPUTING: lambda: _median(lambda: _ask(connection, computed)),
-        KEPT: lambda: _median(lambda: _ask(connection, flight.FlightCallOptions())),
+        PLANNING: lambda: _planned(connection),
+        COMPUTING: lambda: _answered(server, connection, COMPUTED),
+        KEPT: lambda: _answered(server, connection, flight.FlightCallOptions()),
     }
 
 
-def _info(
-    connection: flight.FlightClient, sql: str, options: flight.FlightCallOptions | None = None
-) -> flight.FlightInfo:
+def _planned(connection: flight.FlightClient) -> Took:
+    """The median of what EXPLAIN tells, and of what the client waits for it."""
+    [endpoint] = _info(connection, EXPLAINED, flight.FlightCallOptions()).endpoints
+    told: list[float] = []
+
+    def explain() -> None:
+        [text] = connection.do_get(endpoint.ticket).read_all().column(0).to_pylist()
+        told.append(json.loads(text)[0]["Planning Time"])
+
+    outside = _median_ms(explain)
+    return statistics.median(told), outside
+
+
+def _answered(
+    server: RailForgeServer, connection: flight.FlightClient, options: flight.FlightCallOptions
+) -> Took:
+    """The mean of what the server has counted, and the median of what the client has waited."""
+
+    def ask() -> None:
+        [endpoint] = _info(connection, POINT, options).endpoints
+        connection.do_get(endpoint.ticket, options).read_all()
+
+    before = _counted(server)
+    outside = _median_ms(ask)
+    calls = zip(_counted(server), before, strict=True)
+    return sum(MS_PER_S * (after[0] - old[0]) / (after[1] - old[1]) for after, old in calls), outside
+
+
+def _counted(server: RailForgeServer) -> list[tuple[float, float]]:
+    """The seconds of the calls so far, and how many there were: of GetFlightInfo, and of DoGet."""
+    told = metrics(server)
+    return [
+        (told.value(f"{CALL_SECONDS}_sum", call=call), told.value(f"{CALL_SECONDS}_count", call=call))
+        for call in ("GetFlightInfo", "DoGet")
+    ]
+
+
+def _info(connection: flight.FlightClient, sql: str, options: flight.FlightCallOptions) -> flight.FlightInfo:
     return connection.get_flight_info(flight.FlightDescriptor.for_command(sql.encode()), options)
 
 
-def _ask(connection: flight.FlightClient, options: flight.FlightCallOptions) -> None:
-    [endpoint] = _info(connection, POINT, options).endpoints
-    connection.do_get(endpoint.ticket, options).read_all()
-
-
-def _median(call: Callable[[], object]) -> float:
-    return statistics.median(seconds_of(call) for _ in range(CALLS))
+def _median_ms(call: Callable[[], object]) -> float:
+    return MS_PER_S * statistics.median(seconds_of(call) for _ in range(CALLS))

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion::config::CatalogOptions;
@@ -269,6 +269,7 @@ impl Shared {
     }
 
     async fn analyse_here(&self, query: &Query, snapshot: PinnedSnapshot) -> Result<Analysed> {
+        let started = Instant::now();
         let Asked { statement, explain, .. } = statement::parse(&query.sql)?;
         let policy = query.policy.as_ref();
         let state = self.sessions.open(&snapshot, &query.options, &query.policy);
@@ -299,7 +300,8 @@ impl Shared {
             && !is_volatile(&plan)?;
         let lasting = if is_lasting { surroundings.lasting() } else { Lasting::Once };
         let kept_by = key(query, lasting, surroundings.now());
-        Ok(Analysed { state, plan, schema, wanted, explain, kept_by, truth, snapshot, passed_on: None })
+        let planning = started.elapsed();
+        Ok(Analysed { state, plan, planning, schema, wanted, explain, kept_by, truth, snapshot, passed_on: None })
     }
 }
 

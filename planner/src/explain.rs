@@ -46,6 +46,8 @@ pub(crate) struct Explanation<'a> {
     pub(crate) truth: &'a Truth,
     pub(crate) manifest: &'a Manifest,
     pub(crate) plan: &'a Arc<dyn ExecutionPlan>,
+    /// How long it has taken to make the plan, from the text on.
+    pub(crate) planning: Duration,
     /// None where it was not run.
     pub(crate) measured: Option<Measured>,
 }
@@ -67,11 +69,17 @@ impl Explanation<'_> {
             None => DisplayableExecutionPlan::new(self.plan.as_ref()),
         };
         lines.extend(displayable.indent(self.options.verbose).to_string().lines().map(str::to_owned));
-        if let Some(Measured { rows, elapsed }) = self.measured {
-            lines.push(format!("Rows: {rows}"));
-            lines.push(format!("Execution Time: {:.3} ms", milliseconds(elapsed)));
-        }
+        lines.extend(self.measured.map(|measured| format!("Rows: {}", measured.rows)));
+        lines.extend(self.times().map(|(name, time)| format!("{name}: {time:.3} ms")));
         lines
+    }
+
+    /// In milliseconds, by PostgreSQL's names.
+    fn times(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        let running = self.measured.map(|measured| ("Execution Time", measured.elapsed));
+        let told = self.options.tells_times();
+        let times = [("Planning Time", self.planning)].into_iter().chain(running).filter(move |_| told);
+        times.map(|(name, time)| (name, time.as_secs_f64() * 1e3))
     }
 
     fn table_line(&self, table: &TableTruth) -> String {
@@ -96,9 +104,11 @@ impl Explanation<'_> {
             "Tables": self.truth.tables.iter().map(|table| self.table_json(table)).collect::<Vec<_>>(),
             "Plan": self.node_json(self.plan),
         });
-        if let Some(Measured { rows, elapsed }) = self.measured {
-            explained["Rows"] = rows.into();
-            explained["Execution Time"] = milliseconds(elapsed).into();
+        if let Some(measured) = self.measured {
+            explained["Rows"] = measured.rows.into();
+        }
+        for (name, time) in self.times() {
+            explained[name] = time.into();
         }
         serde_json::to_string_pretty(&json!([explained])).map_err(|error| Error::Internal(error.into()))
     }
@@ -130,10 +140,6 @@ impl Explanation<'_> {
         }
         told
     }
-}
-
-fn milliseconds(elapsed: Duration) -> f64 {
-    elapsed.as_secs_f64() * 1e3
 }
 
 /// A step as it is shown in text.

@@ -7,6 +7,7 @@ mod text;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
@@ -104,6 +105,7 @@ impl Fallbacks {
         snapshot: PinnedSnapshot,
         why: String,
     ) -> Result<Analysed> {
+        let started = Instant::now();
         let asked = statement::parse(&query.sql)?;
         let Some(asker) = self.asker(&asked, surroundings, &snapshot) else { return Err(Error::Unsupported(why)) };
         let Asker { source, tables, defined, functions, attributes } = asker;
@@ -136,7 +138,8 @@ impl Fallbacks {
         let tables = names.into_iter().map(|name| TableTruth { name, as_of, live: true }).collect();
         let truth = Truth { engine: AnsweredBy::Postgres, ..Truth::new(snapshot.manifest.version, tables) };
         let (explain, passed_on) = (asked.explain, Some(why));
-        Ok(Analysed { state, plan, schema, wanted, explain, kept_by: None, truth, snapshot, passed_on })
+        let planning = started.elapsed();
+        Ok(Analysed { state, plan, planning, schema, wanted, explain, kept_by: None, truth, snapshot, passed_on })
     }
 
     /// The source of all tables of a statement, if it is one and may answer it.

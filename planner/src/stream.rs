@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -48,6 +49,8 @@ enum Rows {
 pub(crate) struct Analysed {
     pub(crate) state: SessionState,
     pub(crate) plan: LogicalPlan,
+    /// How long it has taken so far.
+    pub(crate) planning: Duration,
     pub(crate) schema: SchemaRef,
     /// The parameters that the statement wants.
     pub(crate) wanted: Wanted,
@@ -64,6 +67,7 @@ pub(crate) struct Analysed {
 pub(crate) struct Execution {
     state: SessionState,
     plan: Arc<dyn ExecutionPlan>,
+    planning: Duration,
     schema: SchemaRef,
     wanted: Wanted,
     explain: Option<ExplainOptions>,
@@ -144,7 +148,8 @@ impl Execution {
     /// Plans the query, and connects to the sources of the live tables that it reads: the first rows cannot be
     /// sent before it is known what they are true for.
     pub(crate) async fn new(analysed: Analysed, recording: Option<Recording>) -> Result<Self> {
-        let Analysed { state, plan, schema, wanted, explain, truth, snapshot, .. } = analysed;
+        let started = Instant::now();
+        let Analysed { state, plan, planning, schema, wanted, explain, truth, snapshot, .. } = analysed;
         let stop = StopFlag::default();
         let runs = explain.is_none_or(|options| options.analyze);
         let (mut state, plan) = physical(state, plan).await?;
@@ -154,11 +159,12 @@ impl Execution {
             *state.config_mut() = state.config().clone().with_batch_size(batch_rows);
         }
         let plan = with_counted_windows(interruptible(with_found_rows(with_null_peers(plan)?)?, &stop)?)?;
+        let planning = planning + started.elapsed();
         let truth = match state.config().get_extension::<LiveQuery>().filter(|_| runs) {
             Some(live) => truth.read_at(&live.open(&plan).await?),
             None => truth,
         };
-        Ok(Self { state, plan, schema, wanted, explain, truth, stop, snapshot, recording })
+        Ok(Self { state, plan, planning, schema, wanted, explain, truth, stop, snapshot, recording })
     }
 
     async fn run(mut self, mut outlet: Outlet) -> Result<()> {
@@ -198,6 +204,6 @@ impl Execution {
             measured = Some(Measured { rows, elapsed: started.elapsed() });
         }
         let (truth, manifest, plan) = (&self.truth, &self.snapshot.manifest, &self.plan);
-        Explanation { options, truth, manifest, plan, measured }.batch()
+        Explanation { options, truth, manifest, plan, planning: self.planning, measured }.batch()
     }
 }

@@ -11,11 +11,12 @@ pub(crate) struct ExplainOptions {
     pub(crate) analyze: bool,
     pub(crate) verbose: bool,
     pub(crate) json: bool,
+    /// Whether it is told how long planning and running have taken. None: of a query that is run.
+    pub(crate) summary: Option<bool>,
 }
 
 /// Options that say what else PostgreSQL shows of its own plans. There is no such thing here.
-const OTHERS: [&str; 9] =
-    ["costs", "buffers", "timing", "summary", "settings", "wal", "generic_plan", "memory", "serialize"];
+const OTHERS: [&str; 8] = ["costs", "buffers", "timing", "settings", "wal", "generic_plan", "memory", "serialize"];
 
 /// Takes EXPLAIN and its options off the beginning of a statement, if it has them.
 ///
@@ -110,10 +111,16 @@ impl Words<'_> {
 }
 
 impl ExplainOptions {
+    /// Whether it is told how long planning and running have taken.
+    pub(crate) fn tells_times(self) -> bool {
+        self.summary.unwrap_or(self.analyze)
+    }
+
     fn set(&mut self, name: &str, value: Option<&str>) -> Result<()> {
         match (name, value) {
             ("analyze", value) => self.analyze = truth(name, value)?,
             ("verbose", value) => self.verbose = truth(name, value)?,
+            ("summary", value) => self.summary = Some(truth(name, value)?),
             ("format", Some("text")) => self.json = false,
             ("format", Some("json")) => self.json = true,
             ("format", Some(format @ ("xml" | "yaml"))) => {
@@ -163,17 +170,30 @@ mod tests {
 
     #[test]
     fn options_are_taken_off() {
-        let all = ExplainOptions { analyze: true, verbose: true, json: true };
+        let all = ExplainOptions { analyze: true, verbose: true, json: true, summary: None };
         for (sql, wanted) in [
             ("EXPLAIN SELECT 1", ExplainOptions::default()),
             ("explain analyze verbose SELECT 1", ExplainOptions { json: false, ..all }),
             ("EXPLAIN (ANALYZE, VERBOSE true, FORMAT JSON) SELECT 1", all),
             ("EXPLAIN (FORMAT 'text', ANALYZE off, costs off) SELECT 1", ExplainOptions::default()),
+            ("EXPLAIN (SUMMARY) SELECT 1", ExplainOptions { summary: Some(true), ..ExplainOptions::default() }),
         ] {
             assert_eq!(taken(sql).unwrap(), Some((wanted, "SELECT 1".to_owned())), "{sql}");
         }
         assert_eq!(taken("EXPLAIN (SELECT 1)").unwrap(), Some((ExplainOptions::default(), "(SELECT 1)".to_owned())));
         assert_eq!(taken("SELECT 1").unwrap(), None);
+    }
+
+    #[test]
+    fn times_are_told_of_what_is_run_unless_it_is_said() {
+        for (sql, wanted) in [
+            ("EXPLAIN SELECT 1", false),
+            ("EXPLAIN (SUMMARY) SELECT 1", true),
+            ("EXPLAIN ANALYZE SELECT 1", true),
+            ("EXPLAIN (SUMMARY off, ANALYZE) SELECT 1", false),
+        ] {
+            assert_eq!(taken(sql).unwrap().unwrap().0.tells_times(), wanted, "{sql}");
+        }
     }
 
     #[test]
