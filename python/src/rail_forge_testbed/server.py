@@ -161,6 +161,10 @@ class RailForgeServer:
         """The most physical memory that the running server has had at a time (Linux)."""
         return self._memory_bytes("VmHWM")
 
+    def forget_peak_memory(self) -> None:
+        """The most memory is from now on the most since now (Linux)."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+
     def _memory_bytes(self, name: str) -> int:
         status = Path(f"/proc/{self.pid}/status").read_text()
         found = re.search(rf"^{name}:\s*(\d+) kB$", status, re.MULTILINE)
