@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
+from waiting import Late, unless_late
 
 from rail_forge_testbed.wire_fuzz import arrow, corpus
 from rail_forge_testbed.wire_fuzz.calls import Calls
@@ -36,6 +37,18 @@ MIB = 1 << 20
 def target(new_database: NewDatabase) -> Iterator[Target]:
     with Target(new_database(), SEED) as started:
         yield started
+
+
+def is_withstood(target: Target, call: Call) -> None:
+    """Nothing is wrong with what comes of a call; slow is what is so on a server that does nothing else."""
+
+    def checked() -> None:
+        found = target.check(call, patient=True)
+        if found is not None and found.kind == "slow":
+            raise Late(found.words)
+        assert found is None
+
+    unless_late(checked, before_another=target.restart)
 
 
 def bound(target: Target, parts: list[arrow.Part], sql: str = corpus.BOUND[0]) -> Call:
@@ -98,7 +111,7 @@ FOUND: dict[str, Callable[[], list[arrow.Part]]] = {
 @pytest.mark.parametrize("what", FOUND)
 def test_parameters_that_were_found_to_do_harm(what: str, target: Target) -> None:
     call = bound(target, FOUND[what]())
-    assert target.check(call, patient=True) is None
+    is_withstood(target, call)
     assert target.answer(call).code == "INVALID_ARGUMENT"
 
 
@@ -107,8 +120,8 @@ def test_lists_of_any_form_are_parameters(target: Target) -> None:
     for kind in (pa.list_(pa.string()), pa.large_list(pa.string_view()), pa.list_(pa.large_string(), 1)):
         parts = parameters(a=pa.array([["x"]], kind), b=pa.array(["x"]))
         call = bound(target, parts, "SELECT ($1::text[])[1], $2 = ANY($1)")
-        assert target.answer(call).code == "OK"
-        assert target.check(call, patient=True) is None, kind
+        assert target.answer(call).code == "OK", kind
+        is_withstood(target, call)
 
 
 def test_messages_without_an_end_are_refused(target: Target) -> None:
@@ -121,7 +134,7 @@ def test_messages_without_an_end_are_refused(target: Target) -> None:
         endless = Call("DoPut", (*call.payloads, *[payload] * 30_000), seconds=20.0)
         answer = target.answer(endless)
         assert answer.code == "RESOURCE_EXHAUSTED", answer
-        assert target.check(call) is None
+        is_withstood(target, call)
 
 
 def text_of_metadata(size: int) -> bytes:

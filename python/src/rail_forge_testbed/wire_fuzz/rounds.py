@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 # How many calls there are from one look after other clients to the next.
 BETWEEN_CANARIES = 200
-# What needs time is tried again, on a server that has nothing else to do.
-TIMED = ("slow", "canary")
+# What needs time or memory is tried again, on a server that has nothing else to do and has kept nothing.
+TRIED_AGAIN = ("slow", "canary", "memory")
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _examined(target: Target, seed: int, number: int, call: Call, found: Finding
 
     target.restart()
     is_alone = fails(call)
-    if not is_alone and found.kind in TIMED:
+    if not is_alone and found.kind in TRIED_AGAIN:
         return None
     shrunk = shrink(call, fails) if is_alone else call
     target.restart()

@@ -35,6 +35,8 @@ MIB = 1 << 20
 MEMORY_LIMIT_MIB = 64
 # What a server may take beside its queries: code, messages on their way, what its allocator keeps.
 OWN_MIB = 500
+# A server that keeps more after a call is started anew: what one has left is not counted for the next.
+FRESH_MIB = 250
 # Of address space: a server that forgets its limits dies, instead of the machine.
 RESERVE_BYTES = 8 << 30
 # From the first byte to the last; a busy machine gets a second chance.
@@ -90,6 +92,8 @@ class Target:
         self._seed = seed
         self._stack = ExitStack()
         self._read = 0
+        # The most memory that a server had at a time.
+        self.peak_mib = 0
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -132,11 +136,6 @@ class Target:
     def _disconnect(self) -> None:
         self._line.close()
         self._canaries.close()
-
-    @property
-    def peak_mib(self) -> int:
-        """The most memory that the server has had at a time since its start."""
-        return self._server.peak_memory_bytes // MIB
 
     def restart(self) -> None:
         """A server as good as new."""
@@ -186,7 +185,9 @@ class Target:
             found = self._judged(use, self._send(use))
         if found is None and patient:
             time.sleep(0.05)
-        return self._of_process() or found
+        found = self._of_process() or found
+        self._forget()
+        return found
 
     def _judged(self, call: Call, answer: Answer) -> Finding | None:
         is_for_http = call.header_list_bytes > MOST_HEADER_BYTES
@@ -210,9 +211,18 @@ class Target:
             return Finding("died", f"the server exited with {code}: {fresh[-300:]}")
         if panic := _PANIC.search(fresh):
             return Finding("panic", panic[1])
-        if self.peak_mib > MEMORY_LIMIT_MIB + OWN_MIB:
-            return Finding("memory", f"{self.peak_mib} MiB at the peak")
+        peak_mib = self._server.peak_memory_bytes // MIB
+        self.peak_mib = max(self.peak_mib, peak_mib)
+        if peak_mib > MEMORY_LIMIT_MIB + OWN_MIB:
+            return Finding("memory", f"{peak_mib} MiB at the peak")
         return None
+
+    def _forget(self) -> None:
+        """Count the memory of what comes next from here."""
+        if self._server.exit_code() is None:
+            self._server.forget_peak_memory()
+            if self._server.peak_memory_bytes // MIB > FRESH_MIB:
+                self.restart()
 
     def canary(self) -> Finding | None:
         """Whether others are answered, rightly and soon; asked twice, as the machine may have other work."""
