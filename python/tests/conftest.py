@@ -7,7 +7,7 @@ or needs a server with other settings, makes its own with `new_database` and `se
 from __future__ import annotations
 
 import secrets
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -216,6 +216,16 @@ def run(url: str, *statements: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement.encode())
+
+
+@contextmanager
+def locked(url: str, table: str) -> Iterator[None]:
+    """Have whoever reads a table wait, until the end or until that of PostgreSQL."""
+    with psycopg.connect(url) as connection:
+        connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
+        yield
+        with suppress(psycopg.OperationalError):
+            connection.rollback()
 
 
 def number(url: str, query: str) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 from configuration import configuration, source
-from conftest import answer, number, refresh, run
+from conftest import answer, locked, number, refresh, run
 from pyarrow import flight
 from waiting import until
 
@@ -110,18 +110,20 @@ def test_killed_in_the_middle_of_a_pull(
     url = stoppable_postgres.create_database(f"killed_pull_{mode}")
     create = "SELECT i AS id, i AS w, 0 AS v, repeat('x', 500) AS x FROM generate_series(1, 150000) AS i"
     run(url, f"CREATE TABLE t AS {create}", "ALTER TABLE t ADD PRIMARY KEY (id)")
-    server = serve({}, *configuration(tmp_path, source(url, MODES[mode])))
-    [before] = refresh(server)
+    run(url, "CREATE TABLE held (w integer)")
+    server = serve({}, *configuration(tmp_path, source(url, MODES[mode], 'lock_timeout = "1m"')))
+    before = refresh(server)[0].as_of
     # So many that they are all read, in every mode.
     run(url, f"{DURABLE}; UPDATE t SET w = w + 1000000, v = 1")
-    with rail_forge.connect(server.flight) as client:
+    # A refresh that waits for another table does not end before PostgreSQL.
+    with rail_forge.connect(server.flight) as client, locked(url, "held"):
         answers = client._connection._client.do_action(("rail_forge.refresh", b""))
         next(answer for answer in answers if b'"progress"' in answer.body.to_pybytes())
         stoppable_postgres.kill()
         with pytest.raises(Exception, match='source "shop"'):
             list(answers)
         result = client.sql(SUMS)
-        assert (result.rows(), result.as_of) == ([(150_000, 150_000, 0)], before.as_of)
+        assert (result.rows(), result.as_of) == ([(150_000, 150_000, 0)], before)
     stoppable_postgres.start()
     refresh(server)
     assert answer(server, SUMS) == [(150_000, 1_150_000, 150_000)]
