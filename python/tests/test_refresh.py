@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from conftest import answer, refresh, run, sessions
+from conftest import answer, locked, refresh, run, sessions
 from pyarrow import flight
 from waiting import until
 
@@ -58,13 +58,17 @@ def test_only_what_is_committed_is_seen(new_database: NewDatabase, serve: Serve)
     assert answer(server, "SELECT id FROM t") == [(2,)]
 
 
+# A pull of it takes longer than the timeouts below, which no round trip reaches.
+SLOW = "CREATE VIEW slow AS SELECT 1 AS id, pg_sleep(2) IS NULL AS slept"
+
+
 @pytest.mark.parametrize(
     "setting",
     [
-        "statement_timeout = '50ms'",
-        "idle_in_transaction_session_timeout = '50ms'",
-        "transaction_timeout = '100ms'",
-        "idle_session_timeout = '50ms'",
+        "statement_timeout = '1s'",
+        "idle_in_transaction_session_timeout = '1s'",
+        "transaction_timeout = '1s'",
+        "idle_session_timeout = '1s'",
         "default_transaction_isolation = 'serializable'",
         "default_transaction_deferrable = on",
         "cursor_tuple_fraction = 1",
@@ -75,10 +79,10 @@ def test_settings_of_the_database_do_not_stop_a_refresh(
 ) -> None:
     if setting.startswith("transaction_timeout") and postgres.version < 17:
         return  # PostgreSQL has it since 17
-    url = new_database(SOME_SECONDS)
+    url = new_database(SOME_SECONDS, SLOW)
     run(url, f'ALTER DATABASE "{url.rpartition("/")[2]}" SET {setting}')
     server = serve({"shop": url})
-    assert [table.rows for table in refresh(server)] == [300_000]
+    assert {table.table: table.rows for table in refresh(server)} == {"slow": 1, "t": 300_000}
 
 
 def test_a_refresh_ends_when_its_client_goes_away(new_database: NewDatabase, serve: Serve) -> None:
@@ -86,13 +90,15 @@ def test_a_refresh_ends_when_its_client_goes_away(new_database: NewDatabase, ser
     server = serve({"shop": url})
     refresh(server, "small")
     before = data_folders(server.data_dir)
-    client = flight.connect(server.flight)
-    answers = client.do_action(("rail_forge.refresh", b""))
-    next(answer for answer in answers if b'"progress"' in answer.body.to_pybytes())
-    client.close()
-    del answers, client
-    until(lambda: sessions(url) == 0, "the pull has stopped", seconds=10)
-    until(lambda: data_folders(server.data_dir) == before, "its files are gone", seconds=5)
+    # A refresh that waits for another table does not end before its client goes away.
+    with locked(url, "small"):
+        client = flight.connect(server.flight)
+        answers = client.do_action(("rail_forge.refresh", b""))
+        next(answer for answer in answers if b'"progress"' in answer.body.to_pybytes())
+        client.close()
+        del answers, client
+        until(lambda: sessions(url) == 0, "the pull has stopped", seconds=10)
+        until(lambda: data_folders(server.data_dir) == before, "its files are gone", seconds=5)
     with rail_forge.connect(server.flight) as connected:
         assert [table.table for table in connected.status().tables] == ["small"]
         assert {table.table: table.rows for table in connected.refresh()} == {"small": 0, "t": 300_000}
