@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rail_forge_testbed.server import RailForgeServer
 
 # A refresh that never ends fails its test, and nothing else.
-CALL_SECONDS = 20
+CALL_SECONDS = 60
 
 Texts = tuple[str | None, ...]
 

@@ -195,7 +195,7 @@ def test_a_query_without_end_does_not_keep_the_server(
     thread = threading.Thread(target=ask)
     thread.start()
     os.kill(server.pid, number)
-    until(lambda: server.exit_code() is not None, "the server has ended", seconds=15)
+    until(lambda: server.exit_code() is not None, "the server has ended", seconds=60)
     assert server.exit_code() == 0
     thread.join()
 

@@ -28,7 +28,7 @@ TOTAL = 2 * ACCOUNTS * 1000
 # In each mode; a thousand in all.
 QUERIES = 340
 LEAST_SNAPSHOTS = 10
-LONGEST_SECONDS = 120
+LONGEST_SECONDS = 300
 
 # `moment` grows with every transfer.
 TABLE = """CREATE TABLE {} AS

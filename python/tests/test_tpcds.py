@@ -27,7 +27,7 @@ REFERENCE_SETTINGS = {
     "enable_nestloop": "off",
     "jit": "off",
     "work_mem": "64MB",
-    "statement_timeout": "30s",
+    "statement_timeout": "180s",
 }
 
 
