@@ -104,7 +104,7 @@ HISTORIES = {
         DIFF,
         [
             f"CREATE TABLE t AS {NUMBERS}",
-            "CREATE VIEW v AS SELECT v, count(*) FROM t GROUP BY v",
+            "CREATE VIEW v AS SELECT v, count(*) FROM t GROUP BY v ORDER BY v",
             "CREATE MATERIALIZED VIEW m AS SELECT * FROM t",
             "CREATE UNIQUE INDEX ON m (id)",
         ],
