@@ -103,7 +103,7 @@ pub async fn serve(settings: Settings) -> Result<(), Failure> {
         flight::serve(service, gate, readiness.clone(), metrics, listener.connections(), wait(stopped.clone()));
     let http = http::serve(readiness, exposition, http_listener, wait(stopped));
     let mut listeners = Listeners::default();
-    listeners.start("Flight (setting listen)", flight);
+    listeners.start("Flight (setting listen)", flight.map(Ok::<(), Infallible>));
     listeners.start("HTTP (setting http_listen)", http.map(Ok::<(), Infallible>));
     let initial = settings.initial_refresh;
     let refreshes = tokio::spawn(async move { refresher.run(initial).await });

@@ -6,7 +6,6 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow_flight::flight_service_server::{FlightService, FlightServiceServer};
 use arrow_flight::sql::{Any, ProstMessageExt};
@@ -17,72 +16,52 @@ use arrow_flight::{
 use futures::{Stream, TryStreamExt};
 use prost::Message;
 use rail_forge_connectors::quote;
+use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
+use tower::Layer;
 
 use super::awaited::Awaited;
 use super::calls::{CallsLayer, shutting_down};
 use super::reason::with_reason;
 use super::service::Service;
 use super::stream::PastTonic;
-use super::{call, handshake, health, list_flights, reflection, substrait};
+use super::{call, handshake, health, http2, list_flights, reflection, substrait};
 use crate::auth::{AuthenticationLayer, Gate};
 use crate::drain::Drain;
 use crate::listener::Connection;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 
-/// Clients send their session in headers; hyper's default of 16 KiB breaks those with long cookies or tokens.
-const MAX_HEADER_BYTES: u32 = 64 << 10;
 /// Of a path: a table's catalog, its schema and its name.
 const PATH_PARTS: usize = 3;
 /// The largest request: a statement, or parameters. Results have no such limit, they are streams.
 const MAX_REQUEST_BYTES: usize = 16 << 20;
-/// Streams that one connection may have open.
-const MAX_STREAMS: u32 = 256;
-/// What a client may send of one request before it is read: as much as fills the way to a client 100 ms away at
-/// 5 MB/s, and far more than one on the same host needs. Results go by the windows that clients open.
-const STREAM_WINDOW_BYTES: u32 = 512 << 10;
-/// The same of all requests of a connection, which bounds what one can make the server hold.
-const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
-/// How often a client is asked whether it is still there, idle or not, and how long it may take to answer. The asking
-/// and the answers are the transport's: a client that computes, or reads its result slowly, answers all the same.
-const PING_EVERY: Duration = Duration::from_secs(60);
-const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Serves Flight to the connections, to those whom the gate lets in, until `shutdown` completes; then connections are
 /// closed. That is no way to end calls, whose clients would not hear why: see [`Drain`].
-///
-/// # Errors
-/// When the transport fails.
 pub async fn serve(
     service: Service,
     gate: Arc<Gate>,
     readiness: Readiness,
     metrics: Arc<Metrics>,
     connections: impl Stream<Item = io::Result<Connection>>,
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), tonic::transport::Error> {
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) {
     let drain = readiness.drain().clone();
     let flight = FlightServiceServer::new(Gateway { service, gate: Arc::clone(&gate), drain: drain.clone() })
         .max_decoding_message_size(MAX_REQUEST_BYTES);
     let health = health::service(readiness).await;
-    tonic::transport::Server::builder()
-        .http2_max_header_list_size(Some(MAX_HEADER_BYTES))
-        .max_concurrent_streams(Some(MAX_STREAMS))
-        .initial_stream_window_size(Some(STREAM_WINDOW_BYTES))
-        .initial_connection_window_size(Some(CONNECTION_WINDOW_BYTES))
-        .http2_keepalive_interval(Some(PING_EVERY))
-        .http2_keepalive_timeout(Some(PING_TIMEOUT))
-        // The outermost: it sees the calls that the next one refuses as well.
-        .layer(CallsLayer::new(drain.clone(), metrics))
-        // Around the router: every service that is added stands behind it.
-        .layer(AuthenticationLayer::new(gate))
-        .add_service(Awaited::new(drain, PastTonic(flight)))
-        .add_service(health)
-        .add_optional_service(reflection::newest())
-        .add_optional_service(reflection::older())
-        .serve_with_incoming_shutdown(connections, shutdown)
-        .await
+    let mut services = Routes::new(Awaited::new(drain.clone(), PastTonic(flight))).add_service(health);
+    if let Some(reflection) = reflection::newest() {
+        services = services.add_service(reflection);
+    }
+    if let Some(reflection) = reflection::older() {
+        services = services.add_service(reflection);
+    }
+    // Around all services that are added: none is asked by whom the gate does not let in.
+    let guarded = AuthenticationLayer::new(gate).layer(services.prepare());
+    // The outermost: it sees the calls that are refused there as well.
+    http2::serve(CallsLayer::new(drain, metrics).layer(guarded), connections, shutdown).await;
 }
 
 struct Gateway {

@@ -12,7 +12,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, join};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
-use tonic::transport::server::Connected;
 
 use super::accept::{Accepted, Place};
 use super::authority::AuthorityReader;
@@ -71,6 +70,11 @@ impl Connection {
         Self::new(LingeringStream::new(stream), Peer { address, certificate: None }, place)
     }
 
+    /// Who is at the other end.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
     fn new(stream: impl Duplex + 'static, peer: Peer, place: Place) -> Self {
         let silence = Silence { missing_bytes: FIRST_WORDS_BYTES, end: Box::pin(sleep(LONGEST_SILENCE)) };
         Self { stream: Box::new(stream), peer, silence: Some(silence), _place: place }
@@ -127,13 +131,5 @@ impl AsyncWrite for Connection {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
-
-impl Connected for Connection {
-    type ConnectInfo = Peer;
-
-    fn connect_info(&self) -> Peer {
-        self.peer.clone()
     }
 }
