@@ -77,7 +77,7 @@ STATEMENTS = {
     "COALESCE in COALESCE": Attack(f"SELECT count({'coalesce(' * 50}id{', 1)' * 50}) FROM s", answer=10),
     "functions in COALESCE": Attack(f"SELECT count({'coalesce(abs(' * 25}id{'), 1)' * 25}) FROM s", COPIES),
     "full joins by names": Attack(
-        f"SELECT count(*) FROM s {listed('FULL JOIN s AS s{} USING (id)', 30, ' ')}", answer=10
+        f"SELECT count(*) FROM s {listed('FULL JOIN s AS s{} USING (id)', 40, ' ')}", answer=10
     ),
     # Subqueries are asked with the rows of the query around them.
     "subqueries side by side": Attack(
