@@ -26,6 +26,7 @@ from rail_forge_testbed.server import RailForgeServer
 
 from .comparison import Comparison, Series, Wanted, interleaved, seconds_of
 from .subject import database, execute, progress, settle
+from .wire_clients import COMPUTED, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,8 +43,6 @@ DEFINITION = (
 ROWS_BETWEEN = f"INSERT INTO {TABLE} SELECT i, i * 0.01, 'name ' || i FROM generate_series(1, {{rows}}) AS i"
 POINT = f"SELECT price FROM {TABLE} WHERE id = 7"
 EXPLAINED = f"EXPLAIN (SUMMARY, FORMAT JSON) {POINT}"
-# Results are kept; queries that are to be computed say so.
-COMPUTED = flight.FlightCallOptions(headers=[(b"x-rail-forge-cache-control", b"no-cache")])
 # One run is so many calls: a call is a fraction of a millisecond, and some wait for a core.
 CALLS = 300
 MS_PER_S = 1_000
@@ -105,7 +104,8 @@ def _acts(server: RailForgeServer, connection: flight.FlightClient) -> dict[str,
 
 def _planned(connection: flight.FlightClient) -> Took:
     """The median of what EXPLAIN tells, and of what the client waits for it."""
-    [endpoint] = _info(connection, EXPLAINED, flight.FlightCallOptions()).endpoints
+    descriptor = flight.FlightDescriptor.for_command(EXPLAINED.encode())
+    [endpoint] = connection.get_flight_info(descriptor).endpoints
     told: list[float] = []
 
     def explain() -> None:
@@ -120,13 +120,8 @@ def _answered(
     server: RailForgeServer, connection: flight.FlightClient, options: flight.FlightCallOptions
 ) -> Took:
     """The mean of what the server has counted, and the median of what the client has waited."""
-
-    def ask() -> None:
-        [endpoint] = _info(connection, POINT, options).endpoints
-        connection.do_get(endpoint.ticket, options).read_all()
-
     before = _counted(server)
-    outside = _median_ms(ask)
+    outside = _median_ms(lambda: ask(connection, POINT, options))
     calls = zip(_counted(server), before, strict=True)
     return sum(MS_PER_S * (after[0] - old[0]) / (after[1] - old[1]) for after, old in calls), outside
 
@@ -138,10 +133,6 @@ def _counted(server: RailForgeServer) -> list[tuple[float, float]]:
         (told.value(f"{CALL_SECONDS}_sum", call=call), told.value(f"{CALL_SECONDS}_count", call=call))
         for call in ("GetFlightInfo", "DoGet")
     ]
-
-
-def _info(connection: flight.FlightClient, sql: str, options: flight.FlightCallOptions) -> flight.FlightInfo:
-    return connection.get_flight_info(flight.FlightDescriptor.for_command(sql.encode()), options)
 
 
 def _median_ms(call: Callable[[], object]) -> float:
