@@ -31,7 +31,7 @@ pub use pull::Digits;
 pub use refresh::{Observer, RefreshEvent, RefreshReport, Scope, TableReport, nearest, refresh};
 pub use snapshot::{
     DeletesEntry, FileEntry, HotTierSettings, HotTierStatus, Location, Manifest, Opened, PinnedSnapshot, RefusedTable,
-    RelationEntry, RelationId, Retention, SnapshotStore, TableEntry,
+    RelationEntry, RelationId, Retention, SnapshotStore, TableEntry, reads_memory,
 };
 pub use source::Source;
 pub use source_settings::{

@@ -27,7 +27,7 @@ mod writer;
 
 pub(crate) use deletes::Deletes;
 pub(crate) use file_reader::{Columns, StoredVersion};
-pub use hot::{HotTierSettings, HotTierStatus};
+pub use hot::{HotTierSettings, HotTierStatus, reads_memory};
 pub use location::Location;
 pub use manifest::{DeletesEntry, FileEntry, Manifest, RefusedTable, RelationEntry, RelationId, TableEntry};
 pub use opening::Opened;

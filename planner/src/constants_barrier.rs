@@ -1,8 +1,9 @@
 //! Keeps DataFusion from taking columns for constant that are not, and leaving them out of an order or a grouping:
 //! where a join adds NULLs for rows that it has not found, where a grouping set has NULLs for keys that it does not
-//! group by, and where the parts of a union have constants of their own. Keeps it from putting what a condition says to
-//! be equal in each other's place where one is a part of the other, as in `x - y = y`: its rules do not agree then on
-//! what rows are sorted by. And keeps it from moving conditions below a projection with two columns of one name, of
+//! group by, and where the parts of a union have constants of their own. Keeps it from sorting the right side of a join by
+//! constants of which the join knows nothing: it sorts nothing there, and misses the order above. Keeps it from putting
+//! what a condition says to be equal in each other's place where one is a part of the other, as in `x - y = y`: its
+//! rules do not agree then on what rows are sorted by. And keeps it from moving conditions below a projection with two columns of one name, of
 //! which it takes the wrong one, or with an inlining barrier.
 //!
 //! ```text
@@ -21,6 +22,7 @@ use datafusion::common::{JoinType, Result, Statistics};
 use datafusion::config::ConfigOptions;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::equivalence::EquivalenceClass;
+use datafusion::physical_expr::expressions::Literal;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
@@ -44,7 +46,8 @@ impl PhysicalOptimizerRule for ConstantsBarriers {
         plan.transform_up(|plan| {
             let passes_conditions = !has_two_of_one_name(plan.as_ref()) && !holds_back(plan.as_ref())?;
             let varies = makes_constants_vary(plan.as_ref()) || has_parts_with_constants(plan.as_ref());
-            if varies || !passes_conditions || has_parts_of_equals(plan.as_ref()) {
+            let misleads = has_parts_of_equals(plan.as_ref()) || forgets_constants(plan.as_ref());
+            if varies || !passes_conditions || misleads {
                 return Ok(Transformed::yes(Arc::new(PassThrough::new(plan, ConstantsBarrier { passes_conditions }))));
             }
             Ok(Transformed::no(plan))
@@ -82,6 +85,20 @@ fn makes_constants_vary(plan: &dyn ExecutionPlan) -> bool {
             None => false,
         },
     }
+}
+
+/// Whether a join keeps the order of its right side, and not all of that side's constants: DataFusion 55 takes those over
+/// that it knows to be equal to a literal.
+fn forgets_constants(plan: &dyn ExecutionPlan) -> bool {
+    let Some(join) = plan.downcast_ref::<HashJoinExec>() else { return false };
+    if !matches!(join.join_type(), JoinType::Inner | JoinType::Right) {
+        return false;
+    }
+    let right = join.right().equivalence_properties();
+    right.eq_group().iter().any(|class| {
+        let is_constant = class.canonical_expr().is_some_and(|one| right.is_expr_constant(one).is_some());
+        is_constant && !class.iter().any(|one| one.is::<Literal>())
+    })
 }
 
 /// Whether what stands for its equals has parts that others stand for.

@@ -117,12 +117,12 @@ impl Sessions {
     ) -> SessionState {
         let live = LiveQuery::new(Arc::clone(&self.sources));
         let mut config = self.template.config().clone().with_extension(Arc::new(live));
-        let catalog = &mut config.options_mut().catalog;
+        // Changing them copies all settings.
         if let Some(name) = &options.catalog {
-            catalog.default_catalog.clone_from(name);
+            config.options_mut().catalog.default_catalog.clone_from(name);
         }
         if let Some(name) = &options.schema {
-            catalog.default_schema.clone_from(name);
+            config.options_mut().catalog.default_schema.clone_from(name);
         }
         let mut state = SessionStateBuilder::new_from_existing(self.template.clone())
             .with_catalog_list(VisibleCatalogs::of(snapshot, policy))
@@ -165,7 +165,7 @@ fn analyzer_rules() -> Vec<Arc<dyn datafusion::optimizer::AnalyzerRule + Send + 
 
 /// DataFusion's, which bring filters and limits to where ours look for them, behind the barriers that some filters stay
 /// above.
-fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+pub(crate) fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules = Optimizer::new().rules;
     let single_distinct = SingleDistinct::default();
     if let Some(rule) = rules.iter_mut().find(|rule| rule.name() == single_distinct.name()) {

@@ -1,17 +1,19 @@
 //! Computes the constants that PostgreSQL does not compute while it plans, because settings have a say in them
 //! (`functions/volatility.rs`). What is beside a constant NULL is not computed, and may have an error; what is beside a NULL
 //! of such a function is computed. So what DataFusion makes of constants is first made without these functions, and where
-//! they make NULL of constants, that NULL is hidden.
+//! they make NULL of constants, that NULL is hidden. Nor does PostgreSQL know then which columns are never NULL; of what asks
+//! for that, DataFusion makes constants, which may have errors beside a NULL.
 //!
 //! ```text
 //! before: as_is_stable(to_char(2024-01-01, 'YYYY'))             after: '2024'
 //!         as_is_stable(to_jsonb(2024-01-01)) -> 'a' || text(z)         as_is_hidden(NULL) || text(z)
 //!         as_is_stable(to_jsonb(2024-01-01)) -> NULL || text(z)        NULL
+//!         NULL + 1 / int4(id IS NULL)                                  NULL
 //! ```
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::datatypes::{Fields, Schema, SchemaRef};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
@@ -42,16 +44,20 @@ impl OptimizerRule for StableConstants {
     }
 
     fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        // Its conditions come from above, where they have been computed.
+        if let LogicalPlan::TableScan(_) = plan {
+            return Ok(Transformed::no(plan));
+        }
         let mut is_marked = false;
         plan.apply_expressions(|expression| {
-            is_marked = is_marked || has_stable(expression)?;
+            is_marked = is_marked || is_planned_otherwise(expression)?;
             Ok(if is_marked { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
         })?;
         if !is_marked {
             return Ok(Transformed::no(plan));
         }
         let context = SimplifyContext::builder()
-            .with_schema(Arc::new(merge_schema(&plan.inputs())))
+            .with_schema(Arc::new(or_null(&merge_schema(&plan.inputs()))?))
             .with_config_options(config.options())
             .with_query_execution_start_time(config.query_execution_start_time())
             .build();
@@ -156,7 +162,7 @@ fn computed(expression: Expr, simplifier: &ExprSimplifier) -> Result<Transformed
         Expr::Alias(_) | Expr::AggregateFunction(_) | Expr::WindowFunction(_) => {
             expression.map_children(|child| computed(child, simplifier))
         }
-        expression if has_stable(&expression)? => {
+        expression if is_planned_otherwise(&expression)? => {
             let hidden = replaced(expression, &stable(), Some(&hidden()))?;
             Ok(Transformed::yes(settled(simplifier.simplify(hidden)?, simplifier)?))
         }
@@ -175,6 +181,37 @@ fn replaced(expression: Expr, function: &ScalarUDF, by: Option<&ScalarUDF>) -> R
         }))
     })?;
     Ok(replaced.data)
+}
+
+/// Whether PostgreSQL makes something else of the constants of an expression than DataFusion would.
+fn is_planned_otherwise(expression: &Expr) -> Result<bool> {
+    Ok(has_stable(expression)? || asks_for_null(expression)?)
+}
+
+/// Whether an expression has a function beside what is a constant if a column is never NULL.
+fn asks_for_null(expression: &Expr) -> Result<bool> {
+    let (mut asks, mut has_function) = (false, false);
+    expression.apply(|part| {
+        match part {
+            Expr::ScalarFunction(_) => has_function = true,
+            Expr::IsNull(_) | Expr::IsNotNull(_) | Expr::IsUnknown(_) | Expr::IsNotUnknown(_) => asks = true,
+            Expr::BinaryExpr(binary) => asks |= binary.op == Operator::Eq && binary.left == binary.right,
+            _ => {}
+        }
+        Ok(if asks && has_function { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    Ok(asks && has_function)
+}
+
+/// The same columns, each of which may be NULL for all that is known.
+fn or_null(schema: &DFSchema) -> Result<DFSchema> {
+    let (qualifiers, fields): (Vec<_>, Vec<_>) = schema
+        .iter()
+        .map(|(table, field)| (table.cloned(), Arc::new(field.as_ref().clone().with_nullable(true))))
+        .unzip();
+    let schema: SchemaRef = Arc::new(Schema::new(Fields::from(fields)));
+    // Names are not checked anew: those of several inputs may be the same.
+    DFSchema::try_from(schema)?.with_field_specific_qualified_schema(qualifiers)
 }
 
 fn has_stable(expression: &Expr) -> Result<bool> {

@@ -9,7 +9,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::ExecutionPlan;
 use futures::{Stream, StreamExt};
 use rail_forge_connectors::{LiveQuery, Manifest, PinnedSnapshot};
 use tokio::runtime::Handle;
@@ -18,11 +18,13 @@ use tokio::time::Instant;
 use crate::bind::Wanted;
 use crate::computed::{Computed, Outlet, Places, Until};
 use crate::error::{Error, Result};
+use crate::execute::execute;
 use crate::explain::{ExplainOptions, Explanation, Measured};
 use crate::found_rows::with_found_rows;
 use crate::interrupt::check_planning;
 use crate::interruptible::{StopFlag, interruptible};
 use crate::null_peers::with_null_peers;
+use crate::one_pass::needs_one_pass;
 use crate::pieces::pieces;
 use crate::query::Truth;
 use crate::result_cache::{CachedResult, Key, Recording};
@@ -135,6 +137,9 @@ pub(crate) async fn physical(
     mut state: SessionState,
     plan: LogicalPlan,
 ) -> Result<(SessionState, Arc<dyn ExecutionPlan>)> {
+    if needs_one_pass(&plan)? {
+        state.config_mut().options_mut().optimizer.max_passes = 1;
+    }
     // The time that planning may take does not begin before it, and the binder has read the moment of now() by then.
     state.mark_start_execution();
     let optimized = state.optimizer().optimize(plan, &state, |_, _| {})?;
@@ -172,7 +177,7 @@ impl Execution {
             outlet.send_kept(self.explained(options).await?);
             return Ok(());
         }
-        let mut stream = execute_stream(self.plan, self.state.task_ctx())?;
+        let mut stream = execute(self.plan, self.state.task_ctx())?;
         while let Some(batch) = stream.next().await {
             let batch = batch?;
             let kept = self.recording.as_mut().and_then(|recording| recording.add(&batch));
@@ -197,7 +202,7 @@ impl Execution {
         let mut measured = None;
         if options.analyze {
             let (started, mut rows) = (Instant::now(), 0);
-            let mut stream = execute_stream(Arc::clone(&self.plan), self.state.task_ctx())?;
+            let mut stream = execute(Arc::clone(&self.plan), self.state.task_ctx())?;
             while let Some(batch) = stream.next().await {
                 rows += batch?.num_rows();
             }

@@ -38,6 +38,7 @@ pub(super) use self::file_in_memory::StoredRows;
 use self::ledger::{CurrentTable, Ledger};
 use self::loader::Loader;
 use self::source::HotSource;
+pub use self::source::reads_memory;
 use self::summary::Summary;
 use super::manifest::Manifest;
 use super::store::{SnapshotStore, lock};

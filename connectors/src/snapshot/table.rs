@@ -12,10 +12,12 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::memory::DataSourceExec;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::error::DataFusionError;
+use datafusion::execution::config::SessionConfig;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
+use datafusion_datasource::file_groups::FileGroupPartitioner;
 use datafusion_datasource_parquet::{CachedParquetFileReaderFactory, ParquetRowSelection};
 use object_store::ObjectStore;
 
@@ -67,6 +69,18 @@ impl SnapshotTable {
         let statistics = Statistics::try_merge_iter(&known, &stored_schema)?;
         Ok(Self { statistics, files: FileGroup::new(files), schema, stored_schema, store, store_url, hot })
     }
+
+    /// The files, as each thread is to read them: whole ones, and parts of large ones. DataFusion's optimizer would cut
+    /// them as well, and then plan anew all that it has planned above them.
+    fn partitions(&self, files: &FileGroup, config: &SessionConfig) -> Vec<FileGroup> {
+        let count = config.target_partitions();
+        let whole = files.clone().split_files(count);
+        let is_worth_it = self.statistics.num_rows.get_value().is_none_or(|&rows| rows > config.batch_size());
+        let cut = FileGroupPartitioner::new()
+            .with_target_partitions(count)
+            .with_repartition_file_min_size(config.options().optimizer.repartition_file_min_size);
+        is_worth_it.then(|| cut.repartition_file_groups(&whole)).flatten().unwrap_or(whole)
+    }
 }
 
 #[async_trait]
@@ -105,7 +119,7 @@ impl TableProvider for SnapshotTable {
             .with_parquet_file_reader_factory(Arc::new(readers));
         let (files, source) = self.hot.attach(&self.files, &self.stored_schema, projection, Arc::new(source));
         let config = FileScanConfigBuilder::new(self.store_url.clone(), source)
-            .with_file_groups(files.split_files(state.config().target_partitions()))
+            .with_file_groups(self.partitions(&files, state.config()))
             .with_statistics(self.statistics.clone())
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)

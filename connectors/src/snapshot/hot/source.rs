@@ -1,6 +1,6 @@
 //! Parquet's file source, with files that are in memory read from there. It stands where Parquet's would, so
-//! that everything else of a scan stays as it is: groups of files and their splitting, statistics, limits,
-//! projections, filters that prune. Which files come from memory is decided when the scan is planned.
+//! that everything else of a scan stays as it is: groups of files, statistics, limits, projections, filters that
+//! prune. Which files come from memory is decided when the scan is planned.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,12 +8,13 @@ use std::sync::Arc;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::memory::DataSourceExec;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::projection::ProjectionExprs;
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricType, PruningMetrics};
-use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
+use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan, SortOrderPushdownResult};
 use datafusion_datasource::file::FileSource;
 use datafusion_datasource::file_scan_config::FileScanConfig;
 use datafusion_datasource::file_stream::FileOpener;
@@ -87,6 +88,17 @@ impl FileSource for HotSource {
     fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
         let parquet = self.parquet.with_batch_size(batch_size);
         Arc::new(Self { batch_rows: Some(batch_size), ..self.with(parquet) })
+    }
+
+    /// The files of a scan are cut before it is planned.
+    fn repartitioned(
+        &self,
+        _partitions: usize,
+        _least_bytes: usize,
+        _order: Option<LexOrdering>,
+        _config: &FileScanConfig,
+    ) -> Result<Option<FileScanConfig>> {
+        Ok(None)
     }
 
     fn filter(&self) -> Option<Arc<dyn PhysicalExpr>> {
@@ -181,4 +193,12 @@ impl HotSource {
     pub(super) fn order(&self) -> Option<ChunkOrder> {
         self.order
     }
+}
+
+/// Whether an operator is a scan, all of whose rows are in memory.
+pub fn reads_memory(plan: &dyn ExecutionPlan) -> bool {
+    let source = plan.downcast_ref::<DataSourceExec>().map(DataSourceExec::data_source);
+    let config = source.and_then(|source| source.downcast_ref::<FileScanConfig>());
+    let source = config.and_then(|config| config.file_source().downcast_ref::<HotSource>());
+    source.is_some_and(|HotSource { in_memory: (in_memory, files), .. }| in_memory == files)
 }
