@@ -3,8 +3,8 @@
 //! group by, and where the parts of a union have constants of their own. Keeps it from sorting the right side of a join by
 //! constants of which the join knows nothing: it sorts nothing there, and misses the order above. Keeps it from putting
 //! what a condition says to be equal in each other's place where one is a part of the other, as in `x - y = y`: its
-//! rules do not agree then on what rows are sorted by. And keeps it from moving conditions below a projection with two columns of one name, of
-//! which it takes the wrong one, or with an inlining barrier.
+//! rules do not agree then on what rows are sorted by. And keeps it from moving conditions below a projection with two
+//! columns of one name, of which it takes the wrong one, or with an inlining barrier.
 //!
 //! ```text
 //! before: SortExec: [b.kind, a.id]             after: SortExec: [b.kind, a.id]

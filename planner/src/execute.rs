@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use datafusion::common::Result;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::projection::ProjectionExec;
@@ -19,7 +18,7 @@ use rail_forge_connectors::reads_memory;
 /// # Errors
 /// When an operator cannot begin.
 pub(crate) fn execute(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-    if !only_hands_over(&plan)? {
+    if !only_hands_over(plan.as_ref()) {
         return execute_stream(plan, context);
     }
     let schema = plan.schema();
@@ -29,14 +28,8 @@ pub(crate) fn execute(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -
 }
 
 /// Whether all rows are in memory as they are given.
-fn only_hands_over(plan: &Arc<dyn ExecutionPlan>) -> Result<bool> {
-    let mut is_so = true;
-    plan.apply(|node| {
-        let chooses = |projection: &ProjectionExec| projection.expr().iter().all(|each| each.expr.is::<Column>());
-        is_so = reads_memory(node.as_ref())
-            || node.is::<UnionExec>()
-            || node.downcast_ref::<ProjectionExec>().is_some_and(chooses);
-        Ok(if is_so { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
-    })?;
-    Ok(is_so)
+fn only_hands_over(plan: &dyn ExecutionPlan) -> bool {
+    let chooses = |projection: &ProjectionExec| projection.expr().iter().all(|each| each.expr.is::<Column>());
+    let passes = plan.is::<UnionExec>() || plan.downcast_ref::<ProjectionExec>().is_some_and(chooses);
+    reads_memory(plan) || passes && plan.children().into_iter().all(|input| only_hands_over(input.as_ref()))
 }

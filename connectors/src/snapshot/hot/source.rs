@@ -197,8 +197,7 @@ impl HotSource {
 
 /// Whether an operator is a scan, all of whose rows are in memory.
 pub fn reads_memory(plan: &dyn ExecutionPlan) -> bool {
-    let source = plan.downcast_ref::<DataSourceExec>().map(DataSourceExec::data_source);
-    let config = source.and_then(|source| source.downcast_ref::<FileScanConfig>());
-    let source = config.and_then(|config| config.file_source().downcast_ref::<HotSource>());
-    source.is_some_and(|HotSource { in_memory: (in_memory, files), .. }| in_memory == files)
+    let scan = plan.downcast_ref::<DataSourceExec>();
+    let source = scan.and_then(DataSourceExec::downcast_to_file_source::<HotSource>);
+    source.is_some_and(|(_, HotSource { in_memory: (in_memory, files), .. })| in_memory == files)
 }
