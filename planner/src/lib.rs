@@ -36,6 +36,7 @@ mod names;
 mod null_peers;
 mod null_safe;
 mod one_pass;
+mod one_scan;
 mod operators;
 mod origin;
 mod pass_through;

@@ -28,6 +28,7 @@ use crate::key_barrier::KeyBarrier;
 use crate::limits::Limits;
 use crate::live_first_rows::LiveFirstRows;
 use crate::live_grouping::LiveGrouping;
+use crate::one_scan::with_few_of_one_scan;
 use crate::planning_deadline::with_deadline;
 use crate::policy::{Policy, VisibleCatalogs};
 use crate::query::{Query, SessionOptions};
@@ -76,7 +77,7 @@ impl Sessions {
             .with_config(config(catalogs.first().map_or("", String::as_str)))
             .with_runtime_env(runtime)
             .with_analyzer_rules(analyzer_rules())
-            .with_physical_optimizer_rules(physical_rules())
+            .with_physical_optimizer_rules(with_few_of_one_scan(physical_rules()))
             .with_optimizer_rules(with_deadline(optimizer_rules()))
             .build();
         let sources = sources.iter().map(|source| (source.name().to_owned(), Arc::clone(source))).collect();
@@ -181,7 +182,7 @@ pub(crate) fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     rules
 }
 
-fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
     let settled = rules.iter().position(|rule| rule.name() == JOIN_SELECTION).map_or(0, |place| place + 1);
     rules.insert(settled, Arc::new(ConstantsBarriers));
