@@ -111,6 +111,8 @@ impl<T: ArrowPrimitiveType<Native: Default + Add<Output = T::Native>>> Evaluate 
             ColumnarValue::Array(array) => Arc::clone(array),
             ColumnarValue::Scalar(constant) => constant.to_array()?,
         };
+        // The optimizer asks what becomes of NULL, which has no type there.
+        let numbers = cast(&numbers, &T::DATA_TYPE)?;
         // -0 + 0 is 0, and everything else is what it was.
         let numbers = numbers.as_primitive::<T>().unary::<_, T>(|number| number + T::Native::default());
         result_of(Arc::new(numbers), arguments)
