@@ -44,6 +44,7 @@ mod stream;
 mod substrait;
 mod tickets;
 mod transaction;
+mod user_agent;
 mod views;
 mod visible;
 mod wire;

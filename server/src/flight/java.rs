@@ -1,4 +1,4 @@
-//! What Arrow's library for Java needs told otherwise, by which its JDBC driver is known (`user-agent: grpc-java-...`).
+//! What Arrow's library for Java needs told otherwise, which its JDBC driver is made with.
 //!
 //! The driver's binding of parameters writes the milliseconds of Java's times into a vector of whatever unit the
 //! server has announced, without converting them: told microseconds, it sends a moment of January 1970 and finds no
@@ -10,14 +10,11 @@ use std::sync::Arc;
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Fields, Schema, SchemaRef, TimeUnit};
 use tonic::metadata::MetadataMap;
 
-const USER_AGENT: &str = "user-agent";
-/// How gRPC's library for Java begins to tell its name, whatever carries its messages.
-const JAVA: &[u8] = b"grpc-java";
+use super::user_agent::is_java;
 
 /// The schema of a statement's parameters as whoever made a request can bind them.
 pub(super) fn parameters(schema: SchemaRef, headers: &MetadataMap) -> SchemaRef {
-    let is_java = headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(JAVA));
-    if !is_java {
+    if !is_java(headers) {
         return schema;
     }
     let fields = schema.fields().iter().map(|field| {
@@ -57,7 +54,7 @@ mod tests {
         let fields: Vec<_> = types.into_iter().map(|data_type| Field::new("$1", data_type, true)).collect();
         let mut headers = MetadataMap::new();
         if let Some(agent) = agent {
-            headers.insert(USER_AGENT, agent.parse().unwrap());
+            headers.insert("user-agent", agent.parse().unwrap());
         }
         let schema = parameters(Arc::new(Schema::new(fields)), &headers);
         schema.fields().iter().map(|field| field.data_type().clone()).collect()

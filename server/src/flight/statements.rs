@@ -24,6 +24,7 @@ use super::handle::StatementHandle;
 use super::observation::Observation;
 use super::service::Service;
 use super::stream::{DataStream, Rows, compression};
+use super::user_agent::is_cpp_on_linux;
 use super::wire::{Wire, wire_schema};
 use super::{java, parameters, status};
 use crate::authorisation::Rights;
@@ -111,7 +112,7 @@ impl Service {
         };
         let batches = stream.map_err(status::of_query).map_ok(converted).try_flatten();
         let rows = Rows::new(schema, running.flow(observation.follow(engine, batches))).with_metadata(metadata);
-        let rows = rows.with_compression(compression);
+        let rows = rows.with_compression(compression).with_large_batch(is_cpp_on_linux(request.metadata()));
         Ok(rows.with_deadline(deadline, move || status::of_query(passed)).answer())
     }
 

@@ -42,6 +42,7 @@ pub(super) struct Rows {
     metadata: Bytes,
     batches: BoxStream<'static, Result<RecordBatch, Status>>,
     compression: Option<CompressionType>,
+    has_large_batch: bool,
     deadline: Option<Deadline>,
 }
 
@@ -61,7 +62,8 @@ impl Rows {
         schema: SchemaRef,
         batches: impl Stream<Item = Result<RecordBatch, Status>> + Send + 'static,
     ) -> Self {
-        Self { schema, metadata: Bytes::new(), batches: batches.boxed(), compression: None, deadline: None }
+        let batches = batches.boxed();
+        Self { schema, metadata: Bytes::new(), batches, compression: None, has_large_batch: false, deadline: None }
     }
 
     pub(super) fn with_metadata(self, metadata: impl Into<Bytes>) -> Self {
@@ -71,6 +73,11 @@ impl Rows {
     /// Bodies are compressed; without it, as they lie in memory.
     pub(super) fn with_compression(self, compression: Option<CompressionType>) -> Self {
         Self { compression, ..self }
+    }
+
+    /// One of the batches is a large one, if there are rows enough.
+    pub(super) fn with_large_batch(self, wanted: bool) -> Self {
+        Self { has_large_batch: wanted, ..self }
     }
 
     /// Nothing of the rows is held for longer, whether the client reads or not.
@@ -92,12 +99,14 @@ impl Rows {
 
     /// The messages: the columns, then the batches.
     fn messages(self) -> BoxStream<'static, Result<Message, Status>> {
-        let Self { schema, metadata, batches, compression, .. } = self;
+        let Self { schema, metadata, batches, compression, has_large_batch, .. } = self;
         let (mut encoder, first) = match MessageEncoder::new(&schema, compression) {
             Ok((encoder, columns)) => (encoder, columns.with_metadata(metadata)),
             Err(error) => return stream::iter([Err(failed(error))]).boxed(),
         };
-        let batches = Batches::new(batches).map(move |group| encoder.encode(&group?).map_err(failed));
+        let batches = Batches::new(batches)
+            .with_large_batch(has_large_batch)
+            .map(move |group| encoder.encode(&group?).map_err(failed));
         let messages = batches.map_ok(|messages| stream::iter(messages.into_iter().map(Ok::<_, Status>))).try_flatten();
         stream::iter([Ok(first)]).chain(messages).boxed()
     }

@@ -1,6 +1,12 @@
 //! Batches of a size that travels well. A client's cost is that of each batch beside that of each byte, and what is
 //! being received is in memory as a whole: 1 to 2 MiB moved twice as many rows as a sixth of that, and more gained
 //! nothing. The first rows do not wait for others, and neither do those of a query that is slow.
+//!
+//! For clients that ask glibc for memory one batch is larger, once. What is received becomes one piece of memory, and
+//! glibc gives free memory back to the system when it is more than twice the largest piece that it has had from there
+//! and given back (`M_MMAP_THRESHOLD` in mallopt(3)). Between batches of 1.5 MiB it gave nearly all of it back, and the
+//! system filled it with zeros again: half of the processor's time that pyarrow took to receive a gigabyte. Clients
+//! that refuse messages of more than 4 MiB, which is what gRPC's libraries do unless told otherwise, get none.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -21,6 +27,8 @@ pub(super) const LEAST_BYTES: usize = 1 << 20;
 pub(super) const MOST_BYTES: usize = 2 << 20;
 /// Rows of a batch, however little they take: so many numbers of 8 bytes are `LEAST_BYTES`.
 pub(super) const MOST_ROWS: usize = LEAST_BYTES / 8;
+/// The larger batch has so much, and comes when as much has been sent: nobody else waits for it, or has it in memory.
+pub(super) const LARGE_BYTES: usize = 8 << 20;
 /// How long rows wait for others. A client sees no difference, and a query that computes gives thousands in it.
 const PATIENCE: Duration = Duration::from_millis(5);
 
@@ -38,6 +46,8 @@ pub(super) struct Batches {
     waiting_rows: usize,
     patience: Option<Pin<Box<Sleep>>>,
     ready: VecDeque<Group>,
+    /// The bytes to be sent before the larger batch, while there is to be one.
+    before_large: Option<usize>,
 }
 
 impl Batches {
@@ -50,27 +60,42 @@ impl Batches {
             waiting_rows: 0,
             patience: None,
             ready: VecDeque::new(),
+            before_large: None,
         }
+    }
+
+    pub(super) fn with_large_batch(self, wanted: bool) -> Self {
+        Self { before_large: wanted.then_some(LARGE_BYTES), ..self }
     }
 
     fn add(&mut self, batch: RecordBatch) {
         let (bytes, rows) = (bytes_of(&batch), batch.num_rows());
         let is_first = !std::mem::replace(&mut self.has_begun, true);
-        if is_first || bytes >= LEAST_BYTES || rows >= MOST_ROWS {
+        let is_enough = |bytes, rows, times| bytes >= times * LEAST_BYTES || rows >= times * MOST_ROWS;
+        let is_due = self.before_large == Some(0);
+        let times = if is_due { LARGE_BYTES / LEAST_BYTES } else { 1 };
+        if is_first || is_enough(bytes, rows, times) {
             self.join();
+            self.count_sent(bytes);
             return cut(batch, &mut self.ready);
         }
         self.waiting.push(batch);
         self.waiting_bytes += bytes;
         self.waiting_rows += rows;
-        if self.waiting_bytes >= LEAST_BYTES || self.waiting_rows >= MOST_ROWS {
+        if is_enough(self.waiting_bytes, self.waiting_rows, times) {
             self.join();
+            self.before_large = self.before_large.filter(|_| !is_due);
         }
+    }
+
+    fn count_sent(&mut self, bytes: usize) {
+        self.before_large = self.before_large.map(|before| before.saturating_sub(bytes));
     }
 
     /// Those that wait are sent as one.
     fn join(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
+        self.count_sent(self.waiting_bytes);
         (self.waiting_bytes, self.waiting_rows, self.patience) = (0, 0, None);
         if !waiting.is_empty() {
             self.ready.push_back(waiting);

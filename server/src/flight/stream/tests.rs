@@ -26,7 +26,7 @@ use tonic::Code;
 use tonic::body::Body;
 use tower::Service;
 
-use super::batches::{Group, LEAST_BYTES, MOST_BYTES, MOST_ROWS, bytes_of};
+use super::batches::{Group, LARGE_BYTES, LEAST_BYTES, MOST_BYTES, MOST_ROWS, bytes_of};
 use super::message::ALIGNMENT;
 use super::*;
 
@@ -308,6 +308,25 @@ async fn small_batches_are_joined_but_for_the_first() {
         assert!((LEAST_BYTES..=MOST_BYTES).contains(&bytes_of(batch)));
     }
     assert_eq!(concat_batches(&all.schema(), &sent).unwrap(), all);
+}
+
+#[tokio::test]
+async fn one_batch_is_larger_for_those_who_want_it() {
+    let bytes = async |given: Vec<RecordBatch>, wanted| -> Vec<usize> {
+        let batches = Batches::new(rows(given).batches).with_large_batch(wanted).map(Result::unwrap);
+        joined(batches.collect().await).iter().map(bytes_of).collect()
+    };
+    let some = |count: usize| (0..count).map(|place| numbers(place * 8_000, 8_000)).collect();
+    let sent = bytes(some(500), true).await;
+    let larger: Vec<usize> = (0..sent.len()).filter(|&place| sent[place] > MOST_BYTES).collect();
+    let [place] = larger[..] else { panic!("{sent:?}") };
+    assert!(sent[place] >= LARGE_BYTES && sent[place] < LARGE_BYTES + LEAST_BYTES);
+    assert!(sent[..place].iter().sum::<usize>() >= LARGE_BYTES);
+    assert_eq!(sent.iter().sum::<usize>(), 500 * 8_000 * 8);
+    // Not for others, and not of few rows.
+    for (count, wanted) in [(500, false), (100, true)] {
+        assert!(bytes(some(count), wanted).await.iter().all(|&bytes| bytes <= MOST_BYTES));
+    }
 }
 
 #[tokio::test]
