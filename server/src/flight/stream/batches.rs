@@ -27,7 +27,8 @@ pub(super) const LEAST_BYTES: usize = 1 << 20;
 pub(super) const MOST_BYTES: usize = 2 << 20;
 /// Rows of a batch, however little they take: so many numbers of 8 bytes are `LEAST_BYTES`.
 pub(super) const MOST_ROWS: usize = LEAST_BYTES / 8;
-/// The larger batch has so much, and comes when as much has been sent: nobody else waits for it, or has it in memory.
+/// The larger batch has so much, at most twice, and comes when as much has been sent: nobody else waits for it, or has it
+/// in memory.
 pub(super) const LARGE_BYTES: usize = 8 << 20;
 /// How long rows wait for others. A client sees no difference, and a query that computes gives thousands in it.
 const PATIENCE: Duration = Duration::from_millis(5);
