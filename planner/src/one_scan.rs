@@ -1,7 +1,14 @@
 //! Plans that scan one table, filter its rows and compute columns of each. Most rules of the physical optimizer are about
 //! what such a plan does not have: joins, groupings, orders and limits, and inputs that fewer threads read than could. To
 //! find nothing, each walks through the plan and asks for its orders and statistics; by a profile, that was a seventh of
-//! the time in which a point query is planned.
+//! the time in which a point query is planned. Only where the rows are those of one batch do they find something to do: how
+//! many a filter leaves is not known exactly, and DataFusion takes that for many.
+//!
+//! ```text
+//! before: FilterExec: id = 7                   after: FilterExec: id = 7
+//!           RepartitionExec: RoundRobin                 DataSourceExec: 1 group
+//!             DataSourceExec: 1 group
+//! ```
 
 use std::sync::Arc;
 
@@ -17,7 +24,8 @@ use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 
 /// The rules that change such plans, too: they bring conditions and columns to the scan, keep conditions from being
-/// brought there, and let others have their turn.
+/// brought there, and let others have their turn. Of the conditions that operators make while they run, which
+/// `FilterPushdown(Post)` brings to scans, there are none.
 const CONCERNED: [&str; 4] = ["constants_barriers", "FilterPushdown", "ProjectionPushdown", "EnsureCooperative"];
 
 type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
@@ -138,6 +146,14 @@ mod tests {
         for plan in plans.iter().flatten().chain([&wide]) {
             assert!(is_one_scan(plan.as_ref(), &config()).unwrap());
             assert_eq!(optimized(plan, with_few_of_one_scan(physical_rules())), optimized(plan, physical_rules()));
+        }
+    }
+
+    #[test]
+    fn the_rules_concerned_are_known() {
+        let rules = physical_rules();
+        for name in CONCERNED {
+            assert!(rules.iter().any(|rule| rule.name() == name), "{name}");
         }
     }
 

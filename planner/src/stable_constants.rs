@@ -22,7 +22,7 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, LogicalPlan, Operator, ScalarUDF};
+use datafusion::logical_expr::{Case, Expr, LogicalPlan, Operator, ScalarUDF};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 use datafusion::physical_expr::create_physical_expr;
@@ -109,7 +109,8 @@ pub(crate) fn check_constants(expression: &Expr) -> Result<()> {
     )?;
     expression.apply(|part| {
         let is_left_alone = match part {
-            Expr::Literal(..) | Expr::Case(_) => true,
+            Expr::Literal(..) => true,
+            Expr::Case(case) => !is_of_subscripts(case),
             Expr::BinaryExpr(binary) => matches!(binary.op, Operator::And | Operator::Or),
             Expr::ScalarFunction(call) => call.func.short_circuits() || *call.func == *stable,
             _ => false,
@@ -127,6 +128,13 @@ pub(crate) fn check_constants(expression: &Expr) -> Result<()> {
         Ok(TreeNodeRecursion::Jump)
     })?;
     Ok(())
+}
+
+/// Whether a CASE stands for subscripts of an array that may be NULL (`bind/subscript.rs`): it leaves out no constants.
+fn is_of_subscripts(case: &Case) -> bool {
+    let [(condition, value)] = case.when_then_expr.as_slice() else { return false };
+    let Expr::ScalarFunction(call) = value.as_ref() else { return false };
+    matches!(**condition, Expr::IsNotNull(_)) && matches!(call.name(), "array_slice" | "array_subscript")
 }
 
 /// A condition on the rows of a table that stands in no plan, as the rules make it of one that does: its constants are

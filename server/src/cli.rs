@@ -15,9 +15,9 @@ use crate::failure::Failure;
 use crate::settings::{self, SettingsArgs};
 use crate::{logging, serve};
 
-/// For how many processors there is one thread that serves connections. These copy rows and wait; what computes has
-/// threads of its own, and clients on the same machine want processors, too. With a thread for each, the task of a
-/// connection went from one to another and waited for its processor: on two, a gigabyte took 1.2 times as long.
+/// For how many processors there is one thread that serves connections. These copy, encrypt and compress rows and wait;
+/// queries have threads of their own, and clients on the same machine want processors, too. With a thread for each, the
+/// task of a connection went from one to another and waited for its processor: on two, a gigabyte took 1.2 times as long.
 const PROCESSORS_OF_THREAD: usize = 2;
 
 /// A columnar analytics server in front of PostgreSQL.

@@ -112,7 +112,9 @@ impl Service {
         };
         let batches = stream.map_err(status::of_query).map_ok(converted).try_flatten();
         let rows = Rows::new(schema, running.flow(observation.follow(engine, batches))).with_metadata(metadata);
-        let rows = rows.with_compression(compression).with_large_batch(is_cpp_on_linux(request.metadata()));
+        // A large batch is worth its name where it is received as large.
+        let has_large_batch = compression.is_none() && is_cpp_on_linux(request.metadata());
+        let rows = rows.with_compression(compression).with_large_batch(has_large_batch);
         Ok(rows.with_deadline(deadline, move || status::of_query(passed)).answer())
     }
 

@@ -9,7 +9,7 @@ use crate::functions::function::Function;
 use crate::functions::strict::{cached2, cached3, cached4, strict2};
 use crate::pg_type::PgType;
 use crate::postgres::error::ValueResult;
-use crate::postgres::json::access;
+use crate::postgres::json::{self, access};
 use crate::postgres::jsonpath::{self, JsonPath};
 
 use super::{as_text, owned};
@@ -92,19 +92,32 @@ pub(super) fn functions() -> Vec<Function> {
     functions
 }
 
-/// `JSON_EXISTS`, `JSON_VALUE` and `JSON_QUERY` without further clauses.
+/// `JSON_EXISTS`, `JSON_VALUE` and `JSON_QUERY` without further clauses, for whatever becomes `jsonb` without a word.
 fn standard() -> Vec<Function> {
-    vec![
-        cached2::<LastPath, Jsonb, Jsonpath, _, _>("json_exists", |last, target: &str, path: &str| {
-            jsonpath::json_exists(last.get(path)?, target)
-        }),
-        cached2::<LastPath, Jsonb, Jsonpath, _, _>("json_value", |last, target: &str, path: &str| {
-            jsonpath::json_value(last.get(path)?, target)
-        }),
-        cached2::<LastPath, Jsonb, Jsonpath, _, _>("json_query", |last, target: &str, path: &str| {
-            Ok(jsonpath::json_query(last.get(path)?, target)?.map(JsonbText))
-        }),
-    ]
+    macro_rules! of_context {
+        ($name:literal, |$path:ident, $target:ident| $body:expr) => {
+            [
+                cached2::<LastPath, Jsonb, Jsonpath, _, _>($name, |last, $target: &str, path: &str| {
+                    let $path = last.get(path)?;
+                    $body
+                }),
+                of_context!($name, Json, |$path, $target| $body),
+                of_context!($name, Text, |$path, $target| $body),
+            ]
+        };
+        ($name:literal, $made_jsonb:ty, |$path:ident, $target:ident| $body:expr) => {
+            cached2::<LastPath, $made_jsonb, Jsonpath, _, _>($name, |last, target: &str, path: &str| {
+                let ($path, $target) = (last.get(path)?, json::canonical(target)?);
+                let $target = $target.as_str();
+                $body
+            })
+        };
+    }
+    let mut functions: Vec<Function> =
+        of_context!("json_exists", |path, target| jsonpath::json_exists(path, target)).into();
+    functions.extend(of_context!("json_value", |path, target| jsonpath::json_value(path, target)));
+    functions.extend(of_context!("json_query", |path, target| Ok(jsonpath::json_query(path, target)?.map(JsonbText))));
+    functions
 }
 
 /// `jsonb_extract_path` and its like, whose keys are arguments.

@@ -5,8 +5,8 @@
 //! For clients that ask glibc for memory one batch is larger, once. What is received becomes one piece of memory, and
 //! glibc gives free memory back to the system when it is more than twice the largest piece that it has had from there
 //! and given back (`M_MMAP_THRESHOLD` in mallopt(3)). Between batches of 1.5 MiB it gave nearly all of it back, and the
-//! system filled it with zeros again: half of the processor's time that pyarrow took to receive a gigabyte. Clients
-//! that refuse messages of more than 4 MiB, which is what gRPC's libraries do unless told otherwise, get none.
+//! system filled it with zeros again: half of the processor's time that pyarrow took to receive a gigabyte. Most of gRPC's
+//! libraries refuse messages of more than 4 MiB unless they are told otherwise; Arrow's for C++ tells its own.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -27,11 +27,13 @@ pub(super) const LEAST_BYTES: usize = 1 << 20;
 pub(super) const MOST_BYTES: usize = 2 << 20;
 /// Rows of a batch, however little they take: so many numbers of 8 bytes are `LEAST_BYTES`.
 pub(super) const MOST_ROWS: usize = LEAST_BYTES / 8;
-/// The larger batch has so much, at most twice, and comes when as much has been sent: nobody else waits for it, or has it
-/// in memory.
+/// The larger batch has so much, and less than twice, where the query gives it in time and a row has 8 bytes. It comes when
+/// as much has been sent, so that results that are not large neither wait for it nor have it in memory.
 pub(super) const LARGE_BYTES: usize = 8 << 20;
 /// How long rows wait for others. A client sees no difference, and a query that computes gives thousands in it.
 const PATIENCE: Duration = Duration::from_millis(5);
+/// The same of the larger batch: a query that computes 400 MB a second has it by then.
+const LARGE_PATIENCE: Duration = Duration::from_millis(20);
 
 /// Batches with rows that travel as one.
 pub(super) type Group = Vec<RecordBatch>;
@@ -72,31 +74,33 @@ impl Batches {
     fn add(&mut self, batch: RecordBatch) {
         let (bytes, rows) = (bytes_of(&batch), batch.num_rows());
         let is_first = !std::mem::replace(&mut self.has_begun, true);
-        let is_enough = |bytes, rows, times| bytes >= times * LEAST_BYTES || rows >= times * MOST_ROWS;
-        let is_due = self.before_large == Some(0);
-        let times = if is_due { LARGE_BYTES / LEAST_BYTES } else { 1 };
-        if is_first || is_enough(bytes, rows, times) {
+        let times = if self.is_large() { LARGE_BYTES / LEAST_BYTES } else { 1 };
+        let is_enough = |bytes, rows| bytes >= times * LEAST_BYTES || rows >= times * MOST_ROWS;
+        if is_first || is_enough(bytes, rows) {
             self.join();
-            self.count_sent(bytes);
+            self.before_large = self.before_large.map(|before| before.saturating_sub(bytes));
             return cut(batch, &mut self.ready);
         }
         self.waiting.push(batch);
         self.waiting_bytes += bytes;
         self.waiting_rows += rows;
-        if is_enough(self.waiting_bytes, self.waiting_rows, times) {
+        if is_enough(self.waiting_bytes, self.waiting_rows) {
             self.join();
-            self.before_large = self.before_large.filter(|_| !is_due);
         }
     }
 
-    fn count_sent(&mut self, bytes: usize) {
-        self.before_large = self.before_large.map(|before| before.saturating_sub(bytes));
+    /// Whether those that wait are to be the larger batch.
+    fn is_large(&self) -> bool {
+        self.before_large == Some(0)
     }
 
     /// Those that wait are sent as one.
     fn join(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
-        self.count_sent(self.waiting_bytes);
+        if !waiting.is_empty() {
+            let before_large = self.before_large.filter(|_| !self.is_large());
+            self.before_large = before_large.map(|before| before.saturating_sub(self.waiting_bytes));
+        }
         (self.waiting_bytes, self.waiting_rows, self.patience) = (0, 0, None);
         if !waiting.is_empty() {
             self.ready.push_back(waiting);
@@ -120,7 +124,8 @@ impl Stream for Batches {
                 Poll::Ready(None) => self.join(),
                 Poll::Pending if self.waiting.is_empty() => return Poll::Pending,
                 Poll::Pending => {
-                    let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+                    let patience = if self.is_large() { LARGE_PATIENCE } else { PATIENCE };
+                    let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(patience)));
                     ready!(patience.as_mut().poll(context));
                     self.join();
                 }

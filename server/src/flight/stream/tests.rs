@@ -17,6 +17,7 @@ use arrow::datatypes::{DataType, Field, Fields, Int32Type, IntervalMonthDayNano,
 use arrow::record_batch::RecordBatchOptions;
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
+use futures::channel::mpsc;
 use http::{HeaderMap, Request};
 use http_body_util::BodyExt;
 use prost::Message as _;
@@ -327,6 +328,24 @@ async fn one_batch_is_larger_for_those_who_want_it() {
     for (count, wanted) in [(500, false), (100, true)] {
         assert!(bytes(some(count), wanted).await.iter().all(|&bytes| bytes <= MOST_BYTES));
     }
+}
+
+#[tokio::test]
+async fn the_larger_batch_is_sent_once_however_slow_the_query_is() {
+    let (query, given) = mpsc::unbounded();
+    let mut batches = Batches::new(given.boxed()).with_large_batch(true);
+    let mut sent = vec![];
+    // It gives some 3 MiB, and the next when all of them have been sent.
+    for _ in 0..10 {
+        (0..48).for_each(|place| query.unbounded_send(Ok(numbers(place * 8_000, 8_000))).unwrap());
+        let mut missing = 48 * 8_000 * 8;
+        while missing > 0 {
+            let group = batches.next().await.unwrap().unwrap();
+            sent.push(group.iter().map(bytes_of).sum::<usize>());
+            missing -= sent.last().unwrap();
+        }
+    }
+    assert_eq!(sent.iter().filter(|&&bytes| bytes > MOST_BYTES).count(), 1, "{sent:?}");
 }
 
 #[tokio::test]

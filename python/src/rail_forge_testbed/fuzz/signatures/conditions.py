@@ -87,6 +87,7 @@ bool | ({} ?& ARRAY['a', 'b']) | jsonb
 bool | ({} @? '$.b[*] ? (@ > 1)') | jsonb
 bool | ({} @@ '$.a == 1') | jsonb
 bool | json_exists({}, '$.b[2].c') | jsonb
+bool | json_exists({}, '$.b[2].c') | json
 bool | jsonb_path_match({}, 'exists($.a)') | jsonb
 bool | jsonb_path_exists({}, '$.b[2].c') | jsonb
 bool | ({} ~ {}) | text bpchar

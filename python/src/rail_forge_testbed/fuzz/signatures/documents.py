@@ -22,6 +22,8 @@ jsonb | jsonb_extract_path({}, 'b', '0') | jsonb
 jsonb | jsonb_path_query_first({}, '$.b[last]') | jsonb
 jsonb | jsonb_path_query_array({}, '$.b[*]') | jsonb
 jsonb | json_query({}, '$.b') | jsonb
+jsonb | json_query({}, '$.b') | json
+jsonb | json_query({}, '$.b') | text
 jsonb | jsonb_path_query_array({}, '$.** ? (@.type() == "number")') | jsonb
 jsonb | ({})::jsonb | json
 jsonb | to_jsonb(({})::text) | text

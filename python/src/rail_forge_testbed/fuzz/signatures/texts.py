@@ -125,6 +125,7 @@ text | encode(sha512({}), 'hex') | bytea
 text | casefold({}) | text
 text | current_schema::text || {} | text
 text | json_value({}, '$.a') | jsonb
+text | json_value({}, '$.a') | json
 text | convert_from(convert_to({}, 'UTF8'), 'UTF8') | text
 text | to_hex({}) | int8
 text | to_oct({}) | int4
