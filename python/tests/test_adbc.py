@@ -46,6 +46,32 @@ def test_bound_parameter(sql: str, value: object, cursor: Any, shop_reference: p
     assert first_difference(cursor.fetchall(), reference_rows(shop_reference, sql, [value])) is None
 
 
+@pytest.mark.parametrize(
+    ("elements", "type_", "literal"),
+    [
+        ([0, None], pa.timestamp("s"), "ARRAY['1970-01-01', NULL]::timestamp[]"),
+        ([1_000], pa.timestamp("ns", "Europe/Berlin"), "ARRAY['1970-01-01 00:00:00.000001Z'::timestamptz]"),
+        ([1, 86_399], pa.time32("s"), "ARRAY['00:00:01', '23:59:59']::time[]"),
+        ([5_000], pa.time64("ns"), "ARRAY['00:00:00.000005'::time]"),
+        ([86_400_000], pa.date64(), "ARRAY['1970-01-02'::date]"),
+        ([1, None], pa.duration("ms"), "ARRAY['00:00:00.001', NULL]::interval[]"),
+        ([-1, 2], pa.int8(), "ARRAY[-1, 2]::int2[]"),
+        (
+            [[0], [1]],
+            pa.list_(pa.timestamp("ms")),
+            "ARRAY[ARRAY['1970-01-01'], ARRAY['1970-01-01 00:00:00.001']]::timestamp[]",
+        ),
+    ],
+    ids=str,
+)
+def test_lists_of_any_unit_are_arrays(
+    elements: list[object], type_: pa.DataType, literal: str, cursor: Any, shop_reference: psycopg.Connection
+) -> None:
+    column = pa.array([elements], pa.list_(type_))
+    cursor.execute("SELECT $1::text AS text", pa.record_batch([column], names=["$1"]))
+    assert cursor.fetchall() == reference_rows(shop_reference, f"SELECT ({literal})::text")
+
+
 def test_one_prepared_cursor_runs_many_times(cursor: Any, shop_reference: psycopg.Connection) -> None:
     sql = "SELECT id, coupon, total FROM orders WHERE customer_id = $1 ORDER BY id"
     parameters = cursor.adbc_prepare(sql)

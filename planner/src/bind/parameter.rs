@@ -141,12 +141,29 @@ fn constant(value: &ScalarValue) -> Result<Typed> {
     if let Some(integer) = integer {
         return Ok(super::literal::integer(integer));
     }
-    let pg_type = PgType::of_arrow(&value.data_type());
-    let value = match pg_type {
-        PgType::Numeric | PgType::Array(_) => value.clone(),
-        ref pg_type => value.cast_to(&pg_type.arrow()).map_err(|_| {
-            Error::Parameter(format!("a parameter of type {} cannot be read as {pg_type}", value.data_type()))
-        })?,
+    let given = value.data_type();
+    let pg_type = PgType::of_arrow(&given);
+    let own = match pg_type {
+        PgType::Numeric => given.clone(),
+        PgType::Array(_) => own_elements(&given),
+        ref pg_type => pg_type.arrow(),
     };
+    if own == given {
+        return Ok(Typed::constant(value.clone(), pg_type));
+    }
+    let value = value
+        .cast_to(&own)
+        .map_err(|_| Error::Parameter(format!("a parameter of type {given} cannot be read as {pg_type}")))?;
     Ok(Typed::constant(value, pg_type))
+}
+
+/// The type of an array whose elements have the units and widths that the engine has; texts and decimals are as they are.
+fn own_elements(given: &DataType) -> DataType {
+    match (given, PgType::of_arrow(given)) {
+        (DataType::List(element), _) => {
+            DataType::List(Arc::new(element.as_ref().clone().with_data_type(own_elements(element.data_type()))))
+        }
+        (_, PgType::Text | PgType::Bytea | PgType::Numeric | PgType::Unknown | PgType::Record(_)) => given.clone(),
+        (_, own) => own.arrow(),
+    }
 }

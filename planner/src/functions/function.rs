@@ -222,11 +222,12 @@ impl Function {
     }
 
     /// The same function, which returns the elements of its array as rows.
-    pub(crate) fn set(mut self, columns: &'static [&'static str]) -> Self {
-        if let Kind::Scalar(body) = &self.kind {
-            self.kind = Kind::Set(Arc::clone(body), columns);
+    pub(crate) fn set(self, columns: &'static [&'static str]) -> Self {
+        let mut set = self.not_strict();
+        if let Kind::Scalar(body) = &set.kind {
+            set.kind = Kind::Set(Arc::clone(body), columns);
         }
-        self
+        set
     }
 
     /// The expression of a function that is made of arguments alone.
@@ -261,6 +262,14 @@ impl Function {
     pub(crate) fn strict(mut self) -> Self {
         match self.udf.take() {
             Some(udf) => Self::scalar(self.name, self.arguments, udf.strict()),
+            None => self,
+        }
+    }
+
+    /// The same function, whose arguments are computed beside a constant NULL, too, as those of functions that return rows.
+    pub(crate) fn not_strict(mut self) -> Self {
+        match self.udf.take() {
+            Some(udf) => Self::scalar(self.name, self.arguments, udf.not_strict()),
             None => self,
         }
     }

@@ -133,14 +133,17 @@ fn moments() -> Vec<Function> {
             series(start, end, is_up, |moment: Timestamp| moment.next(step).map(Some))
         })
         .set(&[]),
-        in_session_zone(cached4::<SessionZone, TimestampTzArg, TimestampTzArg, IntervalArg, Text, _, _>(
-            "generate_series",
-            |zones, start, end, step: Interval, zone| {
-                let is_up = series_direction(step)?.is_gt();
-                let zone = zones.get(zone)?;
-                series(start, end, is_up, |moment: TimestampTz| moment.next(step, zone).map(Some))
-            },
-        ))
+        in_session_zone(
+            cached4::<SessionZone, TimestampTzArg, TimestampTzArg, IntervalArg, Text, _, _>(
+                "generate_series",
+                |zones, start, end, step: Interval, zone| {
+                    let is_up = series_direction(step)?.is_gt();
+                    let zone = zones.get(zone)?;
+                    series(start, end, is_up, |moment: TimestampTz| moment.next(step, zone).map(Some))
+                },
+            )
+            .not_strict(),
+        )
         .set(&[]),
     ]
 }

@@ -93,6 +93,10 @@ impl Udf {
         Self { is_strict: true, ..self }
     }
 
+    pub(crate) fn not_strict(self) -> Self {
+        Self { is_strict: false, ..self }
+    }
+
     pub(crate) fn with_decimals(self, decimals: Decimals) -> Self {
         Self { decimals, ..self }
     }

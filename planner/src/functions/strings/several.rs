@@ -89,9 +89,9 @@ fn split() -> Vec<Function> {
 
 /// `array_to_string` of arrays of any type. What stands for NULL may be NULL: then it is left out.
 fn joined() -> Vec<Function> {
-    let udf = Arc::new(ScalarUDF::from(Udf::new("array_to_string", PgType::Text, Arc::new(Joined))));
-    let of = |arguments: Vec<PgType>| {
-        let udf = Arc::clone(&udf);
+    let udf = Udf::new("array_to_string", PgType::Text, Arc::new(Joined));
+    let of = |arguments: Vec<PgType>, udf: Udf| {
+        let udf = ScalarUDF::from(udf);
         Function::made("array_to_string", arguments, PgType::Text, move |mut call| {
             let of_texts = PgType::Text.array();
             let own = call.types.first().cloned().unwrap_or_else(|| of_texts.clone());
@@ -101,7 +101,8 @@ fn joined() -> Vec<Function> {
             Ok(udf.call(call.arguments))
         })
     };
-    vec![of(vec![PgType::AnyArray, PgType::Text]), of(vec![PgType::AnyArray, PgType::Text, PgType::Text])]
+    let arguments = [PgType::AnyArray, PgType::Text, PgType::Text];
+    vec![of(arguments[..2].to_vec(), udf.clone().strict()), of(arguments.to_vec(), udf)]
 }
 
 struct Joined;
