@@ -96,15 +96,13 @@ impl Batches {
 
     /// Those that wait are sent as one.
     fn join(&mut self) {
-        let waiting = std::mem::take(&mut self.waiting);
-        if !waiting.is_empty() {
-            let before_large = self.before_large.filter(|_| !self.is_large());
-            self.before_large = before_large.map(|before| before.saturating_sub(self.waiting_bytes));
+        if self.waiting.is_empty() {
+            return;
         }
+        let before_large = self.before_large.filter(|_| !self.is_large());
+        self.before_large = before_large.map(|before| before.saturating_sub(self.waiting_bytes));
         (self.waiting_bytes, self.waiting_rows, self.patience) = (0, 0, None);
-        if !waiting.is_empty() {
-            self.ready.push_back(waiting);
-        }
+        self.ready.push_back(std::mem::take(&mut self.waiting));
     }
 }
 
