@@ -116,6 +116,10 @@ pub(crate) fn plan(column: &ColumnDescription, as_text: bool) -> ColumnPlan {
         }
         Some((cell, data_type)) if is_sent_as_text(&column.column_type) => (cell, data_type, format!("{name}::text")),
         Some((cell, data_type)) => (cell, data_type, name),
+        // A cast of an address to text has the bits of its network, which are not printed where they are all of it.
+        None if column.column_type.kind == 'b' && column.column_type.name == "inet" => {
+            (Cell::Text, DataType::Utf8, format!("pg_catalog.textin(pg_catalog.inet_out({name}))"))
+        }
         None => (Cell::Text, DataType::Utf8, format!("{name}::text")),
     };
     let printed_type = match cell {
@@ -251,11 +255,13 @@ mod tests {
 
     #[test]
     fn what_has_no_exact_type_is_selected_as_text() {
-        for name in ["money", "inet", "timetz", "tsvector"] {
+        for name in ["money", "timetz", "tsvector"] {
             let plan = plan(&column(name, -1), false);
             assert_eq!((plan.cell, plan.expression.as_str()), (Cell::Text, "\"c\"::text"), "{name}");
         }
         assert_eq!(plan(&column("int4", -1), true).expression, "\"c\"::text");
+        let address = plan(&column("inet", -1), false);
+        assert_eq!(address.expression, "pg_catalog.textin(pg_catalog.inet_out(\"c\"))");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod comparison;
 mod decimals;
 mod expression;
 mod from;
+mod json_constructor;
 mod literal;
 mod names;
 mod order;

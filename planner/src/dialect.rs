@@ -3,6 +3,8 @@
 //! around it. Here an argument has a name only where a single word stands before `=>`, what has failed once at a place
 //! is not read there again, and what is read again after all is read so often and no more.
 
+mod json_members;
+
 use std::any::TypeId;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -68,8 +70,14 @@ impl StatementDialect {
         if is_interval(parser.get_current_token()) && is_interval(parser.peek_token_ref()) {
             return parser.expected_ref("a text in quotes", parser.peek_token_ref());
         }
-        self.passed_on.set(Some(place));
-        let operand = parser.parse_prefix();
+        let operand = if json_members::is_next(parser) {
+            json_members::read(parser)
+        } else if is_before_set(parser) {
+            set_in_parentheses(parser)
+        } else {
+            self.passed_on.set(Some(place));
+            parser.parse_prefix()
+        };
         if let Err(error) = &operand {
             self.errors.borrow_mut().insert(place, error.clone());
         }
@@ -102,10 +110,14 @@ fn is_before_list(parser: &Parser<'_>) -> bool {
             Some(_) => {}
         }
     }
-    // What stands behind a query in parentheses where that is no value.
-    let goes_on = |word| {
-        matches!(
-            word,
+    begins && ahead.next().is_some_and(|token| *token != Token::RParen && !goes_on(token))
+}
+
+/// Whether a query in parentheses goes on behind them, and is no value.
+fn goes_on(token: &Token) -> bool {
+    matches!(
+        keyword(Some(token)),
+        Some(
             Keyword::UNION
                 | Keyword::INTERSECT
                 | Keyword::EXCEPT
@@ -115,8 +127,39 @@ fn is_before_list(parser: &Parser<'_>) -> bool {
                 | Keyword::FETCH
                 | Keyword::FOR
         )
-    };
-    begins && ahead.next().is_some_and(|token| *token != Token::RParen && !keyword(Some(token)).is_some_and(goes_on))
+    )
+}
+
+/// Whether a query in parentheses is next that begins with another in parentheses: `((SELECT 1) UNION SELECT 2)`.
+fn is_before_set(parser: &Parser<'_>) -> bool {
+    let next = parser.get_current_index() + 1;
+    let ahead = (next..).map(|place| &parser.token_at(place).token);
+    let mut ahead = ahead.filter(|token| !matches!(token, Token::Whitespace(_))).peekable();
+    let mut depth = 0;
+    while ahead.next_if(|token| **token == Token::LParen).is_some() {
+        depth += 1;
+    }
+    let is_query = matches!(keyword(ahead.peek().copied()), Some(Keyword::SELECT | Keyword::WITH | Keyword::VALUES));
+    if depth < 2 || !is_query {
+        return false;
+    }
+    // What the outermost of these parentheses begins with is what the second closes.
+    while depth > 1 {
+        match ahead.next() {
+            Some(Token::LParen) => depth += 1,
+            Some(Token::RParen) => depth -= 1,
+            None | Some(Token::EOF) => return false,
+            Some(_) => {}
+        }
+    }
+    ahead.next().is_some_and(goes_on)
+}
+
+fn set_in_parentheses(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
+    parser.expect_token(&Token::LParen)?;
+    let query = parser.parse_query()?;
+    parser.expect_token(&Token::RParen)?;
+    Ok(Expr::Subquery(query))
 }
 
 fn keyword(token: Option<&Token>) -> Option<Keyword> {
@@ -273,6 +316,24 @@ mod tests {
             let sql = format!("SELECT 1 IN ({query})");
             let (statements, _) = read(&sql);
             assert!(format!("{:?}", statements.unwrap()).contains("InSubquery"), "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_set_in_parentheses_may_begin_with_a_query_in_parentheses() {
+        for set in ["((SELECT 1) UNION (SELECT 2))", "(((SELECT 1)) EXCEPT SELECT 2 LIMIT 1)", "((SELECT 1) LIMIT 1)"] {
+            let sql = format!("SELECT {set} IS NOT NULL, ((SELECT 1) + 1), ((SELECT 1))");
+            let (statements, _) = read(&sql);
+            assert!(format!("{:?}", statements.unwrap()).contains("IsNotNull(Subquery("), "{sql}");
+        }
+    }
+
+    #[test]
+    fn members_of_json_objects_have_keys_of_any_kind() {
+        for members in ["'a' VALUE 1", "('a')::text VALUE b, lower(c) VALUE JSON_OBJECT(d VALUE e)", "'a': 1, b: c"] {
+            let sql = format!("SELECT JSON_OBJECT({members} ABSENT ON NULL RETURNING jsonb), json_object('{{}}')");
+            let (statements, _) = read(&sql);
+            assert!(format!("{:?}", statements.unwrap()).contains("operator: Value"), "{sql}");
         }
     }
 

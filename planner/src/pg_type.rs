@@ -103,6 +103,11 @@ const NAMES: &[(PgType, &[&str])] = &[
 ];
 
 impl PgType {
+    /// `inet`, of which the engine knows some more than that it is printed.
+    pub(crate) fn inet() -> Self {
+        Self::Printed("inet".into())
+    }
+
     /// The type of this name, which may have a modifier or `[]` behind it. A name that is not known stands for a type that
     /// is kept as it is printed.
     pub(crate) fn of_name(name: &str) -> Self {

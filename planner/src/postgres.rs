@@ -9,6 +9,7 @@ pub(crate) mod datetime;
 pub(crate) mod error;
 pub(crate) mod float;
 pub(crate) mod formatting;
+pub(crate) mod inet;
 pub(crate) mod json;
 pub(crate) mod jsonpath;
 pub(crate) mod numeric;

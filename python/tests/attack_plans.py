@@ -40,6 +40,12 @@ STATEMENTS = {
     "IN in IN": Attack(
         f"SELECT count(*) FROM s WHERE {'id IN (SELECT id FROM s WHERE ' * 40}true{')' * 40}", NESTING
     ),
+    "rows of subqueries in subqueries": Attack(
+        f"SELECT 1{' WHERE (1,1,1,1,1,1,1,1) = (SELECT 1,1,1,1,1,1,1,1' * 12}{')' * 12}", PLAN_STEPS
+    ),
+    "subqueries that double": Attack(
+        doubled("SELECT 1 AS x", "SELECT (SELECT x FROM {0}) + (SELECT x FROM {0}) AS x"), PLAN_STEPS
+    ),
     "stars": Attack(f"SELECT {listed('*', 1_600)} FROM n LIMIT 1", OPERATORS),
     "types of types": Attack(f"SELECT 1::numeric(1,1){'[]' * 50_000}", OPERATORS),
     "parentheses": Attack(f"SELECT {'(' * 100_000}1{')' * 10_000}", PARENTHESES),

@@ -184,9 +184,15 @@ def summary_difference(
 
 
 def _text(name: str, type_name: str) -> str:
-    """The SQL expression of a column's text; the cast of character(n) would drop its blanks."""
+    """The SQL expression of a column's text.
+
+    The cast of character(n) would drop its blanks, and that of inet add the bits of its network.
+    """
     quoted = sql.Identifier(name).as_string()
-    return f"textin(bpcharout({quoted}))" if type_name.startswith("character(") else f"{quoted}::text"
+    output = (
+        "inet_out" if type_name == "inet" else "bpcharout" if type_name.startswith("character(") else None
+    )
+    return f"textin({output}({quoted}))" if output else f"{quoted}::text"
 
 
 def scales(schema: pa.Schema) -> list[int | None]:

@@ -61,6 +61,11 @@ def test_bound_parameter(sql: str, value: object, cursor: Any, shop_reference: p
             pa.list_(pa.timestamp("ms")),
             "ARRAY[ARRAY['1970-01-01'], ARRAY['1970-01-01 00:00:00.001']]::timestamp[]",
         ),
+        (
+            [{"at": 1}, None],
+            pa.struct([("at", pa.timestamp("ms"))]),
+            "ARRAY[ROW('1970-01-01 00:00:00.001'::timestamp), NULL]",
+        ),
     ],
     ids=str,
 )

@@ -1,7 +1,8 @@
 """Every type that a column can have arrives exactly, by both readers, from an older and a new PostgreSQL.
 
-What arrives is compared with what PostgreSQL itself prints (`SELECT column::text`). The types are those of
-`pg_type`: one that a new version brings fails these tests until `type_values` has values of it.
+What arrives is compared with what PostgreSQL itself prints (`SELECT column::text`, or its output function).
+The types are those of `pg_type`: one that a new version brings fails these tests until `type_values` has
+values of it.
 """
 
 from __future__ import annotations

@@ -87,12 +87,6 @@ def test_query_is_what_protobuf_writes(handle: bytes) -> None:
     assert flight_sql.prepared_statement_query(handle) == expected
 
 
-@pytest.mark.parametrize("handle", HANDLES)
-def test_close_is_what_protobuf_writes(handle: bytes) -> None:
-    expected = packed("ActionClosePreparedStatementRequest", prepared_statement_handle=handle)
-    assert flight_sql.close_prepared_statement(handle) == expected
-
-
 def test_an_empty_query_is_still_a_query() -> None:
     envelope = any_pb2.Any.FromString(flight_sql.create_prepared_statement(""))
     request = message("ActionCreatePreparedStatementRequest", query="not empty")

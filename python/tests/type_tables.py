@@ -109,8 +109,10 @@ def _create_table(
 def _text(name: str, base: str) -> str:
     """The SQL expression of a column's text."""
     quoted = sql.Identifier(name).as_string()
-    # The cast of character(n) drops blanks at the end, of which the column's own output is made.
-    return f"textin(bpcharout({quoted}))" if without_modifiers(base) == "bpchar" else f"{quoted}::text"
+    # The cast of character(n) drops blanks at the end, of which the column's own output is made; that of inet
+    # adds the bits of its network.
+    output = {"bpchar": "bpcharout", "inet": "inet_out"}.get(without_modifiers(base))
+    return f"textin({output}({quoted}))" if output else f"{quoted}::text"
 
 
 def _execute(connection: psycopg.Connection, statement: str) -> None:

@@ -228,6 +228,7 @@ pub(super) fn grouped(
     // A key whose equality is not that of its values in Arrow is grouped by a form of it, and shown by one of its
     // values.
     let mut keys: Vec<Expr> = Vec::with_capacity(groups.keys.len());
+    let mut names = Names::default();
     let mut replaced: Vec<(Expr, Expr)> = vec![];
     let mut forms: Vec<(Expr, Expr)> = vec![];
     for key in &groups.keys {
@@ -245,8 +246,13 @@ pub(super) fn grouped(
                 keys.push(form);
             }
             None => {
-                replaced.push((key.expr.clone(), output_column(&key.expr)));
-                keys.push(key.expr.clone());
+                // A subquery is called like its column, which one of the tables or another key may have too.
+                let expr = match key.expr.exists(|part| Ok(matches!(part, Expr::ScalarSubquery(_))))? {
+                    true => key.expr.clone().alias(names.unique("value of a subquery")),
+                    false => key.expr.clone(),
+                };
+                replaced.push((key.expr.clone(), output_column(&expr)));
+                keys.push(expr);
             }
         }
     }

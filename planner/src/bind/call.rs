@@ -114,6 +114,10 @@ impl Binder<'_> {
                 },
                 _ => return Ok(None),
             },
+            "json_object" | "json_array" => match &function.args {
+                FunctionArguments::List(list) => return self.json_constructor(name, function, list),
+                _ => return Ok(None),
+            },
             "array" => match &function.args {
                 FunctionArguments::Subquery(query) => self.array_of_subquery(query)?,
                 _ => return Ok(None),

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use datafusion::logical_expr::Expr;
-use datafusion::sql::sqlparser::ast::WindowSpec;
+use datafusion::sql::sqlparser::ast::{Query, WindowSpec};
 
+use super::Binder;
 use super::scope::Scope;
-use super::{Binder, typed::Names};
+use super::typed::{Names, Typed};
 use crate::error::{Error, Result};
 
 /// A clause.
@@ -75,6 +76,17 @@ pub(super) struct Level {
     pub(super) aggregates: bool,
     /// Aggregates of this query that stand in subqueries, under the names by which these know them.
     pub(super) outer_aggregates: Vec<Expr>,
+    /// Scalar subqueries that were bound: one that is written again, in GROUP BY above all, is the same.
+    pub(super) scalar_subqueries: Vec<KnownSubquery>,
+}
+
+/// A scalar subquery that was bound.
+#[derive(Debug, Clone)]
+pub(super) struct KnownSubquery {
+    pub(super) query: Query,
+    pub(super) value: Typed,
+    /// How many its plan has.
+    pub(super) nodes: usize,
 }
 
 /// A call of a function that returns rows, in a select list.
@@ -95,6 +107,7 @@ impl Level {
             set_names: Names::default(),
             aggregates: false,
             outer_aggregates: vec![],
+            scalar_subqueries: vec![],
         }
     }
 

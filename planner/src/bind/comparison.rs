@@ -37,13 +37,16 @@ impl Binder<'_> {
         if !same || !(printed(left) || printed(right)) {
             return Ok(None);
         }
+        // A constant is read as one of the type, and printed as that prints it.
+        let of_printed = if printed(left) { left.pg_type.clone() } else { right.pg_type.clone() };
+        let sides = [self.coerce(left.clone(), &of_printed)?, self.coerce(right.clone(), &of_printed)?];
         let as_text = |typed: &Typed| match typed.pg_type {
             PgType::Printed(_) => {
                 Typed { pg_type: PgType::Text, collation: typed.printed_collation(), ..typed.clone() }
             }
             _ => typed.clone(),
         };
-        self.operator(symbol, vec![as_text(left), as_text(right)]).map(Some)
+        self.operator(symbol, sides.iter().map(as_text).collect()).map(Some)
     }
 
     /// A parameter that is compared with a numeric has its digits.
@@ -58,6 +61,24 @@ impl Binder<'_> {
         let data_type = other.expr.get_type(&self.level()?.scope.schema)?;
         operands[place] = self.parameters.settle_as(&id, &PgType::Numeric, data_type);
         Ok(operands)
+    }
+
+    /// `(a, b) = (SELECT ...)`, which is unknown where the subquery has no row.
+    pub(super) fn row_compared_with_subquery(
+        &mut self,
+        symbol: &str,
+        row: Vec<Typed>,
+        query: &ast::Query,
+    ) -> Result<Typed> {
+        let other = self.row_of_subquery(query)?;
+        if row.len() != other.len() {
+            let few = if row.len() > other.len() { "few" } else { "many" };
+            return Err(Error::Query(format!("subquery has too {few} columns")));
+        }
+        if !COMPARISONS.contains(&symbol) {
+            return Err(Error::Query(format!("operator does not exist: record {symbol} record")));
+        }
+        self.rows_compared(symbol, row, other)
     }
 
     fn rows_compared(&mut self, symbol: &str, left: Vec<Typed>, right: Vec<Typed>) -> Result<Typed> {

@@ -8,7 +8,9 @@ use super::Binder;
 use super::character::{chosen_from, padded, shows_padding, unpadded};
 use super::clause::Clause;
 use super::collation::Derivation;
+use super::names::unnested;
 use super::parameter::named;
+use super::record::parts_of;
 use super::scope::Found;
 use super::typed::{Typed, types};
 use crate::as_is::asked_for_null;
@@ -181,7 +183,13 @@ impl Binder<'_> {
     }
 
     fn compare_asts(&mut self, symbol: &str, left: &ast::Expr, right: &ast::Expr) -> Result<Typed> {
-        let operands = vec![self.expression(left)?, self.expression(right)?];
+        let left = self.expression(left)?;
+        if let ast::Expr::Subquery(query) = unnested(right)
+            && let Some(parts) = parts_of(&left)
+        {
+            return self.row_compared_with_subquery(symbol, parts, query);
+        }
+        let operands = vec![left, self.expression(right)?];
         self.operator(symbol, operands)
     }
 
@@ -279,7 +287,7 @@ impl Binder<'_> {
 
     fn is_null(&mut self, inner: &ast::Expr, negated: bool) -> Result<Typed> {
         let typed = self.expression(inner)?;
-        if let Some(parts) = super::record::parts_of(&typed) {
+        if let Some(parts) = parts_of(&typed) {
             // A row is NULL when all of its fields are, and not NULL when none is.
             let test: fn(Expr) -> Expr = if negated { Expr::is_not_null } else { Expr::is_null };
             let all = parts.into_iter().map(|part| test(part.expr)).reduce(Expr::and);

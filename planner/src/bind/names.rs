@@ -96,22 +96,20 @@ fn of_type(data_type: &datafusion::sql::sqlparser::ast::DataType) -> Option<Stri
 
 /// A subquery is named after its column.
 fn of_query(query: &datafusion::sql::sqlparser::ast::Query) -> Option<String> {
+    of_set(&query.body)
+}
+
+/// The first query of a set has its names.
+fn of_set(set: &datafusion::sql::sqlparser::ast::SetExpr) -> Option<String> {
     use datafusion::sql::sqlparser::ast::{SelectItem, SetExpr};
-    match query.body.as_ref() {
+    match set {
         SetExpr::Select(select) => match select.projection.first()? {
             SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
             SelectItem::UnnamedExpr(expr) => figured(expr),
             _ => None,
         },
         SetExpr::Query(query) => of_query(query),
-        SetExpr::SetOperation { left, .. } => match left.as_ref() {
-            SetExpr::Select(select) => match select.projection.first()? {
-                SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
-                SelectItem::UnnamedExpr(expr) => figured(expr),
-                _ => None,
-            },
-            _ => None,
-        },
+        SetExpr::SetOperation { left, .. } => of_set(left),
         SetExpr::Values(_) => Some("column1".to_owned()),
         _ => None,
     }

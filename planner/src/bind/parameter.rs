@@ -163,7 +163,10 @@ fn own_elements(given: &DataType) -> DataType {
         (DataType::List(element), _) => {
             DataType::List(Arc::new(element.as_ref().clone().with_data_type(own_elements(element.data_type()))))
         }
-        (_, PgType::Text | PgType::Bytea | PgType::Numeric | PgType::Unknown | PgType::Record(_)) => given.clone(),
+        (DataType::Struct(fields), _) => DataType::Struct(
+            fields.iter().map(|field| field.as_ref().clone().with_data_type(own_elements(field.data_type()))).collect(),
+        ),
+        (_, PgType::Text | PgType::Bytea | PgType::Numeric | PgType::Unknown) => given.clone(),
         (_, own) => own.arrow(),
     }
 }

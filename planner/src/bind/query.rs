@@ -75,7 +75,11 @@ impl Binder<'_> {
         let settled: Vec<OutputColumn> = bound
             .columns
             .iter()
-            .map(|column| OutputColumn { pg_type: column.pg_type.clone().settled(), ..column.clone() })
+            .map(|column| OutputColumn {
+                pg_type: column.pg_type.clone().settled(),
+                internal: Column::new_unqualified(&column.internal.name),
+                ..column.clone()
+            })
             .collect();
         let plan = self.as_columns(bound, &settled)?;
         Ok(BoundQuery { plan, columns: settled })
@@ -245,7 +249,7 @@ impl Binder<'_> {
                 false => self.settled_query(&cte.query)?,
             };
             let bound = renamed(bound, &columns, &name)?;
-            let nodes = count(&bound.plan);
+            let nodes = nodes_of(&bound.plan)?;
             let known = self.ctes.last_mut().and_then(|ctes| ctes.insert(name.clone(), Cte { bound, nodes }));
             if known.is_some() {
                 return Err(Error::Query(format!("WITH query name \"{name}\" specified more than once")));
@@ -384,9 +388,14 @@ fn renamed(mut bound: BoundQuery, names: &[String], name: &str) -> Result<BoundQ
     Ok(bound)
 }
 
-/// Nodes of a plan.
-fn count(plan: &LogicalPlan) -> usize {
-    1 + plan.inputs().into_iter().map(count).sum::<usize>()
+/// How many nodes a plan and its subqueries have.
+pub(super) fn nodes_of(plan: &LogicalPlan) -> Result<usize> {
+    let mut nodes = 0;
+    plan.apply_with_subqueries(|_| {
+        nodes += 1;
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(nodes)
 }
 
 /// How often a table is read in a plan and its subqueries.

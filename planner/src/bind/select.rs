@@ -33,6 +33,14 @@ enum Key {
     Hidden(SortKey),
 }
 
+/// What rows are told apart by in DISTINCT ON, or sorted by, in the form in which it is compared. PostgreSQL tells columns of
+/// the result apart by their places, though they have the same value.
+#[derive(Debug, PartialEq)]
+struct On {
+    place: Option<usize>,
+    form: Expr,
+}
+
 impl Binder<'_> {
     /// A SELECT with the ORDER BY of its query. The plan has the columns of the result, and behind them those that it
     /// is sorted by.
@@ -80,7 +88,7 @@ impl Binder<'_> {
             let mut all: Vec<&mut Expr> = items.iter_mut().map(|item| &mut item.typed.expr).collect();
             all.extend(having.iter_mut());
             all.extend(keys.iter_mut().map(|key| &mut key.sort_key_mut().value.expr));
-            all.extend(distinct_on.iter_mut());
+            all.extend(distinct_on.iter_mut().map(|on| &mut on.form));
             all.extend(sets.iter_mut().map(|set| &mut set.list));
             *plan = grouped(plan.clone(), &scope, &groups.unwrap_or_default(), of_subqueries, &mut all)?;
         }
@@ -90,7 +98,7 @@ impl Binder<'_> {
         {
             let mut all: Vec<&mut Expr> = items.iter_mut().map(|item| &mut item.typed.expr).collect();
             all.extend(keys.iter_mut().map(|key| &mut key.sort_key_mut().value.expr));
-            all.extend(distinct_on.iter_mut());
+            all.extend(distinct_on.iter_mut().map(|on| &mut on.form));
             all.extend(sets.iter_mut().map(|set| &mut set.list));
             windowed(plan, &mut all)?;
         }
@@ -105,7 +113,7 @@ impl Binder<'_> {
         plan: &mut LogicalPlan,
         items: Vec<Item>,
         keys: Vec<Key>,
-        distinct_on: Vec<Expr>,
+        distinct_on: Vec<On>,
     ) -> Result<(Vec<OutputColumn>, Vec<SortExpr>)> {
         let mut internal = Names::default();
         let mut projected = Vec::with_capacity(items.len());
@@ -113,7 +121,11 @@ impl Binder<'_> {
         for item in items {
             // A column that keeps its name keeps its table's before it, so that subqueries can be told what they use of
             // it.
-            let name = internal.unique(&item.name);
+            let name = match &item.typed.expr {
+                Expr::Column(column) if column.name == item.name => internal.unique(&item.name),
+                // With a point it could be taken for a table's name and a column's.
+                _ => internal.unique(&item.name.replace('.', "·")),
+            };
             let (value, column) = match &item.typed.expr {
                 Expr::Column(column) if column.name == name => (item.typed.expr.clone(), column.clone()),
                 other => (other.clone().alias(&name), Column::new_unqualified(&name)),
@@ -123,9 +135,15 @@ impl Binder<'_> {
             columns.push(OutputColumn { name: item.name, pg_type, metadata, collation, internal: column });
         }
         let mut order = Vec::with_capacity(keys.len());
+        // What rows are sorted by, and the column that has it.
+        let mut sorted: Vec<(On, Expr)> = Vec::with_capacity(keys.len());
         let shown = projected.len();
         let is_distinct = matches!(select.distinct, Some(Distinct::Distinct));
         for sort_key in keys {
+            let place = match &sort_key {
+                Key::Item(place, _) => Some(*place),
+                Key::Hidden(_) => None,
+            };
             let (value, sort_key) = match sort_key {
                 // What is ordered by itself needs no column of its own, and what repeats itself has none.
                 Key::Item(place, sort_key) if is_distinct || !sort_key.has_key() => {
@@ -138,11 +156,17 @@ impl Binder<'_> {
                     (Expr::Column(Column::new_unqualified(name)), sort_key)
                 }
             };
+            sorted.push((On { place, form: sort_key.key_of(sort_key.value.expr.clone()) }, value.clone()));
             order.push(SortExpr::new(value, sort_key.ascending, sort_key.nulls_first));
         }
         let hidden = projected.len() > shown;
         let mut on = vec![];
-        for expression in distinct_on {
+        for one in distinct_on {
+            if let Some((_, column)) = sorted.iter().find(|(sorted, _)| *sorted == one) {
+                on.push(column.clone());
+                continue;
+            }
+            let expression = one.form;
             let known = projected.iter().find(|item| unaliased(item) == &expression);
             on.push(match known {
                 Some(item) => output_column(item),
@@ -167,7 +191,12 @@ impl Binder<'_> {
                         "SELECT DISTINCT ON expressions must match initial ORDER BY expressions".to_owned(),
                     ));
                 }
-                *plan = first_rows(plan.clone(), on, &order)?;
+                *plan = first_rows(plan.clone(), on.clone(), &order)?;
+                if order.is_empty() {
+                    // Nobody promises it, and PostgreSQL, which sorts to find the first rows, gives them so.
+                    let sorted: Vec<SortExpr> = on.into_iter().map(|key| key.sort(true, false)).collect();
+                    change(plan, |builder| builder.sort(sorted))?;
+                }
             }
             Some(Distinct::All) | None => {}
         }
@@ -261,17 +290,22 @@ impl Binder<'_> {
         items: &[Item],
         names: &[String],
         keys: &[Key],
-    ) -> Result<Vec<Expr>> {
+    ) -> Result<Vec<On>> {
         let mut on = Vec::with_capacity(expressions.len());
         for expression in expressions {
-            let typed = match resolved(expression, names, "DISTINCT ON")? {
-                order::Ordered::Column(place) => items[place].typed.clone(),
-                order::Ordered::Expression(expression) => self.expression(expression)?,
+            let (typed, place) = match resolved(expression, names, "DISTINCT ON")? {
+                order::Ordered::Column(place) => (items[place].typed.clone(), Some(place)),
+                order::Ordered::Expression(expression) => {
+                    let typed = self.expression(expression)?;
+                    let place = items.iter().position(|known| known.typed.expr == typed.expr);
+                    (typed, place)
+                }
             };
-            on.push(match keys.iter().map(Key::sort_key).find(|key| key.is_of(&typed)) {
+            let form = match keys.iter().map(Key::sort_key).find(|key| key.is_of(&typed)) {
                 Some(key) => key.key_of(typed.expr),
                 None => typed.equality_key()?,
-            });
+            };
+            on.push(On { place, form });
         }
         Ok(on)
     }

@@ -20,6 +20,9 @@ use crate::type_conversion::common_type;
 
 /// Which side of a union a row is from.
 const SIDE: &str = "side of the union";
+/// The sides of an INTERSECT or EXCEPT.
+const LEFT: &str = "left side";
+const RIGHT: &str = "right side";
 /// The number of a row among those that are the same.
 const NUMBER: &str = "number among equals";
 
@@ -156,17 +159,20 @@ fn matched(
         }
         false => (left, right),
     };
-    let keys = || names.iter().map(Column::new_unqualified).collect::<Vec<_>>();
-    let right = LogicalPlanBuilder::from(right).alias("right side")?.build()?;
-    let right_keys: Vec<Column> = names.iter().map(|name| Column::new(Some("right side"), name)).collect();
-    let joined = LogicalPlanBuilder::from(left).join_detailed(
-        right,
+    // Each side's columns have its name before them: where the query depends on another's rows, the condition is read
+    // anew, and a name alone would be one of both.
+    let keys = |side: &str| names.iter().map(|name| Column::new(Some(side), name)).collect::<Vec<_>>();
+    let joined = LogicalPlanBuilder::from(left).alias(LEFT)?.join_detailed(
+        LogicalPlanBuilder::from(right).alias(RIGHT)?.build()?,
         join_type,
-        (keys(), right_keys),
+        (keys(LEFT), keys(RIGHT)),
         None,
         NullEquality::NullEqualsNull,
     )?;
-    let shown = columns.iter().map(|column| column.typed().expr);
+    let shown = columns.iter().map(|column| {
+        let name = &column.internal.name;
+        Expr::Column(Column::new(Some(LEFT), name)).alias(name)
+    });
     let plan = joined.project(shown)?.build()?;
     if all { Ok(plan) } else { distinct(plan, columns) }
 }

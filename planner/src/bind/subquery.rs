@@ -11,15 +11,16 @@ use datafusion::sql::sqlparser::ast::{self, Query};
 
 use super::Binder;
 use super::aggregation::with_columns;
-use super::clause::{Clause, Level};
+use super::clause::{Clause, KnownSubquery, Level};
 use super::collation::Derivation;
-use super::query::Ordered;
+use super::query::{Ordered, nodes_of};
 use super::record::parts_of;
 use super::scope::Scope;
 use super::typed::{BoundQuery, Typed};
 use crate::error::{Error, Result};
 use crate::functions::{collected, has_row_key, in_order};
 use crate::pg_type::PgType;
+use crate::subqueries::is_volatile;
 use crate::type_conversion::common_type;
 
 /// An expression of a query around this one.
@@ -84,12 +85,51 @@ impl Binder<'_> {
     }
 
     pub(super) fn scalar_subquery(&mut self, query: &Query) -> Result<Typed> {
+        if let Some(known) = self.level()?.scalar_subqueries.iter().find(|known| known.query == *query) {
+            let (value, nodes) = (known.value.clone(), known.nodes);
+            self.count_nodes(nodes)?;
+            return Ok(value);
+        }
+        let before = self.outer_aggregates();
+        let value = self.new_scalar_subquery(query)?;
+        // An aggregate of a query around it may stand in another clause than where it may stand again, and what is left
+        // to chance is left to it anew.
+        if let Expr::ScalarSubquery(subquery) = &value.expr
+            && before == self.outer_aggregates()
+            && !is_volatile(&subquery.subquery)?
+        {
+            let (query, value, nodes) = (query.clone(), value.clone(), nodes_of(&subquery.subquery)?);
+            self.level()?.scalar_subqueries.push(KnownSubquery { query, value, nodes });
+        }
+        Ok(value)
+    }
+
+    fn outer_aggregates(&self) -> usize {
+        self.levels.iter().map(|level| level.outer_aggregates.len()).sum()
+    }
+
+    fn new_scalar_subquery(&mut self, query: &Query) -> Result<Typed> {
         let bound = self.settled_query(query)?;
         let [column] = bound.columns.as_slice() else { return Err(one_column(bound.columns.len())) };
         let (pg_type, metadata) = (column.pg_type.clone(), column.metadata.clone());
         let collation = column.collation.clone().of_result();
         let value = Typed::new(Expr::ScalarSubquery(subquery_of(bound.plan)), pg_type);
         Ok(value.with_metadata(metadata).with_collation(collation))
+    }
+
+    /// The row of a subquery, part by part: NULLs where it has none.
+    pub(super) fn row_of_subquery(&mut self, query: &Query) -> Result<Vec<Typed>> {
+        let BoundQuery { plan, columns } = self.settled_query(query)?;
+        // The subquery stands in the plan once for each part.
+        if is_volatile(&plan)? {
+            return Err(Error::Unsupported("not supported: a row of a subquery that is left to chance".to_owned()));
+        }
+        self.count_nodes(columns.len().saturating_sub(1) * nodes_of(&plan)?)?;
+        let fields = columns.iter().enumerate().map(|(place, column)| (format!("f{}", place + 1), column.typed()));
+        let row = super::record::of_fields(fields.collect());
+        let plan = LogicalPlanBuilder::from(plan).project([row.expr.clone().alias("row")])?.build()?;
+        let row = Typed { expr: Expr::ScalarSubquery(subquery_of(plan)), ..row };
+        Ok((0..columns.len()).filter_map(|place| super::record::get(&row, place)).collect())
     }
 
     /// `ARRAY(SELECT ...)`, which is empty where there are no rows.

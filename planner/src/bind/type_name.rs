@@ -92,7 +92,7 @@ fn custom(name: &ObjectName, arguments: &[String]) -> Result<(PgType, Modifier)>
         _ => Modifier::None,
     };
     match PgType::of_name(name) {
-        PgType::Printed(_) if name != "citext" => Err(unknown(name)),
+        PgType::Printed(_) if !matches!(name.as_str(), "citext" | "inet") => Err(unknown(name)),
         PgType::Timestamptz => Ok((PgType::Timestamptz, modifier(|digits| seconds(Some(digits))))),
         PgType::Bpchar => {
             let length = |length: u64| Modifier::Length(u32::try_from(length).unwrap_or(u32::MAX));

@@ -244,6 +244,7 @@ textual!(Json, PgType::Json, "`json`.");
 textual!(Jsonb, PgType::Jsonb, "`jsonb`, as PostgreSQL prints it.");
 textual!(Jsonpath, PgType::Jsonpath, "`jsonpath`.");
 textual!(Uuid, PgType::Uuid, "`uuid`, as PostgreSQL prints it.");
+textual!(Inet, PgType::inet(), "`inet`, as PostgreSQL prints it.");
 textual!(Bpchar, PgType::Bpchar, "`character(n)`, without its padding.");
 
 /// Defines results that are texts.
@@ -294,6 +295,7 @@ textual_results! {
     JsonbText PgType::Jsonb;
     JsonpathText PgType::Jsonpath;
     UuidText PgType::Uuid;
+    InetText PgType::inet();
     BpcharText PgType::Bpchar;
     NameText PgType::Name;
 }

@@ -15,8 +15,8 @@ use datafusion::logical_expr::{ColumnarValue, Expr, ExprSchemable, ScalarFunctio
 use rail_forge_connectors::POSTGRES_TYPE;
 
 use super::column::{
-    Bool, Bpchar, Bytea, DateArg, Int2, Int4, Int8, IntervalArg, Json, JsonText, Jsonb, JsonbText, Text, TimeArg,
-    TimestampArg, TimestampTzArg, Uuid, UuidText,
+    Bool, Bpchar, Bytea, DateArg, Inet, InetText, Int2, Int4, Int8, IntervalArg, Json, JsonText, Jsonb, JsonbText,
+    Text, TimeArg, TimestampArg, TimestampTzArg, Uuid, UuidText,
 };
 use super::datetime::{SessionZone, in_session_zone, preimages};
 use super::function::{Call, Function};
@@ -29,7 +29,7 @@ use crate::postgres::error::{ValueError, ValueResult};
 use crate::postgres::numeric::{Numeric, NumericModifier};
 use crate::postgres::text::fixed_length;
 use crate::postgres::value::{Date, Interval, Time, Timestamp, TimestampTz};
-use crate::postgres::{bytea, json, uuid};
+use crate::postgres::{bytea, inet, json, uuid};
 use crate::query::Surroundings;
 
 pub(crate) use self::input::{read_interval, read_numeric};
@@ -107,6 +107,10 @@ pub(crate) fn converted(
     if let (PgType::Array(from), PgType::Array(to)) = (from, to) {
         return arrays::converted(expr, from, to, schema, surroundings);
     }
+    if *from == PgType::inet() && to.is_textual() {
+        let text = converted(expr, from, &PgType::Text, schema, surroundings)?;
+        return converted(text, &PgType::Text, to, schema, surroundings);
+    }
     if to.is_textual() {
         let printed = output::printed(expr, from, schema, surroundings)?;
         return match to {
@@ -123,10 +127,24 @@ pub(crate) fn converted(
     numbers::converted(expr, from, to, schema)
 }
 
+/// A value as the output function of its type prints it, which of an address is not its cast to `text`.
+pub(crate) fn as_output(
+    expr: Expr,
+    pg_type: &PgType,
+    schema: &DFSchema,
+    surroundings: &Surroundings,
+) -> datafusion::common::Result<Expr> {
+    if *pg_type == PgType::inet() {
+        return Ok(expr);
+    }
+    converted(expr, pg_type, &PgType::Text, schema, surroundings)
+}
+
 /// Whether values of the two types are the same texts.
 fn is_same_inside(from: &PgType, to: &PgType) -> bool {
     let is_plain = |pg_type: &PgType| matches!(pg_type, PgType::Text | PgType::Varchar | PgType::Printed(_));
     match (from, to) {
+        (from, to) if [from, to].contains(&&PgType::inet()) => false,
         // Blanks at the end have gone when a value is a `bpchar`.
         (from, to) if is_plain(from) && is_plain(to) => true,
         (PgType::Bpchar | PgType::Name | PgType::Uuid | PgType::Json | PgType::Jsonb | PgType::Jsonpath, to) => {
@@ -161,6 +179,8 @@ fn texts() -> Vec<Function> {
             super::column::NameText(fixed_length::cast_to_name(text).to_owned())
         }),
         strict1::<Text, _, _>("uuid", |text: &str| uuid::canonical(text).map(UuidText)),
+        strict1::<Text, _, _>("inet", |text: &str| inet::canonical(text).map(InetText)),
+        strict1::<Inet, _, _>("text", inet::with_bits),
         strict1::<Text, _, _>("json", |text: &str| json::check(text).map(|()| JsonText(text.to_owned()))),
         strict1::<Text, _, _>("jsonb", |text: &str| json::canonical(text).map(JsonbText)),
         strict1::<Json, _, _>("jsonb", |text: &str| json::canonical(text).map(JsonbText)),

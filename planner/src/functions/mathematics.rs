@@ -49,8 +49,7 @@ fn roundings() -> Vec<Function> {
         strict1::<Float8, _, _>("floor", f64::floor),
         strict1::<NumericArg, _, _>("round", |x: Numeric| x.round(0)).decimals(Decimals::Whole),
         strict1::<Float8, _, _>("round", float::round),
-        strict2::<NumericArg, Int4, _, _>("round", |x: Numeric, places| x.round(places))
-            .decimals(Decimals::OfArguments),
+        to_places("round", |x, places| x.round(places)),
         strict1::<NumericArg, _, _>("trunc", |x: Numeric| x.truncate(0)).decimals(Decimals::Whole),
         strict1::<Float8, _, _>("trunc", f64::trunc),
         to_places("trunc", |x, places| x.truncate(places)),

@@ -11,14 +11,14 @@ use std::sync::{Arc, LazyLock};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, ScalarUDF, lit};
 
-use super::column::{Bool, Bpchar, Bytea, Int4, Int8, Text};
+use super::column::{Bool, Bpchar, Bytea, Inet, Int4, Int8, Text};
 use super::function::Function;
 use super::strict::{cached3, strict1, strict2, strict3, strict4, udf1, udf2};
 use crate::postgres::error::ValueResult;
 use crate::postgres::text::{
     casing, concatenation, hashing, identifiers, integers, padding, parts, quoting, rewriting, trimming, unicode,
 };
-use crate::postgres::{bytea, text};
+use crate::postgres::{bytea, inet, text};
 
 /// What is removed from the ends of a text unless something is said.
 const BLANK: &str = " ";
@@ -40,6 +40,7 @@ pub(super) fn functions() -> Vec<Function> {
     functions.extend(numbers_as_text());
     functions.extend(quoted());
     functions.extend(bytes::functions());
+    functions.push(strict1::<Inet, _, _>("host", |address: &str| inet::host(address).to_owned()));
     functions.extend(patterns::functions());
     functions.extend(several::functions());
     functions

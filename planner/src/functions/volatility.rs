@@ -22,6 +22,8 @@ pub(crate) fn planned_of(name: &str, arguments: &[PgType]) -> Planned {
         ("concat" | "concat_ws" | "format", _)
         | ("json_build_array" | "json_build_object" | "jsonb_build_array" | "jsonb_build_object", _)
         | ("array_to_string", 3)
+        | ("json_object absent on null" | "jsonb_object absent on null", _)
+        | ("json_array absent on null" | "jsonb_array absent on null", _)
         // The planner knows nothing of these forms.
         | ("is_json" | "json_exists" | "json_query" | "json_value", _) => Planned::Nothing,
         ("array_to_json" | "array_to_string" | "convert" | "convert_from" | "convert_to" | "current_catalog", _)

@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema, ExprSchema, Result, not_impl_err};
+use datafusion::common::{Column, DFSchema, ExprSchema, NullEquality, Result, not_impl_err};
 use datafusion::functions_window::row_number::row_number_udwf;
 use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    Aggregate, Distinct, Expr, ExprFunctionExt, FetchType, Filter, Join, JoinType, Limit, LogicalPlan,
+    Aggregate, Distinct, Expr, ExprFunctionExt, ExprSchemable, FetchType, Filter, Join, JoinType, Limit, LogicalPlan,
     LogicalPlanBuilder, Projection, SkipType, Sort, SortExpr, SubqueryAlias, Union, Window, lit, when,
 };
 
@@ -285,8 +285,15 @@ impl<'n> Dependent<'n> {
         };
         let pairs = left.outer.iter().zip(&right.outer);
         let mut conditions: Vec<Expr> = pairs.map(|(one, other)| same(left.plan.schema(), one, other)).collect();
-        let own = join.on.iter().map(|(one, other)| one.clone().eq(other.clone())).chain(join.filter.clone());
-        for condition in own {
+        let key = |(one, other): &(Expr, Expr)| {
+            Ok(match join.null_equality {
+                NullEquality::NullEqualsNothing => one.clone().eq(other.clone()),
+                // INTERSECT and EXCEPT: NULL is a value like others.
+                NullEquality::NullEqualsNull => null_safe_equal(one, other, &one.get_type(join.left.schema())?),
+            })
+        };
+        let keys = join.on.iter().map(key).collect::<Result<Vec<_>>>()?;
+        for condition in keys.into_iter().chain(join.filter.clone()) {
             conditions.push(self.resolve(condition, &left.outer)?);
         }
         if conditions.is_empty() {

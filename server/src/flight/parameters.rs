@@ -257,6 +257,15 @@ mod tests {
     }
 
     #[test]
+    fn lists_that_never_have_an_element_are_refused() {
+        let item = Arc::new(Field::new_list_field(DataType::Int32, true));
+        let items: ArrayRef = Arc::new(Int32Array::from(Vec::<i32>::new()));
+        let empty: ArrayRef = Arc::new(FixedSizeListArray::try_new_with_length(item, 0, items, None, 1).unwrap());
+        let refused = decoded(sent(&[empty], IpcWriteOptions::default())).unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+    }
+
+    #[test]
     fn compression_is_refused() {
         let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME));
         let refused = decoded(sent(&columns(), options.unwrap())).unwrap_err();

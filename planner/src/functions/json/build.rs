@@ -10,7 +10,7 @@ use datafusion::logical_expr::{ColumnarValue, Expr, ScalarUDF, lit};
 use crate::error::Error;
 use crate::functions::aggregates::{collected, in_order_if_distinct};
 use crate::functions::column::{Array1, Json, JsonText, Jsonb, JsonbText, Text};
-use crate::functions::conversion::{converted, print, written};
+use crate::functions::conversion::{as_output, print, written};
 use crate::functions::function::{AggregateCall, Call, Function};
 use crate::functions::growth::{Growth, spread};
 use crate::functions::strict::{result_of, rows_of, strict1, strict2};
@@ -54,7 +54,20 @@ pub(super) fn functions() -> Vec<Function> {
     }));
     functions.extend(built("json_build_array", PgType::Json, false, |parts| Ok(json_build_array(parts))));
     functions.extend(built("jsonb_build_array", PgType::Jsonb, false, jsonb_build_array));
+    // What is behind JSON_OBJECT and JSON_ARRAY with that clause, and no function of PostgreSQL's.
+    const ABSENT: ObjectOptions = ObjectOptions { absent_on_null: true, unique_keys: false };
+    functions.extend(built("json_object absent on null", PgType::Json, true, |parts| json_build_object(parts, ABSENT)));
     functions
+        .extend(built("jsonb_object absent on null", PgType::Jsonb, true, |parts| jsonb_build_object(parts, ABSENT)));
+    functions
+        .extend(built("json_array absent on null", PgType::Json, false, |parts| Ok(json_build_array(&present(parts)))));
+    functions
+        .extend(built("jsonb_array absent on null", PgType::Jsonb, false, |parts| jsonb_build_array(&present(parts))));
+    functions
+}
+
+fn present<'a>(parts: &[Scalar<'a>]) -> Vec<Scalar<'a>> {
+    parts.iter().copied().filter(|part| *part != Scalar::Null).collect()
 }
 
 fn lengths(length: usize) -> Vec<usize> {
@@ -194,7 +207,7 @@ fn built(
             let mut parts = Vec::with_capacity(arguments.len());
             for (place, (value, pg_type)) in arguments.into_iter().zip(&types).enumerate() {
                 parts.push(match has_keys && place % 2 == 0 {
-                    true => converted(value, pg_type, &PgType::Text, schema, surroundings)?,
+                    true => as_output(value, pg_type, schema, surroundings)?,
                     false => as_json(value, pg_type, &to, surroundings),
                 });
             }
@@ -302,7 +315,7 @@ fn aggregated(call: &AggregateCall<'_>, value: Expr, place: usize, to: &PgType) 
 fn as_key(call: &AggregateCall<'_>, key: Expr) -> Result<Expr> {
     let pg_type = call.types.first().cloned().unwrap_or(PgType::Text);
     let schema: &DFSchema = call.schema;
-    converted(key, &pg_type, &PgType::Text, schema, call.surroundings)
+    as_output(key, &pg_type, schema, call.surroundings)
 }
 
 fn json_array<'a>(elements: impl Iterator<Item = Option<&'a str>>, of: fn(&'a str) -> Scalar<'a>) -> String {

@@ -29,6 +29,11 @@ pub(super) fn functions() -> Vec<Function> {
         strict1::<Bytea, _, _>("sha256", hashing::sha256),
         strict1::<Bytea, _, _>("sha384", hashing::sha384),
         strict1::<Bytea, _, _>("sha512", hashing::sha512),
+        // Of the extension pgcrypto, by which Django makes SHA1 and its like.
+        strict2::<Bytea, Text, _, _>("digest", hashing::digest),
+        strict2::<Text, Text, _, _>("digest", |text: &str, algorithm: &str| {
+            hashing::digest(text.as_bytes(), algorithm)
+        }),
         strict1::<Bytea, _, _>("crc32", hashing::crc32),
         strict1::<Bytea, _, _>("crc32c", hashing::crc32c),
         strict2::<Bytea, Text, _, _>("encode", |bytes: &[u8], format: &str| {

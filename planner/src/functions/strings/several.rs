@@ -9,7 +9,7 @@ use datafusion::logical_expr::{ColumnarValue, Expr, ScalarUDF};
 
 use crate::error::Error;
 use crate::functions::column::{Array1, Output, Text};
-use crate::functions::conversion::converted;
+use crate::functions::conversion::{as_output, converted};
 use crate::functions::function::{Call, Function};
 use crate::functions::growth::{Growth, spread};
 use crate::functions::strict::{Operand, argument, result_of, rows_of, udf1};
@@ -96,7 +96,11 @@ fn joined() -> Vec<Function> {
             let of_texts = PgType::Text.array();
             let own = call.types.first().cloned().unwrap_or_else(|| of_texts.clone());
             let array = call.arguments.remove(0);
-            let array = converted(array, &own, &of_texts, call.schema, call.surroundings)?;
+            // Addresses are printed without the bits that a cast has.
+            let array = match own == PgType::inet().array() {
+                true => array,
+                false => converted(array, &own, &of_texts, call.schema, call.surroundings)?,
+            };
             call.arguments.insert(0, array);
             Ok(udf.call(call.arguments))
         })
@@ -164,15 +168,24 @@ fn of_texts(
 ) -> Function {
     let udf = Udf::new(name, PgType::Text, Arc::new(OfTexts(function)));
     let udf = Arc::new(ScalarUDF::from(udf));
-    let shows_letters = !name.starts_with("quote");
+    let is_cast = name.starts_with("quote");
     Function::made(name, arguments, PgType::Text, move |call| {
-        let is_bool: Vec<bool> = call.types.iter().map(|pg_type| shows_letters && *pg_type == PgType::Bool).collect();
-        let texts = as_texts(call)?.into_iter().zip(is_bool);
-        Ok(udf.call(texts.map(|(text, is_bool)| if is_bool { first_letter(text) } else { text }).collect()))
+        Ok(udf.call(if is_cast { as_texts(call)? } else { as_printed(call)? }))
     })
 }
 
-/// `t` and `f`, as which truth values are printed where they are not cast.
+/// The arguments as they are printed where they are not cast.
+fn as_printed(call: Call<'_>) -> Result<Vec<Expr>> {
+    let Call { arguments, types, schema, surroundings, .. } = call;
+    let typed = arguments.into_iter().zip(&types);
+    let printed = typed.map(|(argument, pg_type)| {
+        let text = as_output(argument, pg_type, schema, surroundings)?;
+        Ok(if *pg_type == PgType::Bool { first_letter(text) } else { text })
+    });
+    printed.collect()
+}
+
+/// `t` and `f` of truth values.
 fn first_letter(text: Expr) -> Expr {
     static LETTER: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
         let letter = udf1::<(), Text, _, _>("first_letter", |(), text: &str| text.chars().take(1).collect::<String>());

@@ -3,7 +3,23 @@
 use std::fmt::Write;
 
 use md5::Md5;
+use sha1::Sha1;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
+
+use crate::postgres::error::{ValueError, ValueResult};
+
+/// `digest(bytea, text)` and `digest(text, text)` of pgcrypto, with the algorithms that it always has.
+pub(crate) fn digest(bytes: &[u8], algorithm: &str) -> ValueResult<Vec<u8>> {
+    Ok(match algorithm.to_ascii_lowercase().as_str() {
+        "md5" => Md5::digest(bytes).to_vec(),
+        "sha1" => Sha1::digest(bytes).to_vec(),
+        "sha224" => sha224(bytes),
+        "sha256" => sha256(bytes),
+        "sha384" => sha384(bytes),
+        "sha512" => sha512(bytes),
+        _ => return Err(ValueError::new("22023", format!("Cannot use \"{algorithm}\": No such hash algorithm"))),
+    })
+}
 
 /// `md5(text)` and `md5(bytea)`, in hexadecimal.
 pub(crate) fn md5(bytes: &[u8]) -> String {
