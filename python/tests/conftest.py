@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import adbc_driver_flightsql.dbapi as adbc
 import psycopg
 import pytest
+import shop_project
 from comparison import connect_as_reference
 from java import Jvm, require_jdk
 from pyarrow import flight
@@ -28,6 +29,7 @@ from rail_forge_testbed.tpch import load_tpch
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+    from types import ModuleType
 
 SHOP_SCALE = 0.02
 TPCH_SCALE_FACTOR = 0.1
@@ -111,6 +113,12 @@ def shop(postgres: PostgresServer) -> Iterator[Served]:
     with RailForgeServer({"shop": url}, arguments=NO_REFRESH) as server:
         refresh(server)
         yield Served(url, rows, server)
+
+
+@pytest.fixture(scope="module")
+def models(shop: Served) -> ModuleType:
+    """The shop's models, in Django as the project of the examples sets it up."""
+    return shop_project.models(shop)
 
 
 @pytest.fixture(scope="session")

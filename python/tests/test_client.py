@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from waiting import until_idle
 import rail_forge
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import psycopg
@@ -171,6 +174,24 @@ def test_names_are_looked_up_in_catalog_and_schema(
         value(catalog="nowhere")
 
 
+def test_the_default_catalogue_is_the_first_of_the_configuration(
+    new_database: NewDatabase, serve: Serve
+) -> None:
+    """For the tables of the catalogue as for SQL, though the catalogue is listed by names."""
+    urls = {
+        name: new_database(f"CREATE TABLE t AS SELECT '{name}' AS v", f"CREATE TABLE of_{name} (id integer)")
+        for name in ("shop", "audit")
+    }
+    server = serve(urls)
+    refresh(server)
+    with rail_forge.connect(server.flight) as client:
+        assert client.sql("SELECT v FROM t").rows() == [("shop",)]
+        assert client.catalog == "shop"
+        assert [table.name for table in client.tables()] == ["of_shop", "t"]
+        assert client.scan("t").collect().rows() == [("shop",)]
+        assert client.with_session(catalog="audit").catalog == "audit"
+
+
 @pytest.mark.parametrize(
     ("sql", "error", "text"),
     [
@@ -188,6 +209,62 @@ def test_errors_have_their_class_and_name_the_thing(
 ) -> None:
     with pytest.raises(error, match=text):
         client.sql(sql).rows()
+
+
+def test_errors_have_the_servers_reason_and_details(client: rail_forge.Client) -> None:
+    """Of calls, of streams that another thread reads on, and of actions."""
+    with pytest.raises(rail_forge.QueryError) as caught:
+        client.sql("SELECT 1\nFROM )")
+    assert caught.value.reason == "SYNTAX_ERROR"
+    assert caught.value.details == {"line": "2", "column": "6"}
+    batches = client.sql("SELECT 100 / (a.id - 50000) AS x FROM order_line a ORDER BY a.id").batches()
+    with pytest.raises(rail_forge.QueryError) as caught:
+        list(batches)
+    assert (caught.value.reason, caught.value.sqlstate) == ("INVALID_VALUE", "22012")
+    with pytest.raises(rail_forge.NotFoundError) as caught:
+        client.refresh("ordres")
+    assert (caught.value.reason, caught.value.sqlstate) == ("UNKNOWN_TABLE", None)
+
+
+def test_a_result_that_failed_fails_again(client: rail_forge.Client) -> None:
+    """A notebook that shows it does not take it, and yet it is not empty afterwards."""
+    result = client.sql("SELECT total / (id - id) AS x FROM orders")
+    for read in (result._repr_html_, result.arrow, lambda: list(result.batches()), result.arrow):
+        with pytest.raises(rail_forge.QueryError, match="division by zero"):
+            read()
+
+
+def test_an_interrupted_result_is_not_empty(client: rail_forge.Client) -> None:
+    result = client.sql(f"SELECT sum(a * b) AS s FROM ({ENDLESS}) AS pairs")
+    with interrupted(), pytest.raises(KeyboardInterrupt):
+        result._repr_html_()
+    with pytest.raises(rail_forge.Error, match="was interrupted; run the query again"):
+        result.arrow()
+
+
+@contextmanager
+def interrupted() -> Iterator[None]:
+    """Have what is done within be interrupted, as Ctrl-C does."""
+
+    def interrupt(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_an_error_of_the_way_has_no_reason() -> None:
+    with (
+        rail_forge.connect("grpc://127.0.0.1:1") as client,
+        pytest.raises(rail_forge.ServerUnavailable) as caught,
+    ):
+        client.status()
+    assert (caught.value.reason, dict(caught.value.details)) == (None, {})
 
 
 def test_nobody_listens() -> None:

@@ -10,6 +10,8 @@ from ._actions import (
     TableStatus,
 )
 from ._as_of import AsOf
+from ._async import AsyncClient, AsyncResult, aconnect
+from ._catalogue import ForeignKey, Table
 from ._client import Client, connect
 from ._errors import (
     AuthenticationError,
@@ -27,11 +29,14 @@ from ._result import Result
 
 __all__ = [
     "AsOf",
+    "AsyncClient",
+    "AsyncResult",
     "AuthenticationError",
     "CacheStatus",
     "Client",
     "Error",
     "FallbackStatus",
+    "ForeignKey",
     "NotFoundError",
     "QueryCancelled",
     "QueryError",
@@ -44,7 +49,9 @@ __all__ = [
     "ServerStatus",
     "ServerUnavailable",
     "SourceStatus",
+    "Table",
     "TableStatus",
     "UnsupportedError",
+    "aconnect",
     "connect",
 ]

@@ -6,6 +6,7 @@ It puts the pieces of the other modules in order; it knows neither bytes nor pya
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import timedelta
 from math import isfinite
 from typing import TYPE_CHECKING, Literal, Self, get_args
@@ -22,20 +23,28 @@ from ._actions import (
     refresh_request,
 )
 from ._address import read_tls, read_url
-from ._connection import Channel, Connection
-from ._errors import expected
+from ._catalogue import Table, read_default_catalog, read_tables
+from ._channel import Channel
+from ._connection import Connection
+from ._errors import NotFoundError, expected
+from ._named_parameters import positional
 from ._parameters import parameter_batch
 from ._result import Result
+from ._scan import scan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
+    import polars as pl
     import pyarrow as pa
+    from pyarrow import flight
 
-    from ._address import Address, Pem, Tls
+    from ._address import Address, Pem
 
 _TOKEN_VARIABLE = "RAIL_FORGE_TOKEN"
+# Those of a session for which nobody says others.
+_DEFAULT_TIMEZONE, _DEFAULT_SCHEMA = "UTC", "public"
 Priority = Literal["interactive", "batch"]
 
 
@@ -84,38 +93,80 @@ def connect(  # noqa: PLR0913 - each is a setting by its name
     tls = read_tls(address, tls_roots, tls_certificate, tls_key)
     headers = _headers(catalog, schema, timezone) | _authorization(token, address)
     headers["x-rail-forge-priority"] = priority
-    return Client(address, headers, timeout, tls)
+    connection = Connection(Channel(address, tls), headers, timeout)
+    return Client(address.url, connection, catalog, schema, timezone)
 
 
 class Client:
     """A connection to a RailForge server, made by `connect`. May be shared between threads."""
 
-    def __init__(self, address: Address, headers: dict[str, str], timeout: float | None, tls: Tls) -> None:
-        self._url = address.url
-        self._connection = Connection(Channel(address, tls), headers, timeout)
+    def __init__(
+        self, url: str, connection: Connection, catalog: str | None, schema: str | None, timezone: str | None
+    ) -> None:
+        self._url = url
+        self._connection = connection
+        self._catalog = catalog
+        # What the server says it is, when nobody else does; another caller's may be another.
+        self._default_catalog: str | None = None
+        self._schema = schema or _DEFAULT_SCHEMA
+        self._timezone = timezone or _DEFAULT_TIMEZONE
+
+    @property
+    def timezone(self) -> str:
+        """The time zone of the session."""
+        return self._timezone
+
+    def with_session(
+        self,
+        *,
+        catalog: str | None = None,
+        schema: str | None = None,
+        timezone: str | None = None,
+        token: str | None = None,
+    ) -> Client:
+        """Return a client of the same connection with other session options; what is None stays as it is.
+
+        With a `token` it is another caller's: one connection can carry the calls of many. Raises ValueError
+        when it cannot be one.
+        """
+        if token is not None and not token.strip():
+            raise ValueError("the token is empty: the calls would be those of the caller before")
+        headers = _headers(catalog, schema, timezone) | ({} if token is None else _bearer(token))
+        connection = self._connection.with_headers(headers)
+        return Client(
+            self._url,
+            connection,
+            catalog or self._catalog,
+            schema or self._schema,
+            timezone or self._timezone,
+        )
 
     def sql(
         self,
         sql: str,
-        params: Sequence[object] | None = None,
+        params: Sequence[object] | Mapping[str, object] | None = None,
         *,
         max_staleness: float | timedelta | None = None,
         cache: bool = True,
     ) -> Result:
         """Have the server plan a query and return its result, which is read when it is first asked for.
 
-        `params` are the values of `$1`, `$2`, ... in the query, sent beside it and never as part of its text.
-        Tables that are older than `max_staleness`, in seconds, are refreshed before the query is planned.
-        Without `cache` the result is computed anew, though the server has it and its tables have not changed.
+        `params` are the values of `$1`, `$2`, ... in the query, or those of `:name` by their names, sent
+        beside it and never as part of its text. Tables that are older than `max_staleness`, in seconds, are
+        refreshed before the query is planned. Without `cache` the result is computed anew, though the server
+        has it and its tables have not changed.
 
-        Raises QueryError when the query cannot be answered as it is written, TypeError when `params` is not a
-        sequence and ValueError when one of its values cannot be sent or `max_staleness` is less than 0.
+        Raises QueryError when the query cannot be answered as it is written, TypeError when `params` is
+        neither a sequence nor a mapping, and ValueError when names and values do not go together, one of the
+        values cannot be sent or `max_staleness` is less than 0.
         """
         connection = self._connection.with_headers(_demands(max_staleness, cache=cache))
-        parameters = parameter_batch(() if params is None else params)
-        if parameters.num_columns == 0:
-            return Result(connection, connection.flight_info(sql.encode()))
-        return _prepared(connection, sql, parameters)
+        if isinstance(params, Mapping):
+            sql, params = positional(sql, params)
+        parameters = None if params is None else parameter_batch(params)
+        if parameters is None or parameters.num_columns == 0:
+            return Result(connection, lambda: connection.flight_info(sql.encode()))
+        return Result(connection, lambda: _plan_prepared(connection, sql, parameters))
 
     def refresh(self, *tables: str) -> list[RefreshedTable]:
         """Bring tables up to date with PostgreSQL, all of them when none is named, and wait until it is done.
@@ -125,6 +176,41 @@ class Client:
         Raises RefreshError when a table could not be refreshed; the others were.
         """
         return read_refresh(self._connection.act(REFRESH, refresh_request(tables)))
+
+    def tables(
+        self, table: str | None = None, *, schema: str | None = None, catalog: str | None = None
+    ) -> list[Table]:
+        """Return the tables that are served, with columns and keys; those of a name and schema if given.
+
+        `catalog` is that of the session when None. Tables that the caller may not read are not among them.
+        """
+        return read_tables(self._connection, catalog or self.catalog, schema, table)
+
+    def scan(self, table: str, *, schema: str | None = None, catalog: str | None = None) -> pl.LazyFrame:
+        """Return a table as a Polars LazyFrame: the server sends the columns and rows that a query needs.
+
+        Names are those of the table itself; `schema` and `catalog` are those of the session when None. A
+        query reads the newest snapshot when it is collected, and one that scans several tables may see each
+        at a moment of its own: `sql` sees all of a query at one.
+
+        Raises NotFoundError when there is no such table.
+        """
+        found = self.tables(table, schema=schema or self._schema, catalog=catalog)
+        if not found:
+            raise NotFoundError(f'there is no table "{table}" in the schema "{schema or self._schema}"')
+        return scan(self, found[0])
+
+    @property
+    def catalog(self) -> str:
+        """The catalogue in which names without one are looked up; asks the server if it was not said."""
+        if self._catalog is not None:
+            return self._catalog
+        if self._default_catalog is None:
+            catalog = read_default_catalog(self._connection)
+            if not catalog:
+                raise NotFoundError("the server has no catalogue that the caller may read")
+            self._default_catalog = catalog
+        return self._default_catalog
 
     def status(self) -> ServerStatus:
         """Return the state of the server, its sources and their tables."""
@@ -146,20 +232,18 @@ class Client:
         return f"<rail_forge.Client of {self._url}>"
 
 
-def _prepared(connection: Connection, sql: str, parameters: pa.RecordBatch) -> Result:
+def _plan_prepared(connection: Connection, sql: str, parameters: pa.RecordBatch) -> flight.FlightInfo:
     """Plan a query with parameters.
 
     The server keeps no state: the handle carries the query, and binding answers another that carries the
-    parameters too. So a failure halfway leaves nothing behind, and closing does not end the result.
+    parameters too. So a failure halfway leaves nothing behind, and there is nothing to close.
     """
     answers = connection.act("CreatePreparedStatement", _flight_sql.create_prepared_statement(sql))
     with expected("answer to CreatePreparedStatement"):
         [answer] = answers
     command = _flight_sql.prepared_statement_query(_flight_sql.created_handle(answer))
     bound = _flight_sql.bound_handle(connection.put(command, parameters))
-    info = connection.flight_info(_flight_sql.prepared_statement_query(bound))
-    connection.act("ClosePreparedStatement", _flight_sql.close_prepared_statement(bound))
-    return Result(connection, info)
+    return connection.flight_info(_flight_sql.prepared_statement_query(bound))
 
 
 def _demands(max_staleness: float | timedelta | None, *, cache: bool) -> dict[str, str]:
@@ -175,13 +259,17 @@ def _demands(max_staleness: float | timedelta | None, *, cache: bool) -> dict[st
 
 def _authorization(token: str | None, address: Address) -> dict[str, str]:
     """Return the header that says who is asking, none without a token."""
-    shown = os.environ.get(_TOKEN_VARIABLE) if token is None else token
-    shown = (shown or "").strip()
-    if shown and token is None and address.exposed_host is not None:
+    shown = (os.environ.get(_TOKEN_VARIABLE) or "") if token is None else token
+    if shown.strip() and token is None and address.exposed_host is not None:
         raise ValueError(
             f"the token of {_TOKEN_VARIABLE} is not sent to {address.exposed_host} without TLS, because"
             " others can read it on the way; use grpc+tls://, or give it as token= if the way is safe"
         )
+    return _bearer(shown)
+
+
+def _bearer(token: str) -> dict[str, str]:
+    shown = token.strip()
     # The token itself is not in the error, because errors are logged.
     if not (shown.isascii() and shown.isprintable() and " " not in shown):
         raise ValueError("the token is not one: rail-forge token create makes tokens")

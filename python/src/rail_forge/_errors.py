@@ -8,19 +8,35 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from pyarrow import flight
 
+from ._error_info import trailers_of_last_call
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ._actions import RefreshedTable
+    from ._error_info import CallTrailers, ErrorInfo
 
 
 class Error(Exception):
-    """Base of everything that this package raises about a server, a query or a result."""
+    """Base of everything that this package raises about a server, a query or a result.
+
+    `reason` is the server's word for programs, such as SYNTAX_ERROR, and `details` what it adds, such as
+    `line` and `column`; None and empty when the server has told none. docs/flight-sql.md lists them.
+    """
+
+    reason: str | None = None
+    details: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def sqlstate(self) -> str | None:
+        """PostgreSQL's code of what went wrong, such as 22012, where it is an error of PostgreSQL's."""
+        return self.details.get("sqlstate")
 
 
 class QueryError(Error):
@@ -89,9 +105,12 @@ _PREFIX = re.compile(r"(?:\w+: )?(?:Flight|gRPC) [^:]*with message: ")
 _SUFFIX = re.compile(r"\. (?:gRPC client debug context|Client context): .*", re.DOTALL)
 
 
-def from_pyarrow(error: Exception) -> Error:
+def from_pyarrow(error: Exception, info: ErrorInfo | None = None) -> Error:
     """Return the error of ours that says what pyarrow's `error` does, in the server's own words."""
-    return _kind_of(error)(_server_text(str(error)))
+    ours = _kind_of(error)(_server_text(str(error)))
+    if info is not None:
+        ours.reason, ours.details = info.reason, info.details
+    return ours
 
 
 def _kind_of(error: Exception) -> type[Error]:
@@ -107,12 +126,18 @@ def _server_text(text: str) -> str:
 
 
 @contextmanager
-def server_errors() -> Iterator[None]:
-    """Turn what pyarrow raises while talking to the server into our errors."""
+def server_errors(trailers: Callable[[], CallTrailers | None] = trailers_of_last_call) -> Iterator[None]:
+    """Turn what pyarrow raises while talking to the server into our errors.
+
+    `trailers` gives those of the call that fails, by default the last one that this thread has started.
+    """
     try:
         yield
+    except Error:  # some of ours are OSErrors
+        raise
     except (pa.ArrowException, flight.FlightError, OSError) as error:
-        raise from_pyarrow(error) from error
+        told = trailers()
+        raise from_pyarrow(error, told and told.error_info) from error
 
 
 @contextmanager

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import weakref
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
 from ._as_of import AsOf, read_as_of
-from ._errors import Error, expected
+from ._errors import Error, ServerError, expected
+from ._html import SHOWN_ROWS, as_html
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     import pandas as pd
@@ -31,15 +33,16 @@ class Result:
     it was read to its end tells the server to stop. Not to be shared between threads.
     """
 
-    def __init__(self, connection: Connection, info: flight.FlightInfo) -> None:
-        self._stream = connection.read(info.endpoints)
+    def __init__(self, connection: Connection, plan: Callable[[], flight.FlightInfo]) -> None:
+        self._plan = plan
+        info = plan()
+        # Weakly, so that a result that is dropped is closed at once.
+        this = weakref.ref(self)
+        self._stream = connection.read(info.endpoints, lambda: _plan_again(this))
         self._taken = False
         self._table: pa.Table | None = None
         self._schema = info.schema
-        with expected("description of a result"):
-            origin = json.loads(info.app_metadata)
-            self._engine: str = origin["engine"]
-            self._as_of = read_as_of(origin)
+        self._info = info
 
     @property
     def schema(self) -> pa.Schema:
@@ -49,12 +52,19 @@ class Result:
     @property
     def as_of(self) -> AsOf | None:
         """The database's moment that the result is true for; None when it depends on no table."""
-        return self._as_of
+        with expected("description of a result"):
+            return read_as_of(self._origin())
 
     @property
     def engine(self) -> str:
         """What computed the result: `datafusion`, or `postgres` for what was handed on to PostgreSQL."""
-        return self._engine
+        with expected("description of a result"):
+            engine: str = self._origin()["engine"]
+        return engine
+
+    def _origin(self) -> dict[str, Any]:
+        origin: dict[str, Any] = json.loads(self._info.app_metadata)
+        return origin
 
     def arrow(self) -> pa.Table:
         """Return the result as an Arrow table, which shares the memory that it arrived in."""
@@ -97,6 +107,7 @@ class Result:
         self._stream.cancel()
 
     def _take_stream(self) -> BatchStream:
+        self._stream.failure.check()
         if self._taken:
             raise Error(
                 "this result is gone: it was streamed by batches(), closed or interrupted; "
@@ -125,15 +136,41 @@ class Result:
         self.close()
 
     def __del__(self) -> None:
-        self.close()
+        if hasattr(self, "_stream"):  # the query could be planned
+            self.close()
+
+    def _repr_html_(self) -> str | None:
+        """Return the first rows for a notebook, without reading more; None when they cannot be read."""
+        if self._table is None and self._taken:
+            return None
+        if self._table is not None:
+            batches, count = self._table.slice(0, SHOWN_ROWS).to_batches(), self._table.num_rows
+        else:
+            batches, is_whole = self._stream.look_ahead(SHOWN_ROWS + 1)
+            count = sum(batch.num_rows for batch in batches) if is_whole else None
+        return as_html(pa.Table.from_batches(batches, schema=self._schema), count, self.as_of, self.engine)
 
     def __repr__(self) -> str:
         columns = [f"{field.name} {field.type}" for field in self._schema]
         if len(columns) > _COLUMNS_IN_REPR:
             columns[_COLUMNS_IN_REPR:] = [f"{len(columns) - _COLUMNS_IN_REPR} more"]
-        moment = f", as of {self._as_of.time.isoformat()} at {self._as_of.lsn}" if self._as_of else ""
+        as_of = self.as_of
+        moment = f", as of {as_of.time.isoformat()} at {as_of.lsn}" if as_of else ""
         size = "not read" if self._table is None else f"{self._table.num_rows} rows"
-        return f"<rail_forge.Result: {size}, by {self._engine}{moment}; {', '.join(columns)}>"
+        return f"<rail_forge.Result: {size}, by {self.engine}{moment}; {', '.join(columns)}>"
+
+
+def _plan_again(this: weakref.ref[Result]) -> Sequence[flight.FlightEndpoint]:
+    """Plan the query of a result once more and return where to read it; the result is of that moment."""
+    result = this()
+    if result is None:
+        raise Error("this result is gone")
+    info = result._plan()  # noqa: SLF001 - a result's own
+    if not info.schema.equals(result.schema):
+        raise ServerError("the tables have changed since the query was planned: run it again")
+    result._info = info  # noqa: SLF001 - a result's own
+    endpoints: Sequence[flight.FlightEndpoint] = info.endpoints
+    return endpoints
 
 
 def _missing(package: str) -> ModuleNotFoundError:

@@ -103,6 +103,7 @@ class RailForgeServer:
         self.data_dir = self._private / "data" if data_dir is None or in_bucket else Path(data_dir).absolute()
         self._place = str(data_dir if in_bucket else self.data_dir)
         self._ready_file = self._private / "ready.json"
+        self._port = 0
         self._pid: int | None = None
         self._addresses: dict[str, str] = {}
 
@@ -172,6 +173,14 @@ class RailForgeServer:
             raise ServerError("the server has exited")
         return int(found[1]) * 1024
 
+    def place(self, name: str, text: str) -> None:
+        """Put a file into the server's working directory, in which its arguments can name it."""
+        (self._private / name).write_text(text)
+
+    def listen_again(self, port: int) -> None:
+        """Have the next start listen on a port that this server has had, as one that is restarted does."""
+        self._port = port
+
     def start(self) -> None:
         """Start the server and wait until it is ready."""
         if self._pid is not None:
@@ -180,7 +189,15 @@ class RailForgeServer:
         sources = [word for name, url in self._sources.items() for word in ("--source", f"{name}={url}")]
         place = ["--data-dir", self._place, "--ready-file", str(self._ready_file)]
         self._pid = self._guard.start(
-            [str(binary()), "serve", *sources, "--listen", "127.0.0.1:0", *place, *self._arguments],
+            [
+                str(binary()),
+                "serve",
+                *sources,
+                "--listen",
+                f"127.0.0.1:{self._port}",
+                *place,
+                *self._arguments,
+            ],
             log=self._private / "log",
             cwd=self._private,
             env=self._env,

@@ -1,0 +1,267 @@
+"""A cursor: one statement at a time, whose rows become Python objects as they are fetched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from rail_forge._failure import Failure
+from rail_forge._values import RowReader, type_name
+
+from ._exceptions import InterfaceError, NotSupportedError, ProgrammingError, database_errors
+from ._placeholders import positional
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from types import TracebackType
+
+    import pyarrow as pa
+
+    from rail_forge import Result
+    from rail_forge._values import Row
+
+    from ._connection import Connection
+    from ._placeholders import Parameters
+
+
+class Column(NamedTuple):
+    """One column of a cursor's `description`, as PEP 249 has it."""
+
+    name: str
+    type_code: str
+    display_size: int | None
+    internal_size: int | None
+    precision: int | None
+    scale: int | None
+    null_ok: bool | None
+
+
+class Cursor:
+    """A cursor by PEP 249. Not to be shared between threads.
+
+    Its rows arrive while they are fetched: a result may be larger than memory. One that is not fetched to its
+    end stops the server when the cursor is closed, or executes something else. `reader_of` is the
+    connection's unless it is set; timestamps with a time zone come without it, as the clocks there show,
+    unless `has_time_zones`. `max_staleness` is the connection's unless it is set.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._closed = False
+        self._result: Result | None = None
+        self._rows: _Rows | None = None
+        self.arraysize = 1
+        self.reader_of = connection.reader_of
+        self.has_time_zones = True
+        self.max_staleness = connection.max_staleness
+
+    @property
+    def connection(self) -> Connection:
+        """The connection that the cursor is of."""
+        return self._connection
+
+    @property
+    def description(self) -> list[Column] | None:
+        """The columns of the result; None before a statement was executed."""
+        return None if self._result is None else [_column(field) for field in self._result.schema]
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows the result has once all were fetched, and -1 before: they are not counted ahead."""
+        return -1 if self._rows is None or not self._rows.ended else self._rows.fetched
+
+    @property
+    def rownumber(self) -> int | None:
+        """How many rows were fetched; None before a statement was executed."""
+        return None if self._rows is None else self._rows.fetched
+
+    @property
+    def result(self) -> Result:
+        """The executed statement's result: its `as_of`, `engine` and `schema`."""
+        self._check()
+        if self._result is None:
+            raise ProgrammingError("no statement was executed")
+        return self._result
+
+    def execute(self, operation: str, parameters: Parameters | None = None) -> Self:
+        """Execute a statement with the values of its `%s` or `%(name)s`; return the cursor itself.
+
+        Without parameters a percent sign stands for itself, and with them it is written `%%`.
+        """
+        self._check()
+        self._end()
+        with database_errors():
+            sql, values = (operation, None) if parameters is None else positional(operation, parameters)
+            client = self._connection.client
+            try:
+                self._result = client.sql(sql, values, max_staleness=self.max_staleness)
+                self._rows = _Rows(self._result, self._reader(client.timezone))
+                # What the first rows fail with is an error of the statement, which then has no result.
+                self._rows.begin()
+            except BaseException:
+                self._end()
+                raise
+        return self
+
+    def executemany(self, operation: str, seq_of_parameters: Iterable[Parameters]) -> None:  # noqa: ARG002
+        """Refuse: it is for changing many rows, and RailForge changes none."""
+        self._check()
+        raise NotSupportedError("executemany is for statements that change rows, and RailForge changes none")
+
+    def fetchone(self) -> Row | None:
+        """Return the next row; None when there is none."""
+        rows = self.fetchmany(1)
+        return rows[0] if rows else None
+
+    def fetchmany(self, size: int | None = None) -> list[Row]:
+        """Return as many of the next rows, `arraysize` of them by default, and fewer at the end."""
+        with database_errors():
+            return self._fetched().take(self.arraysize if size is None else size)
+
+    def fetchall(self) -> list[Row]:
+        """Return all rows that are left."""
+        with database_errors():
+            return self._fetched().take(None)
+
+    def fetch_arrow_table(self) -> pa.Table:
+        """Return the whole result as an Arrow table; raises ProgrammingError once rows were fetched."""
+        import pyarrow as pa  # noqa: PLC0415 - nothing else here needs it
+
+        with database_errors():
+            return pa.Table.from_batches(self._fetched().batches(), schema=self.result.schema)
+
+    def fetch_record_batches(self) -> Iterator[pa.RecordBatch]:
+        """Iterate over the result's record batches as they arrive, once, and before rows were fetched."""
+        batches = self._fetched().batches()
+        while True:
+            with database_errors():
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
+
+    def setinputsizes(self, sizes: Sequence[object]) -> None:
+        """Do nothing, as PEP 249 allows."""
+
+    def setoutputsize(self, size: int, column: int | None = None) -> None:
+        """Do nothing, as PEP 249 allows."""
+
+    def close(self) -> None:
+        """Give up what was not fetched, and refuse further use. May be called again."""
+        self._end()
+        self._closed = True
+
+    def _reader(self, timezone: str) -> RowReader:
+        return RowReader(self.result.schema, timezone, self.reader_of, has_time_zones=self.has_time_zones)
+
+    def _check(self) -> None:
+        if self._closed:
+            raise InterfaceError("this cursor is closed")
+        self._connection.client  # noqa: B018 - raises once the connection is closed
+
+    def _fetched(self) -> _Rows:
+        self._check()
+        if self._rows is None:
+            raise ProgrammingError("no statement was executed, so there are no rows to fetch")
+        return self._rows
+
+    def _end(self) -> None:
+        if self._result is not None:
+            self._result.close()
+        self._result = self._rows = None
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Row:
+        row = self.fetchone()
+        if row is None:
+            raise StopIteration
+        return row
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Rows:
+    """The rows of one result, and how many were fetched; once fetching has failed, it fails again."""
+
+    def __init__(self, result: Result, reader: RowReader) -> None:
+        self._reader = reader
+        self._batches = result.batches()
+        self._first: pa.RecordBatch | None = None
+        self._parts = self._read()
+        self._part: list[Row] = []
+        self._at = 0
+        self._failure = Failure()
+        self.fetched = 0
+        self.ended = False
+
+    def begin(self) -> None:
+        """Wait for the first batch."""
+        self._first = next(self._batches, None)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Give the batches instead of the rows, of which none must have been fetched."""
+        self._failure.check()
+        if self.fetched or self.ended:
+            raise ProgrammingError(
+                "rows of this result were fetched; execute the statement again for batches"
+            )
+        self.ended = True
+        batch, self._first = self._first, None
+        while batch is not None:
+            yield batch
+            with self._failure.remembered():
+                batch = next(self._batches, None)
+
+    def take(self, size: int | None) -> list[Row]:
+        """Return the next `size` rows, all that are left when None."""
+        with self._failure.remembered():
+            return self._take(size)
+
+    def _take(self, size: int | None) -> list[Row]:
+        taken: list[Row] = []
+        while size is None or len(taken) < size:
+            if self._at == len(self._part):
+                part = next(self._parts, None)
+                if part is None:
+                    self.ended = True
+                    break
+                self._part, self._at = part, 0
+            end = len(self._part) if size is None else min(len(self._part), self._at + size - len(taken))
+            taken += self._part[self._at : end]
+            self._at = end
+        self.fetched += len(taken)
+        return taken
+
+    def _read(self) -> Iterator[list[Row]]:
+        batch, self._first = self._first, None
+        while batch is not None:
+            yield from self._reader.rows(batch)
+            batch = next(self._batches, None)
+
+
+def _column(field: pa.Field) -> Column:
+    metadata = field.metadata or {}
+
+    def number(key: str) -> int | None:
+        told = metadata.get(f"ARROW:FLIGHT:SQL:{key}".encode())
+        return None if told is None else int(told)
+
+    name = type_name(field)
+    precision, scale = number("PRECISION"), number("SCALE")
+    is_text = name in {"text", "character varying", "character", "name"}
+    return Column(
+        field.name,
+        name,
+        None,
+        precision if is_text else None,
+        None if is_text else precision,
+        None if is_text else scale,
+        field.nullable,
+    )
