@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from rail_forge_testbed.postgres import postgres_server
 
-from . import diff, hot, latency, many, memory, pruning, pull, tpch, watermark, wire
+from . import diff, django, hot, latency, many, memory, pruning, pull, tpch, watermark, wire
 from .comparison import Comparison, table
 from .subject import Settings
 
@@ -43,6 +43,7 @@ SUBJECTS: dict[str, Callable[[PostgresServer, Settings], list[Comparison]]] = {
     "tpch": tpch.measure,
     "latency": latency.measure,
     "wire": wire.measure,
+    "django": django.measure,
 }
 
 

@@ -1,0 +1,10 @@
+"""The shop as a Django project: `manage.py` as Django makes it."""
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "django_shop.settings")
+    execute_from_command_line(sys.argv)

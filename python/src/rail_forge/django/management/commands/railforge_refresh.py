@@ -1,0 +1,48 @@
+"""`manage.py railforge_refresh`: brings tables up to date with PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+
+from rail_forge.django.management.databases import add_database, railforge
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+
+class Command(BaseCommand):
+    """Refreshes tables and waits until it is done."""
+
+    help = "Brings tables up to date with PostgreSQL: those of the models and tables that are named, or all."
+    requires_system_checks: list[str] = []  # noqa: RUF012 - Django's signature
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the options."""
+        parser.add_argument(
+            "names", nargs="*", help="models, such as shop.Order, or tables, such as public.orders"
+        )
+        add_database(parser)
+
+    def handle(self, *_arguments: Any, **options: Any) -> None:
+        """Refresh, and print what was pulled."""
+        connection = railforge(options["database"])
+        try:
+            refreshed = connection.refresh(*map(_table_of, options["names"]))
+        except DatabaseError as error:
+            raise CommandError(str(error)) from error
+        for table in refreshed:
+            self.stdout.write(f"{table.schema}.{table.table}: {table.rows or 0:,} rows")
+
+
+def _table_of(name: str) -> str:
+    """Return the table of a model; another name is a table's own."""
+    try:
+        model = apps.get_model(name)
+    except (LookupError, ValueError):
+        return name
+    table: str = model._meta.db_table  # noqa: SLF001 - Django's public name for it
+    return table

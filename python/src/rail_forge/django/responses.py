@@ -1,0 +1,158 @@
+"""Responses of views: a queryset's rows as JSON, Arrow IPC or Parquet, streamed from its record batches."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.core.exceptions import BadRequest, ValidationError
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import Q
+from django.http import StreamingHttpResponse
+from django.utils.dateparse import parse_date, parse_datetime
+
+from rail_forge.encoding import format_for
+
+from .frames import aiter_chunks, rows_of
+
+if TYPE_CHECKING:
+    from django.db import models
+    from django.http import HttpRequest
+
+_FORMAT = "format"
+_MAX_PAGE_ROWS = 10_000
+_NO_TOKEN = "the page's token is none"
+
+
+def stream(
+    queryset: models.QuerySet[Any],
+    request: HttpRequest | None = None,
+    *,
+    format: str | None = None,  # noqa: A002
+) -> StreamingHttpResponse:
+    """Return a response that streams a queryset's rows; see `to_arrow` for its columns.
+
+    `format` is `json`, `arrow` or `parquet`. Without it the request says: its parameter `format`, or its
+    Accept header. A request for another format is a BadRequest. Errors of the query come before the response
+    begins, and so does a ValueError for a column that the format has no type for.
+    """
+    chosen = _format(request, format)
+    rows = rows_of(queryset)
+    try:
+        chunks = chosen.chunks(rows.schema, rows.batches)
+    except ValueError:  # the format has no type for a column
+        rows.close()
+        raise
+    return StreamingHttpResponse(chunks, content_type=chosen.media_type)
+
+
+async def astream(
+    queryset: models.QuerySet[Any],
+    request: HttpRequest | None = None,
+    *,
+    format: str | None = None,  # noqa: A002
+) -> StreamingHttpResponse:
+    """Return what `stream` does, for a view that is `async`: the event loop goes on while rows are read."""
+    chosen = _format(request, format)
+    chunks = await aiter_chunks(queryset, chosen.chunks)
+    return StreamingHttpResponse(chunks, content_type=chosen.media_type)
+
+
+def _format(request: HttpRequest | None, name: str | None) -> Any:
+    told = name if name is not None or request is None else request.GET.get(_FORMAT)
+    accept = None if request is None else request.headers.get("Accept")
+    try:
+        return format_for(accept, told)
+    except ValueError as error:
+        if name is not None:
+            raise
+        raise BadRequest(str(error)) from error
+
+
+@dataclass(frozen=True)
+class KeysetPage:
+    """One page: a queryset of its rows, and what to ask the next one with; None at the end."""
+
+    rows: list[Any]
+    next: str | None
+
+
+def keyset_page(
+    queryset: models.QuerySet[Any], *keys: str, size: int = 100, after: str | None = None
+) -> KeysetPage:
+    """Return the rows behind the last one of the page before, in the order of `keys`.
+
+    A page takes as long as the first, however far it is: rows are found by their keys and not counted. Each
+    key is a field, with `-` before it for the other direction; together they are of one row, and none is
+    NULL. `after` is the `next` of the page before. Raises BadRequest when it is none, and ValueError for a
+    page of no size.
+    """
+    if not keys or not 1 <= size <= _MAX_PAGE_ROWS:
+        raise ValueError(f"a page takes keys and a size from 1 to {_MAX_PAGE_ROWS}")
+    names = [key.removeprefix("-") for key in keys]
+    ordered = queryset.order_by(*keys)
+    if after is not None:
+        behind = _behind(keys, _read_token(after, len(keys)))
+        try:
+            ordered = ordered.filter(behind)
+        except (ArithmeticError, TypeError, ValidationError, ValueError) as error:
+            # A value that its field does not have.
+            raise BadRequest(_NO_TOKEN) from error
+    rows = list(ordered[: size + 1])
+    if len(rows) <= size:
+        return KeysetPage(rows, None)
+    last = rows[size - 1]
+    values = [last[name] if isinstance(last, dict) else getattr(last, name) for name in names]
+    return KeysetPage(rows[:size], _token(values))
+
+
+def _behind(keys: tuple[str, ...], values: list[Any]) -> Q:
+    """Return the condition that a row comes behind one with these values."""
+    condition, same = Q(), Q()
+    for key, value in zip(keys, values, strict=True):
+        name = key.removeprefix("-")
+        comparison = "lt" if key.startswith("-") else "gt"
+        condition |= same & Q(**{f"{name}__{comparison}": value})
+        same &= Q(**{name: value})
+    return condition
+
+
+# How values that JSON has no form of are written, by a letter, and read.
+_KINDS: dict[str, tuple[type, Any]] = {
+    "t": (datetime, parse_datetime),
+    "d": (date, parse_date),
+    "n": (Decimal, Decimal),
+    "u": (UUID, UUID),
+}
+
+
+def _token(values: list[Any]) -> str:
+    written = []
+    for value in values:
+        kind = next((letter for letter, (kind, _) in _KINDS.items() if isinstance(value, kind)), "")
+        shown = value.isoformat() if kind in {"t", "d"} else str(value) if kind else value
+        written.append([kind, shown])
+    return base64.urlsafe_b64encode(json.dumps(written, cls=DjangoJSONEncoder).encode()).decode().rstrip("=")
+
+
+def _read_token(token: str, count: int) -> list[Any]:
+    try:
+        written = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        values = [_KINDS[kind][1](value) if kind else value for kind, value in written]
+    except (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise BadRequest(_NO_TOKEN) from error
+    if len(values) != count or not all(map(_is_key, values)):
+        raise BadRequest(_NO_TOKEN)
+    return values
+
+
+def _is_key(value: Any) -> bool:
+    """Return whether a row may have this as its key; texts of PostgreSQL's have no NUL and no surrogates."""
+    if isinstance(value, str):
+        return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+    return value is not None and not isinstance(value, (dict, list))

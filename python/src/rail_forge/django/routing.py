@@ -1,0 +1,161 @@
+"""Which database reads: a router by settings, a block in which RailForge does, refreshes after writes."""
+
+from __future__ import annotations
+
+import random
+from contextlib import ContextDecorator
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+
+from asgiref.sync import iscoroutinefunction
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections, transaction
+
+from .base import DatabaseWrapper
+from .block import Block, current, enter, leave, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import Token
+    from datetime import timedelta
+    from types import TracebackType
+
+    from django.db import models
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+_KEYS = frozenset({"ALIAS", "MODELS", "ROLLOUT", "SIGNED_TOKENS"})
+
+
+@dataclass(frozen=True)
+class Routing:
+    """What `settings.RAIL_FORGE` says.
+
+    `alias` is the database that reads; `models` are labels of apps (`shop`) and of models (`shop.order`), in
+    lower case; `rollout` is the share of reads of these that go there, from 0 to 1.
+    """
+
+    alias: str = "analytics"
+    models: frozenset[str] = field(default_factory=frozenset)
+    rollout: float = 1.0
+
+
+def read_routing() -> Routing:
+    """Read `settings.RAIL_FORGE`; raises ImproperlyConfigured when it cannot be used."""
+    told = getattr(settings, "RAIL_FORGE", {})
+    unknown = sorted(set(told) - _KEYS)
+    if unknown:
+        raise ImproperlyConfigured(
+            f"settings.RAIL_FORGE has no {', '.join(map(repr, unknown))}; it has {', '.join(sorted(_KEYS))}"
+        )
+    rollout = told.get("ROLLOUT", 1.0)
+    if isinstance(rollout, bool) or not isinstance(rollout, (int, float)) or not 0 <= rollout <= 1:
+        raise ImproperlyConfigured(f'settings.RAIL_FORGE["ROLLOUT"] is a share from 0 to 1, not {rollout!r}')
+    alias = told.get("ALIAS", "analytics")
+    if alias not in connections or not isinstance(connections[alias], DatabaseWrapper):
+        raise ImproperlyConfigured(f'settings.DATABASES["{alias}"] is no database of rail_forge.django')
+    return Routing(alias, frozenset(label.lower() for label in told.get("MODELS", ())), rollout)
+
+
+class AnalyticsRouter:
+    """A database router by `settings.RAIL_FORGE` and `analytics()`.
+
+    What the settings name, and all reads within `analytics()`, go to RailForge.
+    Reads within a transaction of the database that is written to stay there, since they may want to see what
+    it has written. Writes and migrations never go to RailForge.
+    """
+
+    def db_for_read(self, model: type[models.Model], **_hints: Any) -> str | None:
+        """Return RailForge's alias for a read that goes there."""
+        block = current()
+        if block is not None:
+            return block.alias
+        routing = read_routing()
+        primary = connections[routing.alias].primary or "default"
+        if connections[primary].in_atomic_block or not self._is_routed(model, routing):
+            return None
+        return routing.alias if random.random() < routing.rollout else None
+
+    def db_for_write(self, model: type[models.Model], **hints: Any) -> str | None:  # noqa: ARG002 - Django's
+        """Return the primary for an object that was read from RailForge, so that it can be saved."""
+        instance = hints.get("instance")
+        read_from = getattr(getattr(instance, "_state", None), "db", None)
+        if read_from is not None and isinstance(connections[read_from], DatabaseWrapper):
+            return connections[read_from].primary or "default"
+        return None
+
+    def allow_relation(self, one: models.Model, other: models.Model, **_hints: Any) -> bool | None:
+        """Allow relations between objects that were read from RailForge and from its primary."""
+        databases = {_primary_of(one._state.db), _primary_of(other._state.db)}  # noqa: SLF001 - as routers do
+        return True if len(databases) == 1 else None
+
+    def allow_migrate(self, db: str, app_label: str, **_hints: Any) -> bool | None:  # noqa: ARG002 - Django's
+        """Refuse migrations of RailForge."""
+        return False if isinstance(connections[db], DatabaseWrapper) else None
+
+    @staticmethod
+    def _is_routed(model: type[models.Model], routing: Routing) -> bool:
+        meta = model._meta  # noqa: SLF001 - Django's public name for it
+        return meta.app_label in routing.models or meta.label_lower in routing.models
+
+
+def _primary_of(alias: str | None) -> str | None:
+    if alias is not None and isinstance(connections[alias], DatabaseWrapper):
+        return connections[alias].primary or "default"
+    return alias
+
+
+class analytics(ContextDecorator):  # noqa: N801 - used as a function
+    """Have RailForge answer the reads of a block, or of a view that it decorates.
+
+    AnalyticsRouter has to be among `settings.DATABASE_ROUTERS`.
+
+    `max_staleness`, in seconds, as a timedelta or as a text such as `"5s"` or `"2m"`, has older tables
+    refreshed before a query. `using` names another alias than that of `settings.RAIL_FORGE`.
+    """
+
+    def __init__(
+        self, *, max_staleness: float | timedelta | str | None = None, using: str | None = None
+    ) -> None:
+        self._max_staleness = None if max_staleness is None else seconds(max_staleness)
+        self._using = using
+        self._token: Token[Block | None] | None = None
+
+    def __call__(self, view: F) -> F:
+        """Decorate a function or a coroutine function."""
+        if not iscoroutinefunction(view):
+            return super().__call__(view)
+
+        @wraps(view)
+        async def within(*arguments: Any, **named: Any) -> Any:
+            with self._recreate_cm():
+                return await view(*arguments, **named)
+
+        return cast("F", within)
+
+    def _recreate_cm(self) -> Self:
+        # One for each call: a view is called by many at the same time.
+        return type(self)(max_staleness=self._max_staleness, using=self._using)
+
+    def __enter__(self) -> Self:
+        self._token = enter(Block(self._using or read_routing().alias, self._max_staleness))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._token is not None:
+            leave(self._token)
+
+
+def refresh_on_commit(*model_classes: type[models.Model], using: str | None = None) -> None:
+    """Refresh the tables of models in RailForge once the transaction of the primary has committed.
+
+    Without a transaction it is done at once. A failure is one of the caller's, as with every `on_commit`.
+    """
+    alias = using or read_routing().alias
+    tables = [model._meta.db_table for model in model_classes]  # noqa: SLF001 - Django's public name for it
+    primary = connections[alias].primary or "default"
+    transaction.on_commit(lambda: connections[alias].refresh(*tables), using=primary)
