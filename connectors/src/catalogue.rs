@@ -3,6 +3,7 @@
 //! one moment.
 
 mod collations;
+mod comments;
 mod merge;
 
 use std::collections::{HashMap, HashSet};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgConnection;
 
 use self::collations::Collations;
+pub(crate) use self::comments::apply as apply_comments;
 pub(crate) use self::merge::merge;
 use crate::TableName;
 use crate::collation::Collation;
@@ -297,7 +299,7 @@ pub(crate) async fn describe(
     let mut position = HashMap::new();
     let mut through_parent = HashSet::new();
     for (oid, schema, table, kind, comment, tuples, schema_usable, readable, has_policies, utf8) in rows {
-        if selection.excludes(&table) {
+        if !selection.serves(&table) {
             continue;
         }
         if has_policies {

@@ -1,5 +1,6 @@
 //! What an operator decides about a source and its tables, apart from where it is.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ pub struct SourceSettings {
     pub fallback_functions: Vec<String>,
     /// How tables are refreshed that no entry of `tables` matches.
     pub refresh: RefreshPolicy,
-    /// Patterns of `schema.table` and what holds for the tables that they match; the first match counts.
+    /// Patterns of `schema.table` and what holds for the tables that they match; the first that says something counts.
     pub tables: Vec<(String, TableSettings)>,
 }
 
@@ -75,7 +76,7 @@ impl Default for SourceSettings {
 impl SourceSettings {
     /// How a table is refreshed.
     pub fn refresh_policy(&self, table: &TableName) -> &RefreshPolicy {
-        self.table(table).and_then(|settings| settings.refresh.as_ref()).unwrap_or(&self.refresh)
+        self.of_table(table).find_map(|settings| settings.refresh.as_ref()).unwrap_or(&self.refresh)
     }
 
     /// Whether the entry is what these settings make of the table: live or not, and with what Arrow has no place
@@ -99,12 +100,26 @@ impl SourceSettings {
 
     /// The columns of a table that come as text.
     pub(crate) fn text_columns(&self, table: &TableName) -> &[String] {
-        self.table(table).map(|settings| settings.text_columns.as_slice()).unwrap_or_default()
+        self.first_list(table, |settings| &settings.text_columns)
     }
 
     /// The columns that the files of a table are sorted by.
     pub(crate) fn sort_by(&self, table: &TableName) -> &[String] {
-        self.table(table).map(|settings| settings.sort_by.as_slice()).unwrap_or_default()
+        self.first_list(table, |settings| &settings.sort_by)
+    }
+
+    /// What is told of a table in place of PostgreSQL's comment.
+    pub(crate) fn comment(&self, table: &TableName) -> Option<&str> {
+        self.of_table(table).find_map(|settings| settings.comment.as_deref())
+    }
+
+    /// The same of its columns, by their names.
+    pub(crate) fn comments(&self, table: &TableName) -> impl Iterator<Item = (&String, &String)> {
+        self.of_table(table)
+            .map(|settings| &settings.comments)
+            .find(|comments| !comments.is_empty())
+            .into_iter()
+            .flatten()
     }
 
     /// The schedules of its tables, each once; that of tables without settings of their own comes first.
@@ -118,9 +133,19 @@ impl SourceSettings {
         schedules
     }
 
-    fn table(&self, table: &TableName) -> Option<&TableSettings> {
+    /// The first of the lists that are said for a table.
+    fn first_list<'a>(
+        &'a self,
+        table: &TableName,
+        list: impl Fn(&'a TableSettings) -> &'a Vec<String>,
+    ) -> &'a [String] {
+        self.of_table(table).map(list).find(|list| !list.is_empty()).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// What holds for a table; of two that say something, the first counts.
+    fn of_table(&self, table: &TableName) -> impl Iterator<Item = &TableSettings> {
         let name = format!("{}.{}", table.schema, table.table);
-        self.tables.iter().find(|(pattern, _)| matches_pattern(pattern, &name)).map(|(_, settings)| settings)
+        self.tables.iter().filter(move |(pattern, _)| matches_pattern(pattern, &name)).map(|(_, settings)| settings)
     }
 }
 
@@ -129,20 +154,23 @@ impl SourceSettings {
 pub struct TableSelection {
     /// The schemas that are read.
     pub schemas: Vec<String>,
+    /// Patterns of the names of tables that are served; `*` stands for any characters. All are where there are none.
+    pub include: Vec<String>,
     /// Patterns of table names to leave out; `*` stands for any characters.
     pub exclude: Vec<String>,
 }
 
 impl Default for TableSelection {
     fn default() -> Self {
-        Self { schemas: vec!["public".to_owned()], exclude: vec![] }
+        Self { schemas: vec!["public".to_owned()], include: vec![], exclude: vec![] }
     }
 }
 
 impl TableSelection {
-    /// Whether a pattern of `exclude` matches the table.
-    pub(crate) fn excludes(&self, table: &str) -> bool {
-        self.exclude.iter().any(|pattern| matches_pattern(pattern, table))
+    /// Whether the table is among those that are served, as far as its name says.
+    pub(crate) fn serves(&self, table: &str) -> bool {
+        let is_any = |patterns: &[String]| patterns.iter().any(|pattern| matches_pattern(pattern, table));
+        (self.include.is_empty() || is_any(&self.include)) && !is_any(&self.exclude)
     }
 }
 
@@ -154,6 +182,9 @@ pub struct TableSettings {
     pub text_columns: Vec<String>,
     /// Columns that the rows of a file are sorted by.
     pub sort_by: Vec<String>,
+    /// What is told of the table, and of columns by their names, in place of the comments that PostgreSQL has.
+    pub comment: Option<String>,
+    pub comments: BTreeMap<String, String>,
 }
 
 /// How a table is refreshed, and how often.

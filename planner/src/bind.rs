@@ -53,6 +53,7 @@ use crate::query::Surroundings;
 
 pub(crate) use self::names::{folded, joined, parts as name_parts};
 pub(crate) use self::parameter::{Given, Wanted};
+pub(crate) use self::type_name::check as check_type;
 pub(crate) use self::typed::{OutputColumn, Typed};
 
 /// Nodes of a plan before it is optimized. WITH queries are planned once for every place that names them, so that few

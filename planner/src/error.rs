@@ -20,6 +20,10 @@ pub enum Error {
     #[error("{0}")]
     UnknownTable(String),
 
+    /// The query calls a stored query that is not there, or that whoever asks may not run.
+    #[error("{0}")]
+    UnknownQuery(String),
+
     /// The query names a column, function or type that is not there, or combines types that do not go
     /// together, or its data make an expression fail.
     #[error("{0}")]

@@ -53,6 +53,7 @@ mod session;
 mod single_distinct;
 mod stable_constants;
 mod statement;
+mod stored_query;
 mod stream;
 mod subqueries;
 mod tokens;
@@ -77,4 +78,5 @@ pub use policy::{Claim, Columns, Grant, Policy, RowFilter, Size, VisibleManifest
 pub use query::{AnsweredBy, Prepared, Query, SessionOptions, TableTruth, Truth};
 pub use result_cache::CacheStatistics;
 pub use statement::{MAX_COLUMNS, MAX_TABLES};
+pub use stored_query::{Arguments, Constant, Execute, StoredParameter, StoredQuery, is_plain_name};
 pub use stream::ResultStream;

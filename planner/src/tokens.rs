@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::limits::check_count;
 use crate::operators::{AT_LOCAL, COLLATE, SYMMETRIC};
 
-pub(crate) use self::question_mark::{Meaning, QuestionMark, question_marks};
+pub(crate) use self::question_mark::{Meaning, QuestionMark, ends_operand, question_marks};
 
 /// Of which at least most texts have for each token. The tokens of a long one are not copied as they become more.
 const BYTES_OF_TOKEN: usize = 2;

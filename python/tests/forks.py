@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import threading
@@ -32,6 +33,28 @@ def a_client_works_on_both_sides_of_a_fork(url: str) -> None:
             assert child.exitcode == 0
             assert answers.get() == [(12,)]
             assert client.sql(COUNT).rows() == [(12,)]
+
+
+def answer_awaited(client: rail_forge.AsyncClient, answers: Any) -> None:
+    async def rows() -> list[tuple[object, ...]]:
+        return await (await client.sql(COUNT)).rows()
+
+    answers.put(asyncio.run(rows()))
+
+
+def an_async_client_works_on_both_sides_of_a_fork(url: str) -> None:
+    client = rail_forge.aconnect(url, timeout=30)
+    for _ in range(2):
+        here = FORKS.SimpleQueue()
+        answer_awaited(client, here)
+        assert here.get() == [(12,)]
+        answers = FORKS.SimpleQueue()
+        child = FORKS.Process(target=answer_awaited, args=(client, answers))
+        child.start()
+        child.join(30)
+        assert child.exitcode == 0
+        assert answers.get() == [(12,)]
+    asyncio.run(client.close())
 
 
 def refusal(url: str, answers: Any) -> None:
@@ -127,6 +150,7 @@ def threads_fork_at_once(url: str) -> None:
 
 CASES = (
     a_client_works_on_both_sides_of_a_fork,
+    an_async_client_works_on_both_sides_of_a_fork,
     a_fork_while_a_result_is_read_is_refused_in_the_child,
     a_result_that_was_read_keeps_no_child_from_calling,
     a_result_that_was_closed_or_dropped_keeps_no_child_from_calling,

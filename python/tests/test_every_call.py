@@ -63,6 +63,7 @@ ACTIONS = (
     "RenewFlightEndpoint",
     "SetSessionOptions",
     "make_coffee",
+    "rail_forge.queries",
     "rail_forge.refresh",
     "rail_forge.status",
 )

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rail_forge_connectors as connectors;
-use rail_forge_connectors::{TableEntry, TableName, TableReport};
+use rail_forge_connectors::{TableEntry, TableName, TableReport, matches_pattern};
 use rail_forge_planner::{Claim, Grant, Policy, VisibleManifest};
 use serde_json::Value;
 
@@ -19,6 +19,8 @@ use crate::auth::{Claims, Principal};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Role {
     pub grants: Vec<Arc<Grant>>,
+    /// The stored queries that who has it may ask, by patterns of their names.
+    pub queries: Vec<String>,
     /// Whether who has it may have the tables that it grants refreshed.
     pub refresh: bool,
 }
@@ -34,6 +36,9 @@ pub struct Rights {
     pub policy: Arc<Policy>,
     /// What it may have refreshed, as far as it may read it.
     refreshes: Policy,
+    /// The stored queries that it may ask, by patterns; `None` for all.
+    queries: Option<Vec<String>>,
+    claims: Arc<Claims>,
 }
 
 impl Roles {
@@ -52,13 +57,15 @@ impl Roles {
     pub fn rights_of(&self, principal: &Principal) -> Rights {
         let claims = principal.claims();
         if self.are_off() && claims.roles.is_empty() {
-            return Rights { policy: Arc::new(Policy::everything()), refreshes: Policy::everything() };
+            let (policy, refreshes) = (Arc::new(Policy::everything()), Policy::everything());
+            return Rights { policy, refreshes, queries: None, claims: Arc::clone(claims) };
         }
         let own: Vec<&Role> =
             self.0.iter().flat_map(|roles| claims.roles.iter().filter_map(move |name| roles.get(name))).collect();
         let policy = Policy::granting(grants(own.iter().copied()), |name| claim(claims, name));
         let refreshes = Policy::granting(grants(own.iter().copied().filter(|role| role.refresh)), |_| None);
-        Rights { policy: Arc::new(policy), refreshes }
+        let queries = own.iter().flat_map(|role| role.queries.iter().cloned()).collect();
+        Rights { policy: Arc::new(policy), refreshes, queries: Some(queries), claims: Arc::clone(claims) }
     }
 }
 
@@ -88,6 +95,17 @@ impl Rights {
     /// Whether nothing is limited: neither what is read nor what is refreshed.
     pub fn are_whole(&self) -> bool {
         self.policy.is_everything() && self.refreshes.is_everything()
+    }
+
+    /// Whether a stored query may be asked.
+    pub fn may_ask(&self, stored_query: &str) -> bool {
+        let may = |patterns: &Vec<String>| patterns.iter().any(|pattern| matches_pattern(pattern, stored_query));
+        self.queries.as_ref().is_none_or(may)
+    }
+
+    /// What is read by a stored query that reads as a role, for this caller.
+    pub fn policy_as(&self, role: &Role) -> Policy {
+        Policy::granting(role.grants.clone(), |name| claim(&self.claims, name))
     }
 
     /// Whether a table may be refreshed. Who may not read it does not know its name.
@@ -166,7 +184,7 @@ mod tests {
     use super::*;
 
     fn role(grant: Grant, refresh: bool) -> Role {
-        Role { grants: vec![Arc::new(grant)], refresh }
+        Role { grants: vec![Arc::new(grant)], queries: vec![], refresh }
     }
 
     fn named<const N: usize>(roles: [(&str, Role); N]) -> Roles {

@@ -40,6 +40,7 @@ mod sessions;
 mod sql_info;
 mod statements;
 mod status;
+mod stored;
 mod stream;
 mod substrait;
 mod tickets;

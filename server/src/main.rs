@@ -22,6 +22,7 @@ mod refresher;
 mod serve;
 mod settings;
 mod spill;
+mod stored_queries;
 
 use std::process::ExitCode;
 

@@ -98,6 +98,7 @@ pub async fn serve(settings: Settings) -> Result<(), Failure> {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
     let service = flight::Service::new(engine, Arc::clone(&refresher), key, settings.roles, Arc::clone(&metrics))
+        .with_stored_queries(settings.stored_queries)
         .with_sessions(settings.sessions);
     let flight =
         flight::serve(service, gate, readiness.clone(), metrics, listener.connections(), wait(stopped.clone()));

@@ -9,6 +9,7 @@ mod reference;
 mod role;
 mod source;
 mod source_arg;
+mod stored_query;
 mod units;
 
 use std::net::SocketAddr;
@@ -32,6 +33,7 @@ pub use units::Period;
 use crate::authorisation::Roles;
 use crate::flight::SessionLimits;
 use crate::memory;
+use crate::stored_queries::StoredQueries;
 
 /// Where the server listens when nothing is said.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:32010";
@@ -264,6 +266,7 @@ pub struct Settings {
     pub log_level: String,
     pub sources: Vec<Arc<Source>>,
     pub roles: Roles,
+    pub stored_queries: StoredQueries,
 }
 
 impl SettingsArgs {
@@ -339,6 +342,7 @@ impl SettingsArgs {
                 .map_or(listening::DEFAULT_MAX_CONNECTIONS, NonZeroUsize::get),
         };
         role::check_catalogs(&file.roles, &sources).map_err(SettingsError)?;
+        stored_query::check_catalogs(&file.stored_queries, &sources).map_err(SettingsError)?;
         role::check_issuers(&file.roles, &authentication.issuers).map_err(SettingsError)?;
         if authentication.token_file.is_none() && !file.roles.are_off() {
             return Err(SettingsError(
@@ -363,6 +367,7 @@ impl SettingsArgs {
             log_level: given.log_level.or(filed.log_level).unwrap_or_else(|| "info".to_owned()),
             sources,
             roles: file.roles,
+            stored_queries: file.stored_queries,
         })
     }
 }

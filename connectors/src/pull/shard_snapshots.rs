@@ -39,7 +39,9 @@ impl ShardSnapshots {
         let shards = source.shards().iter().enumerate();
         let describing =
             self.snapshots.iter_mut().zip(shards).map(|(snapshot, shard)| snapshot.describe(source, shard));
-        Ok(catalogue::merge(source, try_join_all(describing).await?))
+        let mut tables = catalogue::merge(source, try_join_all(describing).await?);
+        catalogue::apply_comments(source, &mut tables);
+        Ok(tables)
     }
 
     /// Waits until what the snapshots show would outlive crashes of the databases: what is read of them is built

@@ -28,6 +28,12 @@ const MAX_PRECISION: u64 = 1_000;
 /// Of `varchar(n)`.
 const MAX_LENGTH: u64 = 10_485_760;
 
+/// # Errors
+/// When casts know no such type.
+pub(crate) fn check(data_type: &DataType) -> Result<()> {
+    read(data_type).map(|_| ())
+}
+
 /// The type and its modifier.
 pub(super) fn read(data_type: &DataType) -> Result<(PgType, Modifier)> {
     let plain = |pg_type| Ok((pg_type, Modifier::None));

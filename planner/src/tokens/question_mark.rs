@@ -109,6 +109,11 @@ impl Before {
     }
 }
 
+/// Whether a token, whose text is given, is the end of an operand.
+pub(crate) fn ends_operand(token: &Token, text: &str) -> bool {
+    !is_space(token) && Before::of(token, text) == Before::Operand
+}
+
 struct Marks<'a> {
     sql: &'a str,
     marks: Vec<QuestionMark>,

@@ -26,6 +26,7 @@ from ._errors import (
     UnsupportedError,
 )
 from ._result import Result
+from ._stored_queries import StoredParameter, StoredQuery
 
 __all__ = [
     "AsOf",
@@ -49,6 +50,8 @@ __all__ = [
     "ServerStatus",
     "ServerUnavailable",
     "SourceStatus",
+    "StoredParameter",
+    "StoredQuery",
     "Table",
     "TableStatus",
     "UnsupportedError",

@@ -6,6 +6,8 @@ pyarrow has no calls of its own for event loops. A task that is cancelled stops 
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import weakref
 from concurrent.futures import Future
 from queue import SimpleQueue
@@ -14,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 from ._client import connect
 from ._errors import Error
+from ._stored_queries import StoredFunctions, execute_statement, split_arguments
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
     from datetime import timedelta
     from types import TracebackType
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from ._catalogue import Table
     from ._client import Client
     from ._result import Result
+    from ._stored_queries import StoredQuery
 
 T = TypeVar("T")
 _Call: TypeAlias = "tuple[Callable[[], Any], Future[Any]]"
@@ -53,12 +57,21 @@ class _Threads:
     """
 
     def __init__(self) -> None:
+        self._closed = False
+        self._begin()
+        _all.add(self)
+
+    def _begin(self) -> None:
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._idle = Semaphore(0)
         self._started = 0
-        self._closed = False
         # The threads end with the client, closed or not.
         self._end = weakref.finalize(self, self._calls.put, None)
+
+    def begin_again(self) -> None:
+        """Begin without threads, in a child in which those of its parent are not."""
+        self._end.detach()
+        self._begin()
 
     async def run(self, call: Callable[[], T], abandon: Callable[[], None] | None = None) -> T:
         """Run `call` on a thread; `abandon` is called when the task is cancelled meanwhile."""
@@ -86,6 +99,18 @@ class _Threads:
             self._started += 1
         self._calls.put((call, done))
         return done
+
+
+_all: weakref.WeakSet[_Threads] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for threads in _all:
+        threads.begin_again()
+
+
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _work(calls: SimpleQueue[_Call | None], idle: Semaphore) -> None:
@@ -121,6 +146,11 @@ class AsyncClient:
         """The time zone of the session."""
         return self._client.timezone
 
+    @property
+    def blocking(self) -> Client:
+        """The client whose calls these are, for where nothing can be awaited."""
+        return self._client
+
     def with_session(
         self, *, catalog: str | None = None, schema: str | None = None, timezone: str | None = None
     ) -> AsyncClient:
@@ -139,6 +169,27 @@ class AsyncClient:
         """Have the server plan a query and return its result, as `Client.sql` does."""
         plan = lambda: self._client.sql(sql, params, max_staleness=max_staleness, cache=cache)  # noqa: E731
         return AsyncResult(await self._threads.run(plan), self._threads)
+
+    async def call(
+        self,
+        name: str,
+        arguments: Sequence[object] | Mapping[str, object] = (),
+        *,
+        max_staleness: float | timedelta | None = None,
+        cache: bool = True,
+    ) -> AsyncResult:
+        """Run a stored query of the server's configuration, as `Client.call` does."""
+        statement, values = execute_statement(name, *split_arguments(arguments))
+        return await self.sql(statement, values, max_staleness=max_staleness, cache=cache)
+
+    @property
+    def queries(self) -> StoredFunctions[Awaitable[AsyncResult]]:
+        """The stored queries, as functions: `await client.queries.sales(region="NA")`."""
+        return StoredFunctions(self.sql, self._client.stored_queries)
+
+    async def stored_queries(self) -> list[StoredQuery]:
+        """Return the stored queries that the caller may run, as `Client.stored_queries` does."""
+        return await self._threads.run(self._client.stored_queries)
 
     async def refresh(self, *tables: str) -> list[RefreshedTable]:
         """Bring tables up to date with PostgreSQL, as `Client.refresh` does."""

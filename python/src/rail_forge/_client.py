@@ -29,8 +29,16 @@ from ._connection import Connection
 from ._errors import NotFoundError, expected
 from ._named_parameters import positional
 from ._parameters import parameter_batch
+from ._progress import RefreshProgress, require_tqdm
 from ._result import Result
 from ._scan import scan
+from ._stored_queries import (
+    LIST,
+    StoredFunctions,
+    execute_statement,
+    read_stored_queries,
+    split_arguments,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +49,7 @@ if TYPE_CHECKING:
     from pyarrow import flight
 
     from ._address import Address, Pem
+    from ._stored_queries import StoredQuery
 
 _TOKEN_VARIABLE = "RAIL_FORGE_TOKEN"
 # Those of a session for which nobody says others.
@@ -57,6 +66,7 @@ def connect(  # noqa: PLR0913 - each is a setting by its name
     timezone: str | None = None,
     timeout: float | None = None,
     priority: Priority = "interactive",
+    progress: bool = False,
     tls_roots: Pem | None = None,
     tls_certificate: Pem | None = None,
     tls_key: Pem | None = None,
@@ -78,6 +88,8 @@ def connect(  # noqa: PLR0913 - each is a setting by its name
     to its last. Without it a call takes as long as the server does.
     `priority` says who waits for the answers: somebody at a screen, or a `batch` job, whose queries leave
     some of the places in which queries run to others.
+    With `progress`, refreshes, and results that are read whole, show how far they have come when they take
+    longer than a second: a line of tqdm in a terminal, its widget in a notebook.
     `tls_roots` are the authorities that sign the server's certificate; those of the system when None.
     `tls_certificate` and `tls_key` are a certificate to show to the server, and its private key. Each is in
     PEM format: the path of a file, or what is in one, as bytes.
@@ -93,7 +105,9 @@ def connect(  # noqa: PLR0913 - each is a setting by its name
     tls = read_tls(address, tls_roots, tls_certificate, tls_key)
     headers = _headers(catalog, schema, timezone) | _authorization(token, address)
     headers["x-rail-forge-priority"] = priority
-    connection = Connection(Channel(address, tls), headers, timeout)
+    if progress:
+        require_tqdm()
+    connection = Connection(Channel(address, tls), headers, timeout, progress=progress)
     return Client(address.url, connection, catalog, schema, timezone)
 
 
@@ -168,6 +182,30 @@ class Client:
             return Result(connection, lambda: connection.flight_info(sql.encode()))
         return Result(connection, lambda: _plan_prepared(connection, sql, parameters))
 
+    def call(
+        self,
+        name: str,
+        arguments: Sequence[object] | Mapping[str, object] = (),
+        *,
+        max_staleness: float | timedelta | None = None,
+        cache: bool = True,
+    ) -> Result:
+        """Run a stored query of the server's configuration, with the values of its parameters.
+
+        The rest is as with `sql`. Raises NotFoundError when there is no such query that the caller may run.
+        """
+        statement, values = execute_statement(name, *split_arguments(arguments))
+        return self.sql(statement, values, max_staleness=max_staleness, cache=cache)
+
+    @property
+    def queries(self) -> StoredFunctions[Result]:
+        """The stored queries, as functions: `client.queries.sales(region="NA")`."""
+        return StoredFunctions(self.sql, self.stored_queries)
+
+    def stored_queries(self) -> list[StoredQuery]:
+        """Return the stored queries that the caller may run, with parameters, columns and descriptions."""
+        return read_stored_queries(self._connection.act(LIST, b""))
+
     def refresh(self, *tables: str) -> list[RefreshedTable]:
         """Bring tables up to date with PostgreSQL, all of them when none is named, and wait until it is done.
 
@@ -175,7 +213,10 @@ class Client:
 
         Raises RefreshError when a table could not be refreshed; the others were.
         """
-        return read_refresh(self._connection.act(REFRESH, refresh_request(tables)))
+        progress = RefreshProgress(on=self._connection.progress)
+        with progress:
+            answers = self._connection.act(REFRESH, refresh_request(tables), progress.heard)
+        return read_refresh(answers)
 
     def tables(
         self, table: str | None = None, *, schema: str | None = None, catalog: str | None = None

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ._channel import Channel
     from ._error_info import CallTrailers
+    from ._progress import ResultProgress
 
 T = TypeVar("T")
 
@@ -39,11 +40,15 @@ _TICKET_IS_OLD = "SNAPSHOT_GONE"
 class Connection:
     """Calls over a channel.
 
-    `headers` go with every call; `timeout` bounds each call, in seconds. May be shared between threads.
+    `headers` go with every call; `timeout` bounds each call, in seconds. With `progress`, long results and
+    refreshes show how far they have come. May be shared between threads.
     """
 
-    def __init__(self, channel: Channel, headers: Mapping[str, str], timeout: float | None) -> None:
+    def __init__(
+        self, channel: Channel, headers: Mapping[str, str], timeout: float | None, *, progress: bool = False
+    ) -> None:
         self._channel = channel
+        self.progress = progress
         self._headers = headers
         self._timeout = timeout
         # As bytes, since pyarrow encodes text by the platform's rules.
@@ -52,15 +57,20 @@ class Connection:
 
     def with_headers(self, headers: Mapping[str, str]) -> Connection:
         """Return the same connection, whose calls have more headers."""
-        return Connection(self._channel, {**self._headers, **headers}, self._timeout) if headers else self
+        if not headers:
+            return self
+        return Connection(self._channel, {**self._headers, **headers}, self._timeout, progress=self.progress)
 
     def flight_info(self, command: bytes) -> flight.FlightInfo:
         """Ask the server to plan a command: the schema of its result and where to read it."""
         descriptor = flight.FlightDescriptor.for_command(command)
         return self.again(lambda: self._client.get_flight_info(descriptor, self._options))
 
-    def act(self, action: str, body: bytes) -> list[bytes]:
-        """Have the server perform an action and return the bodies of all its results."""
+    def act(self, action: str, body: bytes, heard: Callable[[bytes], None] | None = None) -> list[bytes]:
+        """Have the server perform an action and return the bodies of all its results.
+
+        `heard` is called with each as it comes.
+        """
 
         def start() -> tuple[Iterator[flight.Result], CallTrailers | None]:
             return self._client.do_action((action, body), self._options), trailers_of_last_call()
@@ -75,6 +85,8 @@ class Connection:
         # One call for each result, so that an interrupted action is cancelled with its next result.
         while (result := self.call(following)) is not None:
             bodies.append(result.body.to_pybytes())
+            if heard is not None:
+                heard(bodies[-1])
         return bodies
 
     def put(self, command: bytes, batch: pa.RecordBatch) -> bytes:
@@ -178,10 +190,12 @@ class BatchStream:
             raise StopIteration
         return batch
 
-    def read_all(self) -> list[pa.RecordBatch]:
-        """Return all batches that are left."""
+    def read_all(self, progress: ResultProgress | None = None) -> list[pa.RecordBatch]:
+        """Return all batches that are left; `progress` is told of each as it comes."""
         ahead, self._ahead = self._ahead, []
-        return ahead + self._call(lambda: list(self._batches))
+        if progress is None:
+            return ahead + self._call(lambda: list(self._batches))
+        return ahead + self._call(lambda: [progress.read(batch) for batch in self._batches])
 
     def look_ahead(self, rows: int) -> tuple[list[pa.RecordBatch], bool]:
         """Return batches with so many rows, which are still to be read, and whether these are all."""

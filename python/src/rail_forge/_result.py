@@ -11,6 +11,7 @@ import pyarrow as pa
 from ._as_of import AsOf, read_as_of
 from ._errors import Error, ServerError, expected
 from ._html import SHOWN_ROWS, as_html
+from ._progress import ResultProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -39,6 +40,7 @@ class Result:
         # Weakly, so that a result that is dropped is closed at once.
         this = weakref.ref(self)
         self._stream = connection.read(info.endpoints, lambda: _plan_again(this))
+        self._shows_progress = connection.progress
         self._taken = False
         self._table: pa.Table | None = None
         self._schema = info.schema
@@ -69,7 +71,9 @@ class Result:
     def arrow(self) -> pa.Table:
         """Return the result as an Arrow table, which shares the memory that it arrived in."""
         if self._table is None:
-            self._table = pa.Table.from_batches(self._take_stream().read_all(), schema=self._schema)
+            with ResultProgress(on=self._shows_progress) as progress:
+                batches = self._take_stream().read_all(progress)
+            self._table = pa.Table.from_batches(batches, schema=self._schema)
         return self._table
 
     def polars(self) -> pl.DataFrame:

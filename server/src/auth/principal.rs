@@ -64,7 +64,7 @@ impl Principal {
     }
 
     /// What is known of it beside its name. Of whom nothing is known, there are no claims.
-    pub fn claims(&self) -> &Claims {
+    pub fn claims(&self) -> &Arc<Claims> {
         &self.claims
     }
 

@@ -14,9 +14,10 @@ use tonic::{Request, Response, Status};
 
 use super::service::Service;
 use super::session_actions::{CLOSE_ACTION, GET_ACTION, SET_ACTION};
+use super::stored::LIST_ACTION;
 use super::substrait::PREPARE_ACTION;
 use super::tickets::{CANCEL_ACTION, RENEW_ACTION};
-use super::{session_actions, status, tickets};
+use super::{session_actions, status, stored, tickets};
 use crate::authorisation::Rights;
 
 /// Refreshes tables; answers a stream of [`RefreshMessage`]s.
@@ -87,6 +88,7 @@ pub(super) fn offered() -> impl Iterator<Item = ActionType> {
         (GET_ACTION, "Tells the options of the session. Body: GetSessionOptionsRequest."),
         (CLOSE_ACTION, "Forgets the session. Body: CloseSessionRequest."),
         (REFRESH_ACTION, "Pulls tables from PostgreSQL. Body: {\"tables\": []} as JSON; empty means all."),
+        (LIST_ACTION, "The stored queries that the caller may run, each as JSON. No body."),
         (STATUS_ACTION, "Sources, tables, rows, bytes and freshness, as JSON. No body."),
     ]
     .into_iter()
@@ -103,6 +105,7 @@ pub(super) async fn answer(service: &Service, request: &Request<Action>) -> Resu
         CLOSE_ACTION => session_actions::close(service, request),
         CANCEL_ACTION => tickets::cancel(service, request),
         RENEW_ACTION => tickets::renew(service, request),
+        LIST_ACTION => stored::list(service, request).await,
         REFRESH_ACTION => refresh(service, &request.get_ref().body, &service.rights(request)?),
         STATUS_ACTION => {
             let rights = service.rights(request)?;
@@ -235,6 +238,6 @@ fn table_of(event: &RefreshEvent) -> &TableName {
     }
 }
 
-fn json(value: &impl Serialize) -> Result<arrow_flight::Result, Status> {
+pub(super) fn json(value: &impl Serialize) -> Result<arrow_flight::Result, Status> {
     serde_json::to_vec(value).map(arrow_flight::Result::new).map_err(|error| Status::internal(error.to_string()))
 }

@@ -47,7 +47,7 @@ impl Freshness {
         if let Some(denied) = tables.iter().filter(old).find(|table| !rights.may_refresh(&table.name)) {
             return Err(status::forbidden(format!(
                 "{} is older than max-staleness allows, and the caller may not have it refreshed: that takes a role \
-                 with refresh = true",
+                 with refresh = true and a grant on it",
                 denied.name
             )));
         }

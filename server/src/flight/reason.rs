@@ -57,6 +57,8 @@ reasons! {
     ReadOnly = "READ_ONLY",
     /// No such table.
     UnknownTable = "UNKNOWN_TABLE",
+    /// No such stored query.
+    UnknownQuery = "UNKNOWN_QUERY",
     /// A handle or a ticket that is not of this server.
     UnknownStatement = "UNKNOWN_STATEMENT",
     /// A transaction that is not of this server.

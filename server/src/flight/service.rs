@@ -17,6 +17,7 @@ use crate::auth::{Principal, SigningKey};
 use crate::authorisation::{Rights, Roles};
 use crate::metrics::Metrics;
 use crate::refresher::Refresher;
+use crate::stored_queries::StoredQueries;
 
 /// The Flight SQL service.
 #[derive(Clone)]
@@ -29,6 +30,7 @@ pub struct Service {
     pub(super) metrics: Arc<Metrics>,
     key: SigningKey,
     roles: Arc<Roles>,
+    pub(super) stored_queries: Arc<StoredQueries>,
 }
 
 impl Service {
@@ -40,8 +42,22 @@ impl Service {
         roles: Roles,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let (sessions, running, roles) = (Arc::default(), Arc::default(), Arc::new(roles));
-        Self { engine, refresher, sessions, running, freshness: Arc::default(), key, roles, metrics }
+        Self {
+            engine,
+            refresher,
+            sessions: Arc::default(),
+            running: Arc::default(),
+            freshness: Arc::default(),
+            metrics,
+            key,
+            roles: Arc::new(roles),
+            stored_queries: Arc::default(),
+        }
+    }
+
+    /// The same, which knows these stored queries.
+    pub fn with_stored_queries(self, stored_queries: StoredQueries) -> Self {
+        Self { stored_queries: Arc::new(stored_queries), ..self }
     }
 
     /// The same, which keeps so many sessions.

@@ -15,7 +15,7 @@ use arrow_flight::{Action, FlightDescriptor, FlightEndpoint, FlightInfo, IpcMess
 use futures::TryStreamExt;
 use prost::Message;
 use prost::bytes::Bytes;
-use rail_forge_planner::{Prepared, Query, ResultStream, TableTruth, Truth};
+use rail_forge_planner::{Prepared, ResultStream, TableTruth, Truth};
 use serde_json::json;
 use tonic::{Request, Response, Status};
 
@@ -28,6 +28,7 @@ use super::user_agent::is_cpp_on_linux;
 use super::wire::{Wire, wire_schema};
 use super::{java, parameters, status};
 use crate::authorisation::Rights;
+use crate::stored_queries::Asked;
 
 impl Service {
     /// Plans a statement and describes its result, with a ticket for it.
@@ -55,9 +56,10 @@ impl Service {
         request: &Request<Action>,
     ) -> Result<ActionCreatePreparedStatementResult, Status> {
         let handle = StatementHandle::new(sql, self.choices(request)?);
-        let prepared = self.prepared(&handle.query(Demands::default(), &self.rights(request)?).await?).await?;
-        let parameters: Vec<Field> = prepared
-            .parameters
+        let asked = self.asked(&handle, Demands::default(), &self.rights(request)?).await?;
+        let prepared = self.prepared(&asked).await?;
+        let parameters: Vec<Field> = asked
+            .wanted(prepared.parameters)
             .into_iter()
             .enumerate()
             .map(|(index, wanted)| Field::new(format!("${}", index + 1), wanted.unwrap_or(DataType::Utf8), true))
@@ -80,7 +82,7 @@ impl Service {
         let mut handle = StatementHandle::from_bytes(handle, &seal)?;
         handle.parameters = parameters::receive(request.into_inner()).await?;
         // Decoded now, so that the client hears here of what is wrong with them.
-        handle.query(Demands::default(), &rights).await?;
+        self.asked(&handle, Demands::default(), &rights).await?;
         Ok(DoPutPreparedStatementResult { prepared_statement_handle: Some(handle.to_bytes(&seal)) })
     }
 
@@ -91,13 +93,15 @@ impl Service {
         let running = self.running.begin(handle.query_id())?;
         let demands = Demands::of(request.metadata(), handle.demands())?;
         let rights = self.rights(request)?;
-        let query = handle.query(demands, &rights).await?;
+        let asked = self.asked(&handle, demands, &rights).await?;
         if handle.version.is_none() {
-            self.make_fresh(&query, demands, &rights).await?;
+            self.make_fresh(&asked, demands, &rights).await?;
         }
+        let Asked { query, told, .. } = asked;
         let mut observation = Observation::begin(&self.metrics);
         let executed = async {
-            running.unless_cancelled(self.engine.execute(query, handle.version)).await?.map_err(status::of_query)
+            let executed = running.unless_cancelled(self.engine.execute(query, handle.version)).await?;
+            executed.map_err(|error| status::of_query(told.error(error)))
         };
         let stream = observation.note(executed.await)?;
         let wire = Wire::new(stream.schema()).with_views(handle.views);
@@ -110,7 +114,7 @@ impl Service {
             let parts = wire.parts(batch).into_iter();
             futures::stream::iter(parts.map(move |part: RecordBatch| wire.convert(&part).map_err(status::of_value)))
         };
-        let batches = stream.map_err(status::of_query).map_ok(converted).try_flatten();
+        let batches = stream.map_err(move |error| status::of_query(told.error(error))).map_ok(converted).try_flatten();
         let rows = Rows::new(schema, running.flow(observation.follow(engine, batches))).with_metadata(metadata);
         // A large batch is worth its name where it is received as large.
         let has_large_batch = compression.is_none() && is_cpp_on_linux(request.metadata());
@@ -122,9 +126,9 @@ impl Service {
         let demands = Demands::of(request.metadata(), handle.demands())?;
         let (seal, rights) = (self.seal(&request)?, self.rights(&request)?);
         let descriptor = request.into_inner();
-        let query = handle.query(demands, &rights).await?;
-        self.make_fresh(&query, demands, &rights).await?;
-        let prepared = self.prepared(&query).await?;
+        let asked = self.asked(&handle, demands, &rights).await?;
+        self.make_fresh(&asked, demands, &rights).await?;
+        let prepared = self.prepared(&asked).await?;
         let wire = Wire::new(&prepared.schema).with_views(handle.views);
         let handle = handle.for_ticket(prepared.truth.version)?;
         let ticket = TicketStatementQuery { statement_handle: handle.to_bytes(&seal) };
@@ -140,15 +144,23 @@ impl Service {
             .with_app_metadata(truth_as_json(&prepared.truth).to_string()))
     }
 
-    async fn prepared(&self, query: &Query) -> Result<Prepared, Status> {
+    /// What a handle asks: its statement, or the stored query that this calls.
+    async fn asked(&self, handle: &StatementHandle, demands: Demands, rights: &Rights) -> Result<Asked, Status> {
+        let query = handle.query(demands, rights).await?;
         let observation = Observation::begin(&self.metrics);
-        observation.planned(self.engine.prepare(query.clone()).await.map_err(status::of_query))
+        observation.planned(self.stored_queries.resolve(query, rights).map_err(status::of_query))
+    }
+
+    async fn prepared(&self, asked: &Asked) -> Result<Prepared, Status> {
+        let observation = Observation::begin(&self.metrics);
+        let prepared = self.engine.prepare(asked.query.clone()).await;
+        observation.planned(prepared.map_err(|error| status::of_query(asked.told.error(error))))
     }
 
     /// Sees to it that the tables of a query are as fresh as it demands.
-    async fn make_fresh(&self, query: &Query, demands: Demands, rights: &Rights) -> Result<(), Status> {
+    async fn make_fresh(&self, asked: &Asked, demands: Demands, rights: &Rights) -> Result<(), Status> {
         match demands.max_staleness {
-            Some(max) => self.freshness.ensure(&self.refresher, max, rights, || self.prepared(query)).await,
+            Some(max) => self.freshness.ensure(&self.refresher, max, rights, || self.prepared(asked)).await,
             None => Ok(()),
         }
     }

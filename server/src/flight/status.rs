@@ -26,6 +26,7 @@ pub(super) fn of_query(error: planner::Error) -> Status {
         Error::Parameter(_) => Told::new(Code::InvalidArgument, Reason::InvalidParameter),
         Error::ReadOnly(_) => Told::new(Code::InvalidArgument, Reason::ReadOnly),
         Error::UnknownTable(_) => Told::new(Code::NotFound, Reason::UnknownTable),
+        Error::UnknownQuery(_) => Told::new(Code::NotFound, Reason::UnknownQuery),
         Error::Forbidden(_) => Told::new(Code::PermissionDenied, Reason::NotPermitted),
         Error::Unsupported(_) => Told::new(Code::Unimplemented, Reason::Unsupported),
         Error::TooLarge(_) => Told::new(Code::ResourceExhausted, Reason::TooLarge),
@@ -117,6 +118,7 @@ mod tests {
         for (error, code) in [
             (planner::Error::Syntax("x".into()), Code::InvalidArgument),
             (planner::Error::UnknownTable("x".into()), Code::NotFound),
+            (planner::Error::UnknownQuery("x".into()), Code::NotFound),
             (planner::Error::Unsupported("x".into()), Code::Unimplemented),
             (planner::Error::Forbidden("x".into()), Code::PermissionDenied),
             (planner::Error::TooLarge("x".into()), Code::ResourceExhausted),

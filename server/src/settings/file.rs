@@ -1,6 +1,6 @@
 //! The configuration file: TOML, a `[server]` table, one `[[source]]` for each catalogue, one `[[oidc]]` for each identity
-//! provider and one `[[role]]` for each role. A key that is not known is an error, because a setting that is silently
-//! ignored is worse than none.
+//! provider, one `[[role]]` for each role and one `[[query]]` for each stored query. A key that is not known is an error,
+//! because a setting that is silently ignored is worse than none.
 
 use std::path::Path;
 
@@ -10,9 +10,11 @@ use serde::Deserialize;
 use super::oidc::{self, OidcTable};
 use super::role::{self, RoleTable};
 use super::source::SourceTable;
+use super::stored_query::{self, QueryTable};
 use super::{ServerSettings, SettingsError};
 use crate::auth::IssuerSettings;
 use crate::authorisation::Roles;
+use crate::stored_queries::StoredQueries;
 
 /// What a file says.
 #[derive(Debug, Default)]
@@ -21,6 +23,7 @@ pub(super) struct File {
     pub(super) sources: Vec<Source>,
     pub(super) issuers: Vec<IssuerSettings>,
     pub(super) roles: Roles,
+    pub(super) stored_queries: StoredQueries,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -30,6 +33,7 @@ struct Document {
     source: Vec<SourceTable>,
     oidc: Vec<OidcTable>,
     role: Vec<RoleTable>,
+    query: Vec<QueryTable>,
 }
 
 /// Reads a file.
@@ -44,7 +48,9 @@ pub(super) fn read(path: &Path) -> Result<File, SettingsError> {
         document.source.into_iter().map(|table| table.resolve(folder)).collect::<Result<_, _>>().map_err(wrong)?;
     let issuers = oidc::resolve(document.oidc, folder).map_err(wrong)?;
     let roles = role::resolve(document.role).map_err(wrong)?;
-    Ok(File { server: document.server, sources, issuers, roles })
+    let stored_queries = stored_query::resolve(document.query, folder, &roles).map_err(wrong)?;
+    stored_query::check_roles(&stored_queries, &roles).map_err(wrong)?;
+    Ok(File { server: document.server, sources, issuers, roles, stored_queries })
 }
 
 /// Reads what a file says of the server, and nothing of what its sources need.

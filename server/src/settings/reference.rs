@@ -36,6 +36,7 @@ One `[[source]]` for each catalogue. `--source NAME=URL` and `RAIL_FORGE_SOURCE`
 | `shard_names` | With `urls`: what the databases are called, in the same order. Default: their hosts, ports and databases, as in `db-eu:5432/shop`. |
 | `shard_column` | With `urls`: the column that says which database a row is of. No table may have a column of that name. Default: `shard`. |
 | `schemas` | The schemas that are served. Default: `[\"public\"]`. |
+| `include` | Names of the tables that are served; `*` stands for any characters. Default: all. |
 | `exclude` | Names of tables to leave out; `*` stands for any characters. Default: none. |
 | `connections` | Connections that read rows for all refreshes of the source together, beside the one of each refresh that holds its snapshot. Default: 2. |
 | `live_connections` | Connections of all queries that read live tables, at least 2. A query needs one, or one for each of its statements and one more; with fewer, it keeps rows in memory until it comes to them. Default: 4. |
@@ -52,13 +53,16 @@ One `[[source]]` for each catalogue. `--source NAME=URL` and `RAIL_FORGE_SOURCE`
 
 ### Tables
 
-Keys of `[source.tables.\"schema.table\"]`. A name comes before a pattern, a longer pattern before a shorter one.
+Keys of `[source.tables.\"schema.table\"]`. A name comes before a pattern, a longer pattern before a shorter one, and what the first leaves
+out is as the next says.
 
 | key | what it does |
 |---|---|
 | `refresh` | As that of the source. A `mode`, with its `column` and `overlap`, an `every` and a `jitter` that it leaves out are as the source says. |
 | `text_columns` | Columns that come as the text that PostgreSQL prints. Default: those of types that Arrow has no place for. |
 | `sort_by` | Columns that rows are sorted by as they are written, so that filters on them leave out most of each file: see connectors.md. Default: none; rows are in PostgreSQL's order. |
+| `comment` | What is told of the table in place of the comment that PostgreSQL has. |
+| `comments` | The same of columns, by their names: `{ status = \"paid or open\" }`. |
 
 ### Refresh
 
@@ -120,6 +124,7 @@ with some, whoever has none of them reads nothing.
 |---|---|
 | `name` | The name, as `rail-forge token create --role` takes it, or an identity provider's `roles_claim` has it. |
 | `grants` | What may be read: a list of tables of the keys below. |
+| `queries` | The stored queries that may be run; `*` stands for any characters. A role has grants, or queries, or both. Default: none. |
 | `refresh` | Whether the tables of its grants may be refreshed, by `rail-forge refresh` and by `max_staleness`. Does not go with `rows`. Default: false. |
 
 ### Grants
@@ -144,6 +149,42 @@ grants = [
   { catalog = \"shop\", schemas = [\"public\"], tables = [\"orders\"], except = [\"card_number\"], rows = \"tenant_id = claim('tenant')\" },
   { catalog = \"shop\", schemas = [\"public\"], tables = [\"product\", \"category*\"] },
 ]
+```
+";
+
+const STORED_QUERIES: &str = "
+## Stored queries
+
+One `[[query]]` for each statement that is called by its name: see stored-queries.md.
+
+| key | what it does |
+|---|---|
+| `name` | The name: small letters, digits and `_`. |
+| `description` | What it is for, as its callers are told. |
+| `sql`, `sql_file` | The statement, or the file that holds it. Parameters are written `:name`. Exactly one of the two. |
+| `parameters` | A list of tables of the keys below. Default: none. |
+| `catalog`, `schema` | Where names of tables without them are looked up. Default: the first source of which something may be read, and `public`. |
+| `reads_as` | The role as which it reads, with the claims of its caller. Default: none; it reads what its caller may read. |
+
+### Parameters
+
+| key | what it does |
+|---|---|
+| `name` | The name: small letters, digits and `_`. |
+| `type` | PostgreSQL's name of its type, such as `int4[]`. |
+| `description` | What it is for, as callers are told. |
+| `default` | What it is where it is not given. Dates, times and numerics may be texts. Default: none; it has to be given. |
+| `optional` | Whether it is NULL where it is not given. Default: false. |
+
+```toml
+[[source]]
+name = \"shop\"
+url_env = \"SHOP_URL\"
+
+[[query]]
+name = \"orders_since\"
+sql = \"SELECT count(*) FROM orders WHERE placed_at >= :since\"
+parameters = [{ name = \"since\", type = \"date\", default = 2024-01-01 }]
 ```
 ";
 
@@ -184,5 +225,6 @@ pub fn print() -> String {
     text.push_str(SOURCES);
     text.push_str(IDENTITY_PROVIDERS);
     text.push_str(ROLES);
+    text.push_str(STORED_QUERIES);
     text
 }

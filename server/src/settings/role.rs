@@ -16,7 +16,9 @@ use crate::authorisation::{Role, Roles};
 #[serde(deny_unknown_fields)]
 pub(super) struct RoleTable {
     name: String,
-    grants: Vec<GrantTable>,
+    grants: Option<Vec<GrantTable>>,
+    #[serde(default)]
+    queries: Vec<String>,
     #[serde(default)]
     refresh: bool,
 }
@@ -42,12 +44,17 @@ pub(super) fn resolve(tables: Vec<RoleTable>) -> Result<Roles, String> {
         return Ok(Roles(None));
     }
     let mut roles = BTreeMap::new();
-    for RoleTable { name, grants, refresh } in tables {
+    for RoleTable { name, grants, queries, refresh } in tables {
         if name.is_empty() {
             return Err("a role needs a name".to_owned());
         }
         let wrong = |message: String| format!("role \"{name}\": {message}");
-        let grants = grants.into_iter().map(|grant| grant.resolve(&name)).collect::<Result<Vec<_>, _>>();
+        if grants.is_none() && queries.is_empty() {
+            return Err(wrong(
+                "it allows nothing; give it grants on tables, or the names of stored queries".to_owned(),
+            ));
+        }
+        let grants = grants.into_iter().flatten().map(|grant| grant.resolve(&name)).collect::<Result<Vec<_>, _>>();
         let grants = grants.map_err(&wrong)?;
         // What a refresh tells is how many rows there are.
         if refresh && grants.iter().any(|grant| grant.rows.is_some()) {
@@ -56,8 +63,11 @@ pub(super) fn resolve(tables: Vec<RoleTable>) -> Result<Roles, String> {
                     .to_owned(),
             ));
         }
+        if refresh && grants.is_empty() {
+            return Err(wrong("refresh = true is for the tables of grants, and it has none".to_owned()));
+        }
         let grants = grants.into_iter().map(Arc::new).collect();
-        if roles.insert(name.clone(), Role { grants, refresh }).is_some() {
+        if roles.insert(name.clone(), Role { grants, queries, refresh }).is_some() {
             return Err(format!("two roles are named \"{name}\"; write their grants into one"));
         }
     }
@@ -168,6 +178,9 @@ mod tests {
             let message = of_grant(grant).unwrap_err();
             assert!(message.contains(expected), "{grant}: {message}");
         }
+        assert!(roles("[[role]]\nname = \"a\"").unwrap_err().contains("it allows nothing"));
+        let refresh = "[[role]]\nname = \"a\"\nqueries = [\"x\"]\nrefresh = true";
+        assert!(roles(refresh).unwrap_err().contains("it has none"));
         let twice = "[[role]]\nname = \"a\"\ngrants = []\n".repeat(2);
         assert!(roles(&twice).unwrap_err().contains("two roles"));
         let refresh = "[[role]]\nname = \"a\"\nrefresh = true\ngrants = [{ catalog = \"s\", rows = \"true\" }]";

@@ -24,6 +24,8 @@ pub(super) struct SourceTable {
     shard_column: Option<String>,
     schemas: Option<Vec<String>>,
     #[serde(default)]
+    include: Vec<String>,
+    #[serde(default)]
     exclude: Vec<String>,
     connections: Option<usize>,
     live_connections: Option<usize>,
@@ -59,6 +61,9 @@ struct TableTable {
     text_columns: Vec<String>,
     #[serde(default)]
     sort_by: Vec<String>,
+    comment: Option<String>,
+    #[serde(default)]
+    comments: BTreeMap<String, String>,
 }
 
 /// `refresh = { ... }`; what a table does not say is as its source says.
@@ -156,7 +161,8 @@ impl SourceTable {
         let name = self.name;
         let wrong = |message: String| format!("source \"{name}\": {message}");
         let defaults = SourceSettings::default();
-        let mut selection = TableSelection { exclude: self.exclude, ..TableSelection::default() };
+        let (include, exclude) = (self.include, self.exclude);
+        let mut selection = TableSelection { include, exclude, ..TableSelection::default() };
         if let Some(schemas) = self.schemas {
             selection.schemas = schemas;
         }
@@ -168,10 +174,8 @@ impl SourceTable {
         for (pattern, table) in self.tables {
             let own = table.refresh.map(|own| own.policy(Some(&refresh))).transpose();
             let own = own.map_err(|message| wrong(format!("tables.\"{pattern}\": {message}")))?;
-            tables.push((
-                pattern,
-                TableSettings { refresh: own, text_columns: table.text_columns, sort_by: table.sort_by },
-            ));
+            let TableTable { text_columns, sort_by, comment, comments, .. } = table;
+            tables.push((pattern, TableSettings { refresh: own, text_columns, sort_by, comment, comments }));
         }
         // A name comes before patterns, a longer pattern before a shorter one.
         tables.sort_by_key(|(pattern, _)| (pattern.contains('*'), std::cmp::Reverse(pattern.len())));

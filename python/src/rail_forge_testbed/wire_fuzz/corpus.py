@@ -119,6 +119,7 @@ ACTIONS: Mapping[str, tuple[Fields | bytes, ...]] = {
     "GetSessionOptions": ((),),
     "CloseSession": ((),),
     "rail_forge.status": (b"",),
+    "rail_forge.queries": (b"",),
     "rail_forge.refresh": (b'{"tables": ["shop.public.nothing"]}', b'{"tables": ["s"]}'),
     "make_coffee": (b"",),
 }
