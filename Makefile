@@ -1,5 +1,5 @@
 # Everything that a developer or CI runs. Needs cargo, Python 3.11 or newer, a C compiler, perl and make; the tests
-# also npm and Debian's package locales, and CI's also a JDK and Maven.
+# also npm and Debian's packages locales and chromium, and CI's also a JDK and Maven.
 #
 #   make demo    the tour: PostgreSQL, a shop, the server, four frames and a chart
 #   make serve   the same, and stay
@@ -39,11 +39,15 @@ JDBC_DRIVER_VERSION := 18.3.0
 JDBC_DRIVER := .venv/flight-sql-jdbc-driver-$(JDBC_DRIVER_VERSION).jar
 MAVEN_DEPENDENCY := org.apache.maven.plugins:maven-dependency-plugin:3.6.1
 
+# Packages are installed where that asks nobody for a password; elsewhere `make chromium` does.
+MAY_INSTALL := $(if $(filter 0,$(shell id -u)),$(shell command -v apt-get))
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
+
 # Django's own tests, which its sdist has and its wheel has not: of the version that python/requirements.txt has.
 DJANGO_VERSION := $(shell sed -n 's/^Django==//p' python/requirements.txt)
 DJANGO_TESTS := .venv/django-$(DJANGO_VERSION)/tests
 
-.PHONY: wheel demo serve test test-rust test-python postgres-icu jdbc-driver django-tests fuzz fuzz-wire check build bench docs compatibility print-bin clean
+.PHONY: wheel demo serve test test-rust test-python postgres-icu jdbc-driver django-tests chromium fuzz fuzz-wire check build bench docs compatibility print-bin clean
 
 demo: build .venv/installed
 	$(PYTHON) examples/shop/tour.py
@@ -64,7 +68,7 @@ test-rust: .venv/installed
 	cargo test $(CARGO_FLAGS) --workspace
 
 # With the client in Rust that they run.
-test-python: .venv/installed postgres-icu django-tests $(if $(shell command -v javac),jdbc-driver)
+test-python: .venv/installed postgres-icu django-tests $(if $(MAY_INSTALL),$(if $(shell command -v chromium),,chromium)) $(if $(shell command -v javac),jdbc-driver)
 	cargo build $(CARGO_FLAGS) --workspace --bins --examples
 	cd python && ../$(PYTHON) -m pytest --basetemp=../.venv/pytest
 
@@ -73,6 +77,11 @@ postgres-icu: $(POSTGRES_ICU)
 jdbc-driver: $(JDBC_DRIVER)
 
 django-tests: $(DJANGO_TESTS)
+
+# The browser in which the pages of examples are looked at.
+chromium:
+	$(AS_ROOT) apt-get update --quiet=2
+	$(AS_ROOT) apt-get install --quiet=2 --yes --no-install-recommends chromium
 
 # make fuzz SECONDS=60 SEED=7; the seed is random and printed unless it is given.
 SECONDS ?= 900

@@ -24,6 +24,7 @@ def models(shop: Served) -> ModuleType:
     environment = {
         "SHOP_POSTGRES": shop.url,
         "SHOP_RAIL_FORGE": shop.server.flight,
+        "SHOP_DEBUG": "0",
         "DJANGO_SETTINGS_MODULE": "django_shop.settings",
     }
     os.environ.update(environment)

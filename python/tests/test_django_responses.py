@@ -39,6 +39,7 @@ def test_a_queryset_is_streamed_in_each_format(alias: str, models: ModuleType) -
     request = RequestFactory().get("/", headers={"accept": "application/vnd.apache.arrow.stream"})
     response = stream(regions)
     assert response["Content-Type"] == "application/json"
+    assert ("X-As-Of" in response) == (alias == "analytics")
     rows = json.loads(body_of(response))
     assert rows[0] == {"id": 1, "name": "North America"}
     assert pa.ipc.open_stream(body_of(stream(regions, request))).read_all().to_pylist() == rows
@@ -49,6 +50,11 @@ def test_a_queryset_is_streamed_in_each_format(alias: str, models: ModuleType) -
         stream(regions, RequestFactory().get("/?format=csv"))
     with pytest.raises(ValueError, match="no format 'csv'"):
         stream(regions, format="csv")
+    took = models.Order.objects.using(alias).values(took=F("shipped_at") - F("placed_at"))
+    with pytest.raises(BadRequest, match="no type for intervals"):
+        stream(took, asked)
+    with pytest.raises(BadRequest, match="no type for intervals"):
+        asyncio.run(astream(took, asked))
     with pytest.raises(ProgrammingError):
         stream(models.Region.objects.using(alias).extra(where=["nothing = 1"]))
 
@@ -78,6 +84,27 @@ def test_an_async_view_streams(alias: str, models: ModuleType, shop: Served) -> 
     until_idle(shop.server.pid)
 
 
+@pytest.mark.parametrize("alias", ALIASES)
+def test_an_async_view_streams_under_wsgi(alias: str, models: ModuleType, shop: Served) -> None:
+    """Its loop has ended when the response is read, by another one, and for all of it at once."""
+    lines = models.OrderLine.objects.using(alias).order_by("pk").values("id")
+
+    async def view() -> Any:
+        return await astream(lines, format="arrow")
+
+    with pytest.warns(Warning, match="must consume asynchronous iterators"):
+        body = b"".join(asyncio.run(view()))
+    rows = pa.ipc.open_stream(body).read_all()
+    assert rows["id"].to_pylist() == list(range(1, shop.rows["order_line"] + 1))
+    asyncio.run(view()).close()
+    until(lambda: not batch_threads(), "the threads of responses end")
+    until_idle(shop.server.pid)
+
+
+def batch_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("rail-forge batches")]
+
+
 def test_errors_come_before_the_response_and_leave_no_connection(
     models: ModuleType, shop_reference: psycopg.Connection
 ) -> None:
@@ -91,8 +118,7 @@ def test_errors_come_before_the_response_and_leave_no_connection(
             " WHERE datname = current_database() AND query LIKE '%response that fails%'"
             " AND pid <> pg_backend_pid()"
         ).fetchall()
-        names = [thread.name for thread in threading.enumerate()]
-        return count == 0 and not any(name.startswith("rail-forge batches") for name in names)
+        return count == 0 and not batch_threads()
 
     failing = orders.extra(where=["'response that fails' <> ''"])
     with pytest.raises(ValueError, match="no type for intervals, and so none for 'took'"):

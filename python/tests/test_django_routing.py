@@ -17,6 +17,7 @@ from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from django.test.utils import override_settings
+from django.utils.decorators import method_decorator
 from django.views import View
 
 from rail_forge.django import AnalyticsRouter, analytics, refresh_on_commit
@@ -101,8 +102,10 @@ def test_a_block_and_a_view_read_from_railforge(models: ModuleType) -> None:
             return HttpResponse(models.Region.objects.all().db)
 
     page = analytics()(Page.as_view())
+    by_class = method_decorator(analytics(), name="dispatch")(type("Decorated", (Page,), {})).as_view()
     with routed():
         assert asyncio.run(page(RequestFactory().get("/"))).content == b"analytics"
+        assert asyncio.run(by_class(RequestFactory().get("/"))).content == b"analytics"
         assert view() == "analytics"
         assert asyncio.run(async_view()) == ["analytics", 12]
         with analytics(), analytics(using="analytics"):
@@ -161,7 +164,7 @@ def test_tables_are_refreshed_on_commit(models: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("told", "said"),
     [
-        ({"MODLES": []}, "no 'MODLES'; it has ALIAS, MODELS, ROLLOUT"),
+        ({"MODLES": []}, "no 'MODLES'; it has ALIAS, MODELS, PUBLISH, ROLLOUT, SIGNED_TOKENS"),
         ({"ROLLOUT": 2}, "a share from 0 to 1, not 2"),
         ({"ROLLOUT": True}, "a share from 0 to 1, not True"),
         ({"ALIAS": "default"}, "no database of rail_forge.django"),

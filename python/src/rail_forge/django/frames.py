@@ -7,11 +7,12 @@ rows, in columns of the types that the fields say.
 from __future__ import annotations
 
 import asyncio
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from decimal import Context, Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -25,7 +26,6 @@ from .base import DatabaseWrapper
 
 if TYPE_CHECKING:
     from collections.abc import (
-        AsyncGenerator,
         AsyncIterator,
         Callable,
         Generator,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Iterator,
         Sequence,
     )
+    from datetime import datetime
 
     import pandas as pd
     import polars as pl
@@ -137,63 +138,96 @@ def iter_batches(queryset: models.QuerySet[Any]) -> Generator[pa.RecordBatch, No
 def aiter_batches(queryset: models.QuerySet[Any]) -> AsyncIterator[pa.RecordBatch]:
     """Iterate over a queryset's rows as record batches, without blocking the event loop."""
     queryset = queryset.using(queryset.db)  # a router is asked once
-    return _on_thread(iter_batches(queryset))
+    return _OnThread(iter_batches(queryset))
 
 
-async def aiter_chunks(queryset: models.QuerySet[Any], chunks: Chunks) -> AsyncIterator[bytes]:
-    """Return an iterator over what `chunks` makes of a queryset's schema and batches.
+async def aiter_chunks(queryset: models.QuerySet[Any], chunks: Chunks) -> tuple[Read, AsyncIterator[bytes]]:
+    """Return a queryset's rows, and an iterator over what `chunks` makes of their schema and batches.
 
-    The query has been answered then, as far as its first rows.
+    The query has been answered then, as far as its first rows, which are for the iterator alone.
     """
     queryset = queryset.using(queryset.db)  # a router is asked once
 
-    def answered() -> Generator[bytes, None, None]:
+    def answered() -> Generator[Any, None, None]:
         rows = rows_of(queryset)
-        made = chunks(rows.schema, rows.batches)
-        yield b""  # the query is answered
+        try:
+            made = chunks(rows.schema, rows.batches)
+        except BaseException:
+            rows.close()
+            raise
+        yield rows  # the query is answered
         yield from made
 
-    begun = _on_thread(answered())
-    await anext(begun)
-    return begun
+    begun = _OnThread(answered())
+    return await anext(begun), begun
 
 
-def _on_thread(items: Generator[T, None, None]) -> AsyncGenerator[T, None]:
-    """Iterate over what a thread makes of a queryset: Django's connections are a thread's own.
+class _OnThread(Generic[T]):
+    """Iterates over what a thread makes of a queryset: Django's connections are a thread's own.
 
-    What is around the call, such as `analytics()`, is around the thread's work.
+    What is around its making, such as `analytics()`, is around the thread's work. No generator: one that has
+    begun ends with its event loop, and an `async` view has another for each request under WSGI.
     """
-    context = copy_context()
 
-    def following() -> T | None:
-        return context.run(next, items, None)
+    def __init__(self, items: Generator[T, None, None]) -> None:
+        self._items = items
+        self._context = copy_context()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="rail-forge batches")
+        self._finish = weakref.finalize(self, _finish, self._pool, items)
+        # At the end of the process there are no threads to finish on.
+        self._finish.atexit = False
 
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        if not self._finish.alive:
+            raise StopAsyncIteration
+        loop = asyncio.get_running_loop()
+        try:
+            item = await loop.run_in_executor(self._pool, self._following)
+        except BaseException:
+            self.close()
+            raise
+        if item is None:
+            self.close()
+            raise StopAsyncIteration
+        return item
+
+    def _following(self) -> T | None:
+        return self._context.run(next, self._items, None)
+
+    def close(self) -> None:
+        """Give up what is left."""
+        self._finish()
+
+    async def aclose(self) -> None:
+        """Give up what is left."""
+        self.close()
+
+
+def _finish(pool: ThreadPoolExecutor, items: Generator[Any, None, None]) -> None:
     def finish() -> None:
         try:
             items.close()
         finally:
             connections.close_all()  # this thread's, one of which may have said who is asking
 
-    async def iterate() -> AsyncGenerator[T, None]:
-        loop = asyncio.get_running_loop()
-        pool = ThreadPoolExecutor(1, thread_name_prefix="rail-forge batches")
-        try:
-            while (item := await loop.run_in_executor(pool, following)) is not None:
-                yield item
-        finally:
-            pool.submit(finish)
-            pool.shutdown(wait=False)
-
-    return iterate()
+    pool.submit(finish)
+    pool.shutdown(wait=False)
 
 
 @dataclass(frozen=True)
 class Read:
-    """The rows of a queryset: their schema, and their batches, which are read once, or closed."""
+    """The rows of a queryset: their schema, and their batches, which are read once, or closed.
+
+    `as_of` is the moment that they are true for, where RailForge tells one.
+    """
 
     schema: pa.Schema
     batches: Iterable[pa.RecordBatch]
     close: Callable[[], None]
+    as_of: datetime | None = None
 
 
 def _queryset(queryset_or_manager: Any) -> models.QuerySet[Any]:
@@ -225,12 +259,17 @@ def _select_own_columns(query: Any) -> None:
 
 def _of_railforge(connection: DatabaseWrapper, sql: str, parameters: Any, names: Sequence[str]) -> Read:
     cursor = connection.cursor()
-    cursor.execute(sql, parameters)
-    own = cursor.cursor
-    # The columns behind the named ones are there for the order of distinct rows only.
-    count = len(names)
-    fields = list(own.result.schema)[:count]
-    schema = pa.schema([field.with_name(name) for field, name in zip(fields, names, strict=True)])
+    try:
+        cursor.execute(sql, parameters)
+        own = cursor.cursor
+        # The columns behind the named ones are there for the order of distinct rows only.
+        count = len(names)
+        fields = list(own.result.schema)[:count]
+        schema = pa.schema([field.with_name(name) for field, name in zip(fields, names, strict=True)])
+        as_of = own.result.as_of
+    except BaseException:
+        cursor.close()
+        raise
 
     def batches() -> Iterator[pa.RecordBatch]:
         with cursor:
@@ -242,7 +281,7 @@ def _of_railforge(connection: DatabaseWrapper, sql: str, parameters: Any, names:
                     return
                 yield pa.RecordBatch.from_arrays(batch.columns[:count], schema=schema)
 
-    return Read(schema, batches(), cursor.close)
+    return Read(schema, batches(), cursor.close, as_of and as_of.time)
 
 
 def _of_rows(connection: Any, sql: str, parameters: Any, names: Sequence[str], compiler: Any) -> Read:

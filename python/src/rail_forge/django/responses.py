@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -21,10 +22,18 @@ from rail_forge.encoding import format_for
 from .frames import aiter_chunks, rows_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import pyarrow as pa
     from django.db import models
     from django.http import HttpRequest
 
+    from rail_forge.encoding import Format
+
+    from .frames import Read
+
 _FORMAT = "format"
+_AS_OF = "X-As-Of"
 _MAX_PAGE_ROWS = 10_000
 _NO_TOKEN = "the page's token is none"
 
@@ -39,16 +48,21 @@ def stream(
 
     `format` is `json`, `arrow` or `parquet`. Without it the request says: its parameter `format`, or its
     Accept header. A request for another format is a BadRequest. Errors of the query come before the response
-    begins, and so does a ValueError for a column that the format has no type for.
+    begins, and so does a ValueError for a column that the format has no type for, a BadRequest where the
+    request has chosen it. Of RailForge's rows, the header `X-As-Of` says for which moment they are true.
     """
-    chosen = _format(request, format)
+    return stream_as(_format(request, format), queryset)
+
+
+def stream_as(chosen: Format, queryset: models.QuerySet[Any]) -> StreamingHttpResponse:
+    """Return a response that streams a queryset's rows in a format."""
     rows = rows_of(queryset)
     try:
         chunks = chosen.chunks(rows.schema, rows.batches)
-    except ValueError:  # the format has no type for a column
+    except BaseException:
         rows.close()
         raise
-    return StreamingHttpResponse(chunks, content_type=chosen.media_type)
+    return _streaming(chosen, chunks, rows)
 
 
 async def astream(
@@ -59,18 +73,47 @@ async def astream(
 ) -> StreamingHttpResponse:
     """Return what `stream` does, for a view that is `async`: the event loop goes on while rows are read."""
     chosen = _format(request, format)
-    chunks = await aiter_chunks(queryset, chosen.chunks)
-    return StreamingHttpResponse(chunks, content_type=chosen.media_type)
+    rows, chunks = await aiter_chunks(queryset, chosen.chunks)
+    return _streaming(chosen, chunks, rows)
 
 
-def _format(request: HttpRequest | None, name: str | None) -> Any:
-    told = name if name is not None or request is None else request.GET.get(_FORMAT)
-    accept = None if request is None else request.headers.get("Accept")
+def _streaming(chosen: Format, chunks: Any, rows: Read) -> StreamingHttpResponse:
+    return StreamingHttpResponse(chunks, content_type=chosen.media_type, headers=as_of_header(rows))
+
+
+def as_of_header(rows: Read) -> dict[str, str]:
+    """Return the header that says for which moment rows are true, where that is known."""
+    return {} if rows.as_of is None else {_AS_OF: rows.as_of.isoformat()}
+
+
+def _format(request: HttpRequest | None, name: str | None) -> Format:
+    if name is not None or request is None:
+        return format_for(name=name)
+    return requested_format(request.headers.get("Accept"), request.GET.get(_FORMAT))
+
+
+def requested_format(accept: str | None = None, name: str | None = None) -> Format:
+    """Return the format that a request asks for, by its Accept header or by its name.
+
+    One that there is not is a BadRequest, and so is one that has no type for a column, when its chunks are
+    made.
+    """
+
+    def chunks(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
+        with _bad_requests():
+            return chosen.chunks(schema, batches)
+
+    with _bad_requests():
+        chosen = format_for(accept, name)
+    return replace(chosen, chunks=chunks)
+
+
+@contextmanager
+def _bad_requests() -> Iterator[None]:
+    """What is wrong with a format that the request has chosen is wrong with the request."""
     try:
-        return format_for(accept, told)
+        yield
     except ValueError as error:
-        if name is not None:
-            raise
         raise BadRequest(str(error)) from error
 
 

@@ -14,13 +14,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import BadRequest
 from django.core.serializers.json import DjangoJSONEncoder
 from rest_framework.exceptions import ParseError
 from rest_framework.renderers import BaseRenderer
 
 from rail_forge.encoding import FORMATS
 
-from . import responses
+from .responses import requested_format, stream_as
 
 if TYPE_CHECKING:
     from django.db import models
@@ -59,6 +60,6 @@ def stream(queryset: models.QuerySet[Any], request: Request) -> StreamingHttpRes
     A format that has no place for a column is a ParseError, which REST framework answers with 400.
     """
     try:
-        return responses.stream(queryset, format=request.accepted_renderer.format)
-    except ValueError as error:
+        return stream_as(requested_format(name=request.accepted_renderer.format), queryset)
+    except BadRequest as error:
         raise ParseError(str(error)) from error

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from contextlib import ContextDecorator
 from dataclasses import dataclass, field
 from functools import wraps
+from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from asgiref.sync import iscoroutinefunction
@@ -17,7 +17,7 @@ from .base import DatabaseWrapper
 from .block import Block, current, enter, leave, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from contextvars import Token
     from datetime import timedelta
     from types import TracebackType
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
-_KEYS = frozenset({"ALIAS", "MODELS", "ROLLOUT", "SIGNED_TOKENS"})
+_KEYS = frozenset({"ALIAS", "MODELS", "PUBLISH", "ROLLOUT", "SIGNED_TOKENS"})
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _primary_of(alias: str | None) -> str | None:
     return alias
 
 
-class analytics(ContextDecorator):  # noqa: N801 - used as a function
+class analytics:  # noqa: N801 - used as a function
     """Have RailForge answer the reads of a block, or of a view that it decorates.
 
     AnalyticsRouter has to be among `settings.DATABASE_ROUTERS`.
@@ -124,18 +124,26 @@ class analytics(ContextDecorator):  # noqa: N801 - used as a function
         self._token: Token[Block | None] | None = None
 
     def __call__(self, view: F) -> F:
-        """Decorate a function or a coroutine function."""
-        if not iscoroutinefunction(view):
-            return super().__call__(view)
+        """Decorate a function, or one that is awaited."""
 
         @wraps(view)
-        async def within(*arguments: Any, **named: Any) -> Any:
-            with self._recreate_cm():
-                return await view(*arguments, **named)
+        async def awaited(*arguments: Any, **named: Any) -> Any:
+            return await self._awaited(view(*arguments, **named))
 
-        return cast("F", within)
+        @wraps(view)
+        def called(*arguments: Any, **named: Any) -> Any:
+            with self._again():
+                answer = view(*arguments, **named)
+            # `dispatch` of an async view is no coroutine function, and gives a coroutine.
+            return self._awaited(answer) if iscoroutine(answer) else answer
 
-    def _recreate_cm(self) -> Self:
+        return cast("F", awaited if iscoroutinefunction(view) else called)
+
+    async def _awaited(self, answer: Awaitable[Any]) -> Any:
+        with self._again():
+            return await answer
+
+    def _again(self) -> analytics:
         # One for each call: a view is called by many at the same time.
         return type(self)(max_staleness=self._max_staleness, using=self._using)
 

@@ -18,8 +18,8 @@ def add_database(parser: ArgumentParser) -> None:
     parser.add_argument("--database", help="the alias of a RailForge database; the only one unless said")
 
 
-def railforge(alias: str | None) -> DatabaseWrapper:
-    """Return the connection of an alias, by default of the only RailForge database.
+def alias_of(alias: str | None) -> str:
+    """Return the alias of a RailForge database, by default of the only one.
 
     Raises CommandError when there is none, or several.
     """
@@ -28,6 +28,11 @@ def railforge(alias: str | None) -> DatabaseWrapper:
         raise CommandError(f"{alias} is no RailForge database; there are: {', '.join(found) or 'none'}")
     if alias is None and len(found) != 1:
         raise CommandError(f"--database has to say which of these: {', '.join(found) or 'there is none'}")
-    connection: DatabaseWrapper = connections[alias or found[0]]
+    return alias or found[0]
+
+
+def railforge(alias: str | None) -> DatabaseWrapper:
+    """Return the connection of a RailForge database, by default of the only one; see `alias_of`."""
+    connection: DatabaseWrapper = connections[alias_of(alias)]
     connection.ensure_connection()
     return connection
