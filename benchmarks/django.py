@@ -54,6 +54,7 @@ def _set_up(url: str, address: str) -> None:
     os.environ |= {
         "SHOP_POSTGRES": url,
         "SHOP_RAIL_FORGE": address,
+        "SHOP_DEBUG": "0",
         "DJANGO_SETTINGS_MODULE": "django_shop.settings",
     }
     sys.path.insert(0, str(PROJECT))
