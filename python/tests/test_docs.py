@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import compatibility_page
 import psycopg
 import pytest
 from conftest import NO_REFRESH
+from django.test import RequestFactory
+from django.test.utils import override_settings
+from fastapi.testclient import TestClient
 from java import require_jdk, run_source
 from tls_clients import make_files
 from tls_clients import settings as tls_settings
@@ -33,12 +37,16 @@ WRITTEN_ADDRESS = "127.0.0.1:32010"
 WRITTEN_TLS_ADDRESS = "grpc+tls://db.example.org:32010"
 WRITTEN_SOCKET = "grpc+unix:///run/rail-forge/flight.sock"
 CONNECTORS = ROOT / "docs" / "connectors.md"
+DJANGO = ROOT / "docs" / "django.md"
+PYTHON = ROOT / "docs" / "python.md"
 CLIENTS = ROOT / "docs" / "clients.md"
 RUST_CLIENT = ROOT / "server" / "examples" / "flight_sql_client.rs"
 BLOCK, TOML, SQL, JAVA, RUST = (
     re.compile(rf"^```{language}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
     for language in ("python", "toml", "sql", "java", "rust")
 )
+# The example has no users.
+REST_FRAMEWORK: dict[str, Any] = {"UNAUTHENTICATED_USER": None, "DEFAULT_AUTHENTICATION_CLASSES": []}
 NAMED_VARIABLE = re.compile(r'^url_env = "(\w+)"$', re.MULTILINE)
 
 
@@ -88,6 +96,11 @@ def test_python_of_a_page_runs(
     request: pytest.FixtureRequest,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    executed(page, shop, tmp_path, request)
+
+
+def executed(page: Path, shop: Served, tmp_path: Path, request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What the names of a page's Python stand for, once it has run."""
     text = page.read_text()
     addresses = {WRITTEN_ADDRESS: address(shop)}
     if WRITTEN_TLS_ADDRESS in text:
@@ -96,14 +109,35 @@ def test_python_of_a_page_runs(
         # Beside the page's code, under the names that it has for them.
         for name, file in secured.files.items():
             shutil.copyfile(file, tmp_path / name)
-    names: dict[str, object] = {"__name__": "__main__"}
+    request.getfixturevalue("models")
+    names: dict[str, Any] = {"__name__": "__main__"}
     for block in BLOCK.finditer(text):
         # As many empty lines as stand before it, so that a traceback shows the page's own lines.
         before = text.count("\n", 0, block.start(1))
         code = "\n" * before + block[1]
         for written, actual in addresses.items():
             code = code.replace(written, actual)
-        exec(compile(code, page, "exec"), names)
+        with override_settings(REST_FRAMEWORK=REST_FRAMEWORK):
+            exec(compile(code, page, "exec"), names)
+    return names
+
+
+def test_services_of_the_pages_answer(
+    shop: Served, tmp_path: Path, request: pytest.FixtureRequest, shop_reference: psycopg.Connection
+) -> None:
+    [(count,)] = shop_reference.execute("SELECT count(*) FROM orders WHERE channel = 'app'").fetchall()
+    names = executed(DJANGO, shop, tmp_path, request)
+    with override_settings(REST_FRAMEWORK=REST_FRAMEWORK):
+        answers = {
+            name: json.loads(names[name](RequestFactory().get("/")).getvalue())
+            for name in ("orders", "newest", "revenue", "report")
+        }
+    assert len(answers["orders"]) == count
+    assert len(answers["newest"]["orders"]) == 50
+    assert len(answers["revenue"]) == 12
+    assert len(answers["report"]) == len({row["channel"] for row in answers["report"]}) > 1
+    with TestClient(executed(PYTHON, shop, tmp_path, request)["app"]) as client:
+        assert len(client.get("/orders").json()) == count
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -30,6 +32,18 @@ def test_a_cell_is_a_query(shell: Any) -> None:
     frame = shell.run_cell_magic("railforge", "", "SELECT id, name FROM region ORDER BY id;\n")
     assert isinstance(frame, pl.DataFrame)
     assert frame.height == 12
+
+
+def test_the_cells_of_the_page_run(shell: Any, shop: Served) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "python.md").read_text()
+    [block] = re.findall(r"^```ipython\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    cells = block.replace("grpc://127.0.0.1:32010", shop.server.flight).split("\n\n")
+    assert len(cells) == 2
+    for cell in cells:
+        ran = shell.run_cell(cell)
+        ran.raise_error()
+    assert isinstance(shell.user_ns["large"], pl.DataFrame)
+    assert shell.user_ns["large"].height > 0
 
 
 def test_the_frame_is_kept_under_a_name(shell: Any) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,10 +17,9 @@ from rail_forge.testing import Server, ServerError, binary
 from rail_forge_testbed.server import binary as built
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from conftest import NewDatabase
 
+PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 TESTS = """
 import pytest
 
@@ -54,6 +55,9 @@ from django.db import models
 
 class Thing(models.Model):
     name = models.TextField()
+
+class Order(models.Model):
+    total = models.IntegerField()
 """
 
 DJANGO_TESTS = """
@@ -145,9 +149,11 @@ def test_the_fixture_takes_djangos_test_database(new_database: NewDatabase, tmp_
     settings = DJANGO_SETTINGS.format(user=parts.username, host=parts.hostname, port=parts.port)
     (tmp_path / "settings.py").write_text(settings)
     (tmp_path / "test_things.py").write_text(DJANGO_TESTS)
+    [of_the_page] = re.findall(r"^```pytest\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    (tmp_path / "test_page.py").write_text(f"import pytest\nfrom things.models import Order\n\n{of_the_page}")
     (tmp_path / "conftest.py").write_text(DJANGO_CONFTEST)
     ended = run(tmp_path, DJANGO_SETTINGS_MODULE="settings")
-    assert (ended.returncode, "3 passed" in ended.stdout) == (0, True), ended.stdout + ended.stderr
+    assert (ended.returncode, "4 passed" in ended.stdout) == (0, True), ended.stdout + ended.stderr
 
 
 def test_a_server_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
