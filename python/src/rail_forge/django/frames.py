@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from contextvars import Context as Surroundings
 from contextvars import copy_context
 from dataclasses import dataclass
 from decimal import Context, Decimal
+from queue import SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -170,22 +173,31 @@ class _OnThread(Generic[T]):
     """
 
     def __init__(self, items: Generator[T, None, None]) -> None:
-        self._items = items
-        self._context = copy_context()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="rail-forge batches")
-        self._finish = weakref.finalize(self, _finish, self._pool, items)
-        # At the end of the process there are no threads to finish on.
-        self._finish.atexit = False
+        self._wanted: SimpleQueue[Future[T | None] | None] = SimpleQueue()
+        self._thread: Thread | None = Thread(
+            target=_make,
+            args=(items, copy_context(), self._wanted),
+            name="rail-forge batches",
+            daemon=True,  # a query that is given up goes on until the server answers
+        )
+        # Of a queue, because this may be called in the midst of anything, another finalizer's locks included.
+        self._end = weakref.finalize(self, self._wanted.put, None)
+        # At the end of the process nobody waits for it.
+        self._end.atexit = False
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> T:
-        if not self._finish.alive:
+        if not self._end.alive:
             raise StopAsyncIteration
-        loop = asyncio.get_running_loop()
+        if self._thread is not None:
+            self._thread.start()
+            self._thread = None
+        following: Future[T | None] = Future()
+        self._wanted.put(following)
         try:
-            item = await loop.run_in_executor(self._pool, self._following)
+            item = await asyncio.wrap_future(following)
         except BaseException:
             self.close()
             raise
@@ -194,27 +206,33 @@ class _OnThread(Generic[T]):
             raise StopAsyncIteration
         return item
 
-    def _following(self) -> T | None:
-        return self._context.run(next, self._items, None)
-
     def close(self) -> None:
         """Give up what is left."""
-        self._finish()
+        self._end()
 
     async def aclose(self) -> None:
         """Give up what is left."""
         self.close()
 
 
-def _finish(pool: ThreadPoolExecutor, items: Generator[Any, None, None]) -> None:
-    def finish() -> None:
+def _make(
+    items: Generator[T, None, None], context: Surroundings, wanted: SimpleQueue[Future[T | None] | None]
+) -> None:
+    """Make the items that are wanted, until there are no more to be."""
+    try:
+        while (following := wanted.get()) is not None:
+            if following.set_running_or_notify_cancel():
+                try:
+                    following.set_result(context.run(next, items, None))
+                except BaseException as error:  # noqa: BLE001 - whoever waits raises it
+                    following.set_exception(error)
+            # Nothing of an item stays here until the next one.
+            del following
+    finally:
         try:
             items.close()
         finally:
             connections.close_all()  # this thread's, one of which may have said who is asking
-
-    pool.submit(finish)
-    pool.shutdown(wait=False)
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,8 @@ class analytics:  # noqa: N801 - used as a function
 
         @wraps(view)
         async def awaited(*arguments: Any, **named: Any) -> Any:
-            return await self._awaited(view(*arguments, **named))
+            with self._again():
+                return await view(*arguments, **named)
 
         @wraps(view)
         def called(*arguments: Any, **named: Any) -> Any:
