@@ -48,6 +48,8 @@ pub struct StoredParameter {
 pub struct StoredQuery {
     /// The statement, with `CAST($1 AS type)` for its first parameter.
     sql: String,
+    /// The casts alone.
+    casts: String,
     parameters: Vec<StoredParameter>,
 }
 
@@ -92,7 +94,7 @@ impl StoredQuery {
         if let ControlFlow::Break(mark) = undeclared {
             return Err(Error::Parameter(format!("{mark} is no parameter of the query; parameters are written :name")));
         }
-        Ok(Self { sql, parameters })
+        Ok(Self { sql, casts: casts(&parameters), parameters })
     }
 
     pub fn parameters(&self) -> &[StoredParameter] {
@@ -102,6 +104,11 @@ impl StoredQuery {
     /// The statement that is asked, with parameters in the order of [`Self::parameters`].
     pub fn sql(&self) -> &str {
         &self.sql
+    }
+
+    /// A statement of the same parameters that fails where one of them is not of its type, and reads nothing.
+    pub fn casts(&self) -> &str {
+        &self.casts
     }
 
     /// What a call gives for each parameter.
@@ -165,7 +172,7 @@ impl Arguments {
     /// # Errors
     /// [`Error::Parameter`] when the client gives more or fewer than the call has.
     pub fn values(&self, client: Option<&[ScalarValue]>) -> Result<Option<Vec<ScalarValue>>> {
-        let count = self.of_client();
+        let count = self.parameters();
         match client {
             Some(values) if values.len() != count => Err(Error::Parameter(format!(
                 "the statement has {count} parameter{}, but {} {} given",
@@ -188,7 +195,7 @@ impl Arguments {
 
     /// For the client's parameters the types that those of the statement want, which they stand for.
     pub fn wanted(&self, of_statement: &[Option<DataType>]) -> Vec<Option<DataType>> {
-        let mut wanted = vec![None; self.of_client()];
+        let mut wanted = vec![None; self.parameters()];
         for (given, data_type) in self.0.iter().zip(of_statement) {
             if let Given::Parameter(number) = given
                 && let Some(wanted) = wanted.get_mut(number - 1)
@@ -199,14 +206,20 @@ impl Arguments {
         wanted
     }
 
-    /// How many parameters the client has: the highest number.
-    fn of_client(&self) -> usize {
+    /// How many parameters the call has, which the client gives: the highest number.
+    pub fn parameters(&self) -> usize {
         let number = |given: &Given| match given {
             Given::Constant(_) => 0,
             Given::Parameter(number) => *number,
         };
         self.0.iter().map(number).max().unwrap_or(0)
     }
+}
+
+fn casts(parameters: &[StoredParameter]) -> String {
+    let cast =
+        |(place, parameter): (usize, &StoredParameter)| format!("CAST(${} AS {})", place + 1, parameter.type_name);
+    format!("SELECT {}", parameters.iter().enumerate().map(cast).collect::<Vec<_>>().join(", "))
 }
 
 fn is_own(mark: &str, parameters: usize) -> bool {
@@ -325,6 +338,10 @@ mod tests {
         ScalarValue::Utf8(Some(text.to_owned()))
     }
 
+    fn decimal(digits: i128, scale: i8) -> ScalarValue {
+        ScalarValue::Decimal128(Some(digits), 38, scale)
+    }
+
     fn users() -> StoredQuery {
         let parameters = vec![
             parameter("ages", "int4[]", None),
@@ -350,12 +367,19 @@ mod tests {
     }
 
     #[test]
+    fn its_casts_are_asked_apart() {
+        assert_eq!(users().casts(), "SELECT CAST($1 AS int4[]), CAST($2 AS text)");
+        assert_eq!(StoredQuery::new("SELECT 1", vec![]).unwrap().casts(), "SELECT ");
+    }
+
+    #[test]
     fn arguments_are_values() {
         for (sql, ages, region) in [
             ("EXECUTE users(ARRAY[20, -30, NULL])", text("{20,-30,NULL}"), text("it's NA")),
-            (";execute \"users\" ( 1.50 , 'x'' OR true --' ) ;", text("1.50"), text("x' OR true --")),
+            (";execute \"users\" ( -1.50 , 'x'' OR true --' ) ;", decimal(-150, 2), text("x' OR true --")),
             ("EXECUTE users(region => NULL, ages => '{1,2}')", text("{1,2}"), ScalarValue::Null),
             ("/* a /* b */ c */ -- d\n EXECUTE users(-7, E'a\\'b')", ScalarValue::Int64(Some(-7)), text("a'b")),
+            ("EXECUTE users(12e1, U&'\\0061')", decimal(120, 0), text("a")),
             ("EXECUTE users(true, $x$a'b$x$)", ScalarValue::Boolean(Some(true)), text("a'b")),
         ] {
             assert_eq!(arguments(sql).unwrap().values(None).unwrap(), Some(vec![ages, region]), "{sql}");

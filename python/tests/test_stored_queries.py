@@ -183,6 +183,24 @@ def test_what_a_query_fails_on_is_not_told(caller: rail_forge.Client, server: Ra
             admin.queries.gone()
 
 
+def test_what_is_wrong_with_an_argument_is_told(caller: rail_forge.Client) -> None:
+    queries = caller.queries
+    calls: list[tuple[Callable[[], object], str]] = [
+        (lambda: queries.fetch_and_aggregate_users(["a", "b"]), 'invalid input syntax for type integer: "a"'),
+        (lambda: queries.fetch_and_aggregate_users([1, 2], since=True), "cannot cast type boolean to date"),
+        (lambda: queries.fetch_and_aggregate_users([1, 99_999_999_999]), "99999999999"),
+        (lambda: caller.sql("EXECUTE fetch_and_aggregate_users('{1,2}', most => 1e30)"), "out of range"),
+    ]
+    for call, text in calls:
+        with pytest.raises(rail_forge.QueryError, match=text) as caught:
+            call()
+        assert caught.value.reason == "INVALID_PARAMETER"
+    # Numbers with a fraction or an exponent are rounded, as PostgreSQL rounds them.
+    assert caller.sql("EXECUTE python(2.5, 1e2)").rows() == [(103,)]
+    with pytest.raises(rail_forge.QueryError, match="the statement has 1 parameter, but none was given"):
+        caller.sql("EXECUTE words($1)").rows()
+
+
 def test_a_demand_for_fresher_tables_takes_a_right_of_the_callers_own(caller: rail_forge.Client) -> None:
     with pytest.raises(rail_forge.AuthenticationError, match="refresh = true and a grant on it"):
         caller.call("tenants", max_staleness=0)

@@ -47,31 +47,45 @@ pub struct StoredQueries(pub BTreeMap<String, Arc<Stored>>);
 pub struct Asked {
     pub query: Query,
     pub told: Told,
+    /// What fails where an argument is not of its type, asked before a query that does not tell why it fails.
+    pub casts: Option<Query>,
     arguments: Option<Arguments>,
 }
 
 /// What a client is told of what it has asked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Told {
-    stored: Option<Arc<Stored>>,
+    stored: Option<(String, Arc<Stored>)>,
     hides: bool,
 }
 
 impl Stored {
     /// Its statement, with these values of its parameters and everything else as in a query of the caller.
-    pub fn asked_by(self: &Arc<Self>, caller: Query, arguments: Option<Arguments>, rights: &Rights) -> Result<Asked> {
+    pub fn asked_by(
+        self: &Arc<Self>,
+        name: &str,
+        caller: Query,
+        arguments: Option<Arguments>,
+        rights: &Rights,
+    ) -> Result<Asked> {
         let policy = match &self.reads_as {
             Some(role) => Arc::new(rights.policy_as(role)),
             None => Arc::clone(&caller.policy),
         };
-        let told = Told { stored: Some(Arc::clone(self)), hides: self.reads_as.is_some() && !rights.are_whole() };
+        let hides = self.reads_as.is_some() && !rights.are_whole();
+        let told = Told { stored: Some((name.to_owned(), Arc::clone(self))), hides };
         let parameters = match &arguments {
             Some(arguments) => arguments.values(caller.parameters.as_deref())?,
             None => None,
         };
-        let options = SessionOptions { catalog: self.catalog.clone(), schema: self.schema.clone(), ..caller.options };
+        let (catalog, schema) = (self.catalog.clone(), self.schema.clone());
+        let options = SessionOptions { catalog, schema, timezone: caller.options.timezone.clone() };
+        let has_values = parameters.as_ref().is_some_and(|values| !values.is_empty());
+        let caller = Query { parameters, options, ..caller };
+        let casts = self.statement.casts();
+        let casts = (hides && has_values).then(|| Query { sql: casts.to_owned(), ..caller.clone() });
         let sql = self.statement.sql().to_owned();
-        Ok(Asked { query: Query { sql, parameters, options, policy, ..caller }, told, arguments })
+        Ok(Asked { query: Query { sql, policy, ..caller }, told, casts, arguments })
     }
 }
 
@@ -82,14 +96,14 @@ impl StoredQueries {
     /// When the caller may not ask it, or the arguments are not those of its parameters.
     pub fn resolve(&self, caller: Query, rights: &Rights) -> Result<Asked> {
         let Some(execute) = Execute::parse(&caller.sql)? else {
-            return Ok(Asked { query: caller, told: Told { stored: None, hides: false }, arguments: None });
+            return Ok(Asked { query: caller, told: Told::default(), casts: None, arguments: None });
         };
         // One that may not be asked is one that there is not.
         let stored = self.0.get(&execute.name).filter(|_| rights.may_ask(&execute.name)).ok_or_else(|| {
             Error::UnknownQuery(format!("there is no stored query \"{}\" that the caller may run", execute.name))
         })?;
         let arguments = stored.statement.arguments(&execute)?;
-        stored.asked_by(caller, Some(arguments), rights)
+        stored.asked_by(&execute.name, caller, Some(arguments), rights)
     }
 
     /// Those that a caller may ask.
@@ -106,12 +120,26 @@ impl Asked {
             None => of_statement,
         }
     }
+
+    /// Refuses a call whose parameters the client has not given.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`].
+    pub fn refuse_unbound(&self) -> Result<()> {
+        match self.arguments.as_ref().map_or(0, Arguments::parameters) {
+            count if count > 0 && self.query.parameters.is_none() => Err(Error::Parameter(format!(
+                "the statement has {count} parameter{}, but none was given",
+                if count == 1 { "" } else { "s" }
+            ))),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Told {
     /// An error as the client may hear it.
     pub fn error(&self, error: Error) -> Error {
-        let Some(stored) = &self.stored else { return error };
+        let Some((name, stored)) = &self.stored else { return error };
         let may_quote = matches!(
             error,
             Error::Value(_)
@@ -123,13 +151,31 @@ impl Told {
         if !self.hides || !may_quote {
             return stored.statement.named(error);
         }
-        tracing::warn!(%error, "a stored query failed");
+        tracing::warn!(%error, query = name, "a stored query failed");
         match error {
             Error::Value(ValueError { sqlstate, .. }) => {
                 Error::Value(ValueError { sqlstate, message: HIDDEN.to_owned() })
             }
             _ => Error::Query(HIDDEN.to_owned()),
         }
+    }
+
+    /// An error of the casts of its arguments: these are the caller's own.
+    pub fn of_casts(&self, error: Error) -> Error {
+        let named = match &self.stored {
+            Some((_, stored)) => stored.statement.named(error),
+            None => error,
+        };
+        match named {
+            Error::Value(error) => Error::Parameter(format!("an argument is not of its type: {error}")),
+            Error::Query(error) => Error::Parameter(format!("an argument is not of its type: {error}")),
+            other => other,
+        }
+    }
+
+    /// What is said of a value that has no place on the wire.
+    pub fn of_value(&self, error: impl std::fmt::Display) -> String {
+        if self.hides { HIDDEN.to_owned() } else { error.to_string() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The values that are written in a call: read once, and sent to the statement as its parameters, so that nothing of
 //! what a client writes becomes a part of its text.
 
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DECIMAL128_MAX_SCALE};
 use datafusion::common::ScalarValue;
 
 /// A constant.
@@ -24,10 +25,29 @@ impl Constant {
             Self::Null => ScalarValue::Null,
             Self::Boolean(value) => ScalarValue::Boolean(Some(*value)),
             Self::Integer(value) => ScalarValue::Int64(Some(*value)),
-            Self::Number(text) | Self::Text(text) => ScalarValue::Utf8(Some(text.clone())),
+            Self::Number(text) => decimal(text).unwrap_or_else(|| ScalarValue::Utf8(Some(text.clone()))),
+            Self::Text(text) => ScalarValue::Utf8(Some(text.clone())),
             Self::Array(elements) => ScalarValue::Utf8(Some(array_text(elements))),
         }
     }
+}
+
+/// A number as a numeric; one of more digits than Arrow's have stays a text.
+fn decimal(text: &str) -> Option<ScalarValue> {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let scale = i32::try_from(fraction.len()).ok()?.checked_sub(exponent)?;
+    let zeros = usize::try_from(-scale.min(0)).ok().filter(|zeros| *zeros <= usize::from(DECIMAL128_MAX_PRECISION))?;
+    let digits: i128 = format!("{whole}{fraction}{}", "0".repeat(zeros)).parse().ok()?;
+    let scale = i8::try_from(scale.max(0)).ok().filter(|scale| *scale <= DECIMAL128_MAX_SCALE)?;
+    (digits.unsigned_abs() < 10_u128.pow(u32::from(DECIMAL128_MAX_PRECISION))).then_some(ScalarValue::Decimal128(
+        Some(digits),
+        DECIMAL128_MAX_PRECISION,
+        scale,
+    ))
 }
 
 /// An array as a text: `{1,"a \"b\"",NULL}`.
@@ -50,6 +70,27 @@ fn element_text(element: &Constant) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_numerics_as_far_as_arrow_has_them() {
+        let decimal = |digits, scale| ScalarValue::Decimal128(Some(digits), 38, scale);
+        for (text, expected) in [
+            ("1.50", decimal(150, 2)),
+            ("-.5", decimal(-5, 1)),
+            ("12.5e2", decimal(1_250, 0)),
+            ("1e-3", decimal(1, 3)),
+            ("99999999999999999999", decimal(99_999_999_999_999_999_999, 0)),
+        ] {
+            assert_eq!(Constant::Number(text.to_owned()).to_value(), expected, "{text}");
+        }
+        for text in ["1e39", "1e-39", "1e99999999999", &"9".repeat(39), "0x1F"] {
+            assert_eq!(
+                Constant::Number(text.to_owned()).to_value(),
+                ScalarValue::Utf8(Some(text.to_owned())),
+                "{text}"
+            );
+        }
+    }
 
     #[test]
     fn arrays_are_written_as_postgresql_reads_them() {

@@ -94,6 +94,7 @@ impl Service {
         let demands = Demands::of(request.metadata(), handle.demands())?;
         let rights = self.rights(request)?;
         let asked = self.asked(&handle, demands, &rights).await?;
+        asked.refuse_unbound().map_err(status::of_query)?;
         if handle.version.is_none() {
             self.make_fresh(&asked, demands, &rights).await?;
         }
@@ -108,11 +109,14 @@ impl Service {
         let metadata = describe_result(&stream);
         let (deadline, passed) = stream.deadline();
         let (schema, engine) = (Arc::clone(wire.schema()), stream.truth().engine);
-        let wire = Arc::new(wire);
+        let wire = Arc::new((wire, told.clone()));
         let converted = move |batch: RecordBatch| {
             let wire = Arc::clone(&wire);
-            let parts = wire.parts(batch).into_iter();
-            futures::stream::iter(parts.map(move |part: RecordBatch| wire.convert(&part).map_err(status::of_value)))
+            let parts = wire.0.parts(batch).into_iter();
+            futures::stream::iter(parts.map(move |part: RecordBatch| {
+                let (wire, told) = wire.as_ref();
+                wire.convert(&part).map_err(|error| status::of_value(told.of_value(error)))
+            }))
         };
         let batches = stream.map_err(move |error| status::of_query(told.error(error))).map_ok(converted).try_flatten();
         let rows = Rows::new(schema, running.flow(observation.follow(engine, batches))).with_metadata(metadata);
@@ -148,7 +152,12 @@ impl Service {
     async fn asked(&self, handle: &StatementHandle, demands: Demands, rights: &Rights) -> Result<Asked, Status> {
         let query = handle.query(demands, rights).await?;
         let observation = Observation::begin(&self.metrics);
-        observation.planned(self.stored_queries.resolve(query, rights).map_err(status::of_query))
+        let asked = observation.planned(self.stored_queries.resolve(query, rights).map_err(status::of_query))?;
+        if let Some(casts) = &asked.casts {
+            let computed = async { self.engine.execute(casts.clone(), None).await?.try_collect::<Vec<_>>().await };
+            computed.await.map_err(|error| status::of_query(asked.told.of_casts(error)))?;
+        }
+        Ok(asked)
     }
 
     async fn prepared(&self, asked: &Asked) -> Result<Prepared, Status> {

@@ -74,7 +74,7 @@ async fn columns(
     query: &Query,
     rights: &Rights,
 ) -> Option<Vec<ListedColumn>> {
-    let asked = stored.asked_by(query.clone(), None, rights).ok()?;
+    let asked = stored.asked_by(name, query.clone(), None, rights).ok()?;
     match service.engine.prepare(asked.query).await {
         Ok(prepared) => {
             let fields = prepared.schema.fields().iter();
