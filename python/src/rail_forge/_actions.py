@@ -162,7 +162,7 @@ def read_status(answers: Sequence[bytes]) -> ServerStatus:
         status = json.loads(answer)
         return ServerStatus(
             version=status["version"],
-            sources=[_read(SourceStatus, source) for source in status["sources"]],
+            sources=[read_dataclass(SourceStatus, source) for source in status["sources"]],
             tables=[_table_status(table) for table in status["tables"]],
             stored_bytes=status.get("stored_bytes"),
             cache=_read_if_told(CacheStatus, status.get("cache")),
@@ -184,13 +184,13 @@ def _refreshed_table(event: Mapping[str, Any], as_of: AsOf | None) -> RefreshedT
     )
 
 
-def _read(kind: type[T], told: Mapping[str, Any]) -> T:
+def read_dataclass(kind: type[T], told: Mapping[str, Any]) -> T:
     """Return the dataclass of what was told, whatever else was."""
     return kind(**{field.name: told[field.name] for field in fields(kind)})
 
 
 def _read_if_told(kind: type[T], told: Mapping[str, Any] | None) -> T | None:
-    return None if told is None else _read(kind, told)
+    return None if told is None else read_dataclass(kind, told)
 
 
 def _table_status(table: Mapping[str, Any]) -> TableStatus:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from ._actions import read_dataclass
 from ._errors import Error, NotFoundError, expected
 
 if TYPE_CHECKING:
@@ -89,16 +90,7 @@ def _stored_query(told: Mapping[str, Any]) -> StoredQuery:
     return StoredQuery(
         told["name"],
         told["description"],
-        tuple(
-            StoredParameter(
-                parameter["name"],
-                parameter["type"],
-                parameter["description"],
-                parameter["required"],
-                parameter["default"],
-            )
-            for parameter in told["parameters"]
-        ),
+        tuple(read_dataclass(StoredParameter, parameter) for parameter in told["parameters"]),
         None if columns is None else tuple((column["name"], column["type"]) for column in columns),
     )
 
