@@ -25,13 +25,7 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).parents[2] / "examples" / "django_shop"
 URLS = "urls_of_debugging"
-APPS = [
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.staticfiles",
-    "debug_toolbar",
-    "silk",
-]
+APPS = ["django.contrib.auth", "django.contrib.contenttypes", "debug_toolbar", "silk"]
 
 
 def set_up() -> None:
@@ -43,8 +37,6 @@ def set_up() -> None:
         INTERNAL_IPS=["127.0.0.1"],
         MIDDLEWARE=["debug_toolbar.middleware.DebugToolbarMiddleware", "silk.middleware.SilkyMiddleware"],
         ROOT_URLCONF=URLS,
-        STATIC_URL="/static/",
-        TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}],
     )
     django.setup()
     urls = sys.modules[URLS] = ModuleType(URLS)

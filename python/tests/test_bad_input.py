@@ -120,7 +120,6 @@ CHANGES = [
     "RESET ALL",
     "GRANT SELECT ON orders TO PUBLIC",
     "PREPARE p AS SELECT 1",
-    "EXECUTE p",
     "DEALLOCATE p",
     "BEGIN",
     "COMMIT",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,18 +23,14 @@ from rail_forge.django import AnalyticsRouter, analytics, refresh_on_commit
 from rail_forge.django.block import seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import ModuleType
 
     from conftest import NewDatabase, Serve
 
-ROUTERS = ["rail_forge.django.AnalyticsRouter"]
 
-
-@contextmanager
-def routed(**told: Any) -> Iterator[None]:
-    with override_settings(DATABASE_ROUTERS=ROUTERS, RAIL_FORGE=told):
-        yield
+def routed(**told: Any) -> override_settings:
+    """The router, which the project's settings name, with what RAIL_FORGE tells it."""
+    return override_settings(RAIL_FORGE=told)
 
 
 def test_models_and_apps_that_are_named_are_read_from_railforge(models: ModuleType) -> None:
