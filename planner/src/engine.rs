@@ -369,26 +369,16 @@ fn result_schema(plan: &LogicalPlan, described: Option<&(Vec<OutputColumn>, Vec<
 
 /// Whether as many parameters are given as the statement has, if any are.
 fn check_count(wanted: &Wanted, query: &Query) -> Result<()> {
-    let Some(given) = &query.parameters else { return Ok(()) };
-    if given.len() == wanted.len() {
-        return Ok(());
+    match &query.parameters {
+        Some(given) if given.len() != wanted.len() => Err(Error::parameter_count(wanted.len(), given.len())),
+        _ => Ok(()),
     }
-    Err(Error::Parameter(format!(
-        "the statement has {} parameter{}, but {} {} given",
-        wanted.len(),
-        if wanted.len() == 1 { "" } else { "s" },
-        given.len(),
-        if given.len() == 1 { "was" } else { "were" },
-    )))
 }
 
 fn refuse_unbound(wanted: &Wanted) -> Result<()> {
     match wanted.len() {
         0 => Ok(()),
-        wanted => Err(Error::Parameter(format!(
-            "the statement has {wanted} parameter{}, but none was given",
-            if wanted == 1 { "" } else { "s" }
-        ))),
+        wanted => Err(Error::parameter_count(wanted, 0)),
     }
 }
 

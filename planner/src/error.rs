@@ -41,6 +41,10 @@ pub enum Error {
     #[error("{0}")]
     Parameter(String),
 
+    /// The value of a parameter is none of the type that the statement wants there; numbers count from 1.
+    #[error("parameter ${number}: {message}")]
+    ParameterValue { number: usize, message: String },
+
     /// PostgreSQL may know it, RailForge does not.
     #[error("{0}")]
     Unsupported(String),
@@ -81,6 +85,17 @@ pub struct Place {
 }
 
 impl Error {
+    /// More or fewer parameters are given than the statement has.
+    pub fn parameter_count(wanted: usize, given: usize) -> Self {
+        let plural = if wanted == 1 { "" } else { "s" };
+        let given = match given {
+            0 => "none was".to_owned(),
+            1 => "1 was".to_owned(),
+            given => format!("{given} were"),
+        };
+        Self::Parameter(format!("the statement has {wanted} parameter{plural}, but {given} given"))
+    }
+
     /// Where the SQL text cannot be parsed. The parser says it at the end of its message and nowhere else.
     pub fn place(&self) -> Option<Place> {
         let Self::Syntax(message) = self else { return None };

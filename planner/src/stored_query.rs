@@ -65,6 +65,13 @@ pub fn is_plain_name(name: &str) -> bool {
         && name.chars().all(|character| is_letter(character) || character.is_ascii_digit() || character == '_')
 }
 
+impl StoredParameter {
+    /// What stands in a statement for the parameter of this place, counted from 0.
+    fn cast(&self, place: usize) -> String {
+        format!("CAST(${} AS {})", place + 1, self.type_name)
+    }
+}
+
 impl StoredQuery {
     /// Reads a stored query.
     ///
@@ -154,13 +161,12 @@ impl StoredQuery {
 
     /// An error about one of the parameters, which calls it by its name.
     pub fn named(&self, error: Error) -> Error {
-        let renamed = |message: &str| {
-            let (number, rest) = message.strip_prefix("parameter $")?.split_once(": ")?;
-            let place = number.parse::<usize>().ok()?.checked_sub(1)?;
-            Some(format!("parameter \"{}\": {rest}", self.parameters.get(place)?.name))
-        };
+        let name = |number: usize| Some(&self.parameters.get(number.checked_sub(1)?)?.name);
         match error {
-            Error::Parameter(message) => Error::Parameter(renamed(&message).unwrap_or(message)),
+            Error::ParameterValue { number, ref message } => match name(number) {
+                Some(name) => Error::Parameter(format!("parameter \"{name}\": {message}")),
+                None => error,
+            },
             other => other,
         }
     }
@@ -174,12 +180,7 @@ impl Arguments {
     pub fn values(&self, client: Option<&[ScalarValue]>) -> Result<Option<Vec<ScalarValue>>> {
         let count = self.parameters();
         match client {
-            Some(values) if values.len() != count => Err(Error::Parameter(format!(
-                "the statement has {count} parameter{}, but {} {} given",
-                if count == 1 { "" } else { "s" },
-                values.len(),
-                if values.len() == 1 { "was" } else { "were" },
-            ))),
+            Some(values) if values.len() != count => Err(Error::parameter_count(count, values.len())),
             None if count > 0 => Ok(None),
             client => {
                 let value = |given: &Given| match given {
@@ -217,9 +218,8 @@ impl Arguments {
 }
 
 fn casts(parameters: &[StoredParameter]) -> String {
-    let cast =
-        |(place, parameter): (usize, &StoredParameter)| format!("CAST(${} AS {})", place + 1, parameter.type_name);
-    format!("SELECT {}", parameters.iter().enumerate().map(cast).collect::<Vec<_>>().join(", "))
+    let casts = parameters.iter().enumerate().map(|(place, parameter)| parameter.cast(place));
+    format!("SELECT {}", casts.collect::<Vec<_>>().join(", "))
 }
 
 fn is_own(mark: &str, parameters: usize) -> bool {
@@ -233,7 +233,8 @@ fn check_parameters(parameters: &[StoredParameter]) -> Result<()> {
         return Err(Error::Parameter(format!("there are {count} parameters; at most {MAX_PARAMETERS} are taken")));
     }
     let mut names = BTreeSet::new();
-    for StoredParameter { name, type_name, default } in parameters {
+    for parameter in parameters {
+        let StoredParameter { name, type_name, default } = parameter;
         if !is_plain_name(name) {
             return Err(Error::Parameter(format!(
                 "the parameter \"{name}\" has no plain name: it begins with a small letter, and has small letters, digits \
@@ -244,7 +245,7 @@ fn check_parameters(parameters: &[StoredParameter]) -> Result<()> {
             return Err(Error::Parameter(format!("two parameters are named \"{name}\"")));
         }
         let checked = check_type_name(type_name).and_then(|()| match default {
-            Some(default) => check_default(default, type_name),
+            Some(default) => check_default(default, parameter),
             None => Ok(()),
         });
         checked.map_err(|error| Error::Parameter(format!("the parameter \"{name}\": {error}")))?;
@@ -263,15 +264,14 @@ fn check_type_name(name: &str) -> Result<()> {
     check_type(&data_type)
 }
 
-fn check_default(default: &Constant, type_name: &str) -> Result<()> {
-    let asked = statement::parse(&format!("SELECT CAST($1 AS {type_name})"))?;
+fn check_default(default: &Constant, parameter: &StoredParameter) -> Result<()> {
+    let asked = statement::parse(&casts(std::slice::from_ref(parameter)))?;
     let values = [default.to_value()];
     let bound =
         query_of(&asked.statement).map(|query| bind(query, &Tables::new(), &Surroundings::default(), Some(&values)));
     bound.transpose().map(|_| ()).map_err(|error| match error {
-        Error::Parameter(message) => {
-            let said = message.strip_prefix("parameter $1: ").map(str::to_owned).unwrap_or(message);
-            Error::Parameter(format!("its default: {said}"))
+        Error::Parameter(message) | Error::ParameterValue { message, .. } => {
+            Error::Parameter(format!("its default: {message}"))
         }
         other => other,
     })
@@ -305,11 +305,11 @@ fn with_numbers(sql: &str, parameters: &[StoredParameter]) -> Result<(String, BT
             continue;
         };
         let known = parameters.iter().enumerate().find(|(_, parameter)| parameter.name == name);
-        let Some((place, StoredParameter { type_name, .. })) = known else {
+        let Some((place, parameter)) = known else {
             let place = place_of(colon.span.start);
             return Err(Error::Syntax(format!("there is no parameter \"{name}\" among those of the query{place}")));
         };
-        numbered += &format!("{} CAST(${} AS {type_name})", text(written, start), place + 1);
+        numbered += &format!("{} {}", text(written, start), parameter.cast(place));
         used.insert(place);
         written = end;
     }
@@ -426,7 +426,7 @@ mod tests {
             let message = arguments(&format!("EXECUTE users{call}")).unwrap_err().to_string();
             assert!(message.contains(expected), "{call}: {message}");
         }
-        let error = users().named(Error::Parameter("parameter $2: it is wrong".to_owned()));
+        let error = users().named(Error::ParameterValue { number: 2, message: "it is wrong".to_owned() });
         assert_eq!(error.to_string(), "parameter \"region\": it is wrong");
     }
 

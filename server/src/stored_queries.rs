@@ -127,10 +127,7 @@ impl Asked {
     /// [`Error::Parameter`].
     pub fn refuse_unbound(&self) -> Result<()> {
         match self.arguments.as_ref().map_or(0, Arguments::parameters) {
-            count if count > 0 && self.query.parameters.is_none() => Err(Error::Parameter(format!(
-                "the statement has {count} parameter{}, but none was given",
-                if count == 1 { "" } else { "s" }
-            ))),
+            count if count > 0 && self.query.parameters.is_none() => Err(Error::parameter_count(count, 0)),
             _ => Ok(()),
         }
     }
@@ -265,7 +262,7 @@ mod tests {
                     assert_eq!(told.to_string().contains("canary"), is_told, "{told}");
                 }
                 assert!(matches!(asked.told.error(value()), Error::Value(ValueError { sqlstate: "22P02", .. })));
-                let named = asked.told.error(Error::Parameter("parameter $1: wrong".to_owned()));
+                let named = asked.told.error(Error::ParameterValue { number: 1, message: "wrong".to_owned() });
                 assert_eq!(named.to_string(), "parameter \"n\": wrong");
             }
         }

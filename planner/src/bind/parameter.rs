@@ -49,7 +49,7 @@ impl<'a> Parameters<'a> {
             Some(values) => match values.get(number - 1) {
                 Some(value) => {
                     count(value)?;
-                    Ok(marked(constant(value)?, name))
+                    Ok(marked(constant(value)?, number))
                 }
                 // The count is checked at the end, when it is known how many there are.
                 None => Ok(Typed::null()),
@@ -95,25 +95,25 @@ fn placeholder(id: &str, data_type: Option<DataType>) -> Expr {
     Expr::Placeholder(Placeholder::new_with_field(id.to_owned(), field))
 }
 
-/// The mark of constants that were given for a parameter: its name.
+/// The mark of constants that were given for a parameter: its number.
 const PARAMETER: &str = "parameter";
 
-fn marked(mut typed: Typed, name: &str) -> Typed {
+fn marked(mut typed: Typed, number: usize) -> Typed {
     if let Expr::Literal(_, metadata) = &mut typed.expr {
-        *metadata = Some(FieldMetadata::from(BTreeMap::from([(PARAMETER.to_owned(), name.to_owned())])));
+        *metadata = Some(FieldMetadata::from(BTreeMap::from([(PARAMETER.to_owned(), number.to_string())])));
     }
     typed
 }
 
 /// An error about a constant, which says of which parameter.
 pub(super) fn named<'a>(error: Error, mut constants: impl Iterator<Item = &'a Typed>) -> Error {
-    let name = constants.find_map(|typed| match &typed.expr {
-        Expr::Literal(_, Some(metadata)) => metadata.inner().get(PARAMETER),
+    let number = constants.find_map(|typed| match &typed.expr {
+        Expr::Literal(_, Some(metadata)) => metadata.inner().get(PARAMETER)?.parse().ok(),
         _ => None,
     });
-    match (name, error) {
-        (Some(name), error @ (Error::Query(_) | Error::Value(_) | Error::Unsupported(_))) => {
-            Error::Parameter(format!("parameter {name}: {error}"))
+    match (number, error) {
+        (Some(number), error @ (Error::Query(_) | Error::Value(_) | Error::Unsupported(_))) => {
+            Error::ParameterValue { number, message: error.to_string() }
         }
         (_, error) => error,
     }

@@ -106,10 +106,7 @@ pub(super) fn rewritten(
         joins = matches!(token.token, Token::SingleQuotedString(_));
     }
     match parameters {
-        Some(values) if values.len() > known => Err(Error::Parameter(format!(
-            "the statement has {known} parameters, but {} values were given",
-            values.len()
-        ))),
+        Some(values) if values.len() > known => Err(Error::parameter_count(known, values.len())),
         _ => Ok(text),
     }
 }

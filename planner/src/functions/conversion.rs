@@ -105,7 +105,7 @@ pub(crate) fn converted(
         return function.expression(call);
     }
     if let (PgType::Array(from), PgType::Array(to)) = (from, to) {
-        return arrays::converted(expr, from, to, schema, surroundings);
+        return arrays::converted(expr, from, to, surroundings);
     }
     if *from == PgType::inet() && to.is_textual() {
         let text = converted(expr, from, &PgType::Text, schema, surroundings)?;

@@ -23,7 +23,9 @@ pub(super) fn of_query(error: planner::Error) -> Status {
         }
         Error::Query(_) => Told::new(Code::InvalidArgument, Reason::InvalidQuery),
         Error::Value(error) => Told::new(Code::InvalidArgument, Reason::InvalidValue).with("sqlstate", error.sqlstate),
-        Error::Parameter(_) => Told::new(Code::InvalidArgument, Reason::InvalidParameter),
+        Error::Parameter(_) | Error::ParameterValue { .. } => {
+            Told::new(Code::InvalidArgument, Reason::InvalidParameter)
+        }
         Error::ReadOnly(_) => Told::new(Code::InvalidArgument, Reason::ReadOnly),
         Error::UnknownTable(_) => Told::new(Code::NotFound, Reason::UnknownTable),
         Error::UnknownQuery(_) => Told::new(Code::NotFound, Reason::UnknownQuery),

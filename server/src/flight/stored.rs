@@ -10,10 +10,10 @@ use serde_json::Value;
 use tonic::{Request, Response, Status};
 
 use super::actions::{ActionStream, json};
+use super::demands::Demands;
 use super::handle::StatementHandle;
 use super::service::Service;
 use crate::authorisation::Rights;
-use crate::flight::demands::Demands;
 use crate::stored_queries::Stored;
 
 /// Answers one [`Listed`] for each stored query that the caller may ask.

@@ -2,19 +2,22 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::{DFSchema, ScalarValue, not_impl_err};
-use datafusion::logical_expr::{Expr, cast};
+use datafusion::logical_expr::{Expr, cast, col};
 
-use super::{Limit, read as read_element};
+use super::{Limit, converted as convert_element, read as read_element};
 use crate::bind::Typed;
 use crate::error::{Error, Result};
-use crate::pg_type::{Category, PgType, list_of};
+use crate::pg_type::{PgType, list_of};
 use crate::postgres::array_text::ArrayLiteral;
 use crate::query::Surroundings;
 
 /// The separator of elements in all types that are kept here as arrays.
 const DELIMITER: char = ',';
+
+/// What an element is called in the cast of one.
+const ELEMENT: &str = "element";
 
 /// An array from its text.
 pub(super) fn read(text: &str, element: &PgType, surroundings: &Surroundings) -> Result<ScalarValue> {
@@ -63,21 +66,11 @@ pub(super) fn converted(
     expr: Expr,
     from: &PgType,
     to: &PgType,
-    _schema: &DFSchema,
     surroundings: &Surroundings,
 ) -> datafusion::common::Result<Expr> {
-    if from.is_textual() && to.is_textual() && !matches!(to, PgType::Uuid | PgType::Json | PgType::Jsonb) {
-        return Ok(expr);
-    }
-    let is_number = |pg_type: &PgType| pg_type.category() == Category::Number;
-    let is_exact = |pg_type: &PgType| pg_type.is_integer() || is_number(pg_type) && *pg_type != PgType::Numeric;
-    if is_exact(from) && is_exact(to) && (from.is_integer() || !to.is_integer()) {
-        return Ok(cast(expr, list_of(to.arrow())));
-    }
-    if from.is_integer() && *to == PgType::Numeric {
-        return Ok(cast(expr, list_of(DataType::Decimal128(crate::pg_type::BIGINT_DIGITS, 0))));
-    }
-    each::converted(expr, from, to, surroundings)
+    // What one element would be cast by.
+    let schema = DFSchema::try_from(Schema::new(vec![Field::new(ELEMENT, from.arrow(), true)]))?;
+    each::applied(convert_element(col(ELEMENT), from, to, &schema, surroundings)?, expr)
 }
 
 /// `numeric(10, 2)[]`.
@@ -100,33 +93,50 @@ pub(super) fn with_modifier(expr: Expr, element: &PgType, limit: Limit) -> Resul
 mod each {
     use std::fmt;
     use std::hash::{Hash, Hasher};
+    use std::iter::once;
 
-    use arrow::array::{Array, ListArray};
+    use arrow::array::{Array, AsArray, ListArray, UInt64Array};
+    use arrow::compute::take;
     use datafusion::common::Result;
     use datafusion::common::config::ConfigOptions;
     use datafusion::logical_expr::expr::ScalarFunction;
     use datafusion::logical_expr::{
-        ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
+        self, ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
     };
 
-    use super::{Arc, DFSchema, DataType, Expr, Field, PgType, Surroundings, list_of, not_impl_err};
+    use super::{Arc, DataType, Expr, Field, ScalarValue, list_of, not_impl_err};
     use crate::functions::column::as_list;
+    use crate::functions::strict::result_of;
 
-    pub(super) fn converted(expr: Expr, from: &PgType, to: &PgType, surroundings: &Surroundings) -> Result<Expr> {
-        // What one element would be cast by.
-        let element = lit(0);
-        let cast = super::super::converted(element, from, to, &DFSchema::empty(), surroundings)?;
-        let Expr::ScalarFunction(function) = cast else {
-            return not_impl_err!("a cast from {from}[] to {to}[]");
-        };
-        let signature = Signature::any(1, Volatility::Immutable);
-        Ok(ScalarUDF::from(Each { function, to: to.clone(), signature }).call(vec![expr]))
+    /// A cast of one element, applied to those of arrays.
+    pub(super) fn applied(cast: Expr, arrays: Expr) -> Result<Expr> {
+        match cast {
+            Expr::Column(_) => Ok(arrays),
+            Expr::Cast(inner) => {
+                let elements = list_of(inner.field.data_type().clone());
+                Ok(logical_expr::cast(applied(*inner.expr, arrays)?, elements))
+            }
+            Expr::ScalarFunction(ScalarFunction { func: function, args }) => {
+                let mut args = args.into_iter();
+                let Some(element) = args.next() else { return not_impl_err!("a cast of nothing") };
+                let further = args.map(|argument| match argument {
+                    Expr::Literal(value, _) => Ok(value),
+                    other => not_impl_err!("a cast of the elements of an array by {other}"),
+                });
+                let further = further.collect::<Result<_>>()?;
+                let signature = Signature::any(1, Volatility::Immutable);
+                let each = ScalarUDF::from(Each { function, further, signature });
+                Ok(each.call(vec![applied(element, arrays)?]))
+            }
+            other => not_impl_err!("a cast of the elements of an array by {other}"),
+        }
     }
 
     /// A function of one element, applied to all.
     struct Each {
-        function: ScalarFunction,
-        to: PgType,
+        function: Arc<ScalarUDF>,
+        /// Its arguments behind the element.
+        further: Vec<ScalarValue>,
         signature: Signature,
     }
 
@@ -138,7 +148,7 @@ mod each {
 
     impl PartialEq for Each {
         fn eq(&self, other: &Self) -> bool {
-            self.function == other.function
+            (&self.function, &self.further) == (&other.function, &other.further)
         }
     }
 
@@ -160,25 +170,22 @@ mod each {
         }
 
         fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-            match (types.first(), &self.to) {
-                (Some(DataType::List(element)), PgType::Numeric) => {
-                    Ok(list_of(self.function.func.return_type(&[element.data_type().clone()])?))
-                }
-                _ => Ok(list_of(self.to.arrow())),
-            }
+            let element = match types.first() {
+                Some(DataType::List(field)) => field.data_type().clone(),
+                _ => DataType::Null,
+            };
+            let types: Vec<_> = once(element).chain(self.further.iter().map(ScalarValue::data_type)).collect();
+            Ok(list_of(self.function.return_type(&types)?))
         }
 
         fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
             let arrays = ColumnarValue::values_to_arrays(&args.args)?;
             let Some(lists) = arrays.first() else { return not_impl_err!("a cast of nothing") };
-            let lists = as_list(lists)?;
+            let lists = with_own_elements(&as_list(lists)?)?;
             let elements = lists.values();
             let DataType::List(field) = args.return_field.data_type() else { return not_impl_err!("no list") };
-            let mut values = vec![ColumnarValue::Array(Arc::clone(elements))];
-            for further in self.function.args.iter().skip(1) {
-                let Expr::Literal(value, _) = further else { return not_impl_err!("a cast that needs a column") };
-                values.push(ColumnarValue::Scalar(value.clone()));
-            }
+            let further = self.further.iter().cloned().map(ColumnarValue::Scalar);
+            let values: Vec<_> = once(ColumnarValue::Array(Arc::clone(elements))).chain(further).collect();
             let inner = ScalarFunctionArgs {
                 arg_fields: values.iter().map(|value| Arc::new(Field::new("each", value.data_type(), true))).collect(),
                 args: values,
@@ -186,10 +193,22 @@ mod each {
                 return_field: Arc::clone(field),
                 config_options: Arc::new(ConfigOptions::default()),
             };
-            let elements = self.function.func.invoke_with_args(inner)?.to_array(elements.len())?;
+            let elements = self.function.invoke_with_args(inner)?.to_array(elements.len())?;
             let field = Arc::new(Field::new_list_field(elements.data_type().clone(), true));
             let cast = ListArray::try_new(field, lists.offsets().clone(), elements, lists.nulls().cloned())?;
-            super::super::super::strict::result_of(Arc::new(cast), &args.args)
+            result_of(Arc::new(cast), &args.args)
         }
+    }
+
+    /// The lists without elements that are of no row, or of one that is NULL: nobody has asked for their cast, which may
+    /// be an error.
+    fn with_own_elements(lists: &ListArray) -> Result<ListArray> {
+        let lengths = lists.offsets().lengths().enumerate();
+        let own = lengths.filter(|(row, _)| lists.is_valid(*row)).map(|(_, length)| length);
+        if own.sum::<usize>() == lists.values().len() {
+            return Ok(lists.clone());
+        }
+        let rows = UInt64Array::from_iter_values(0..lists.len() as u64);
+        Ok(take(lists, &rows, None)?.as_list::<i32>().clone())
     }
 }

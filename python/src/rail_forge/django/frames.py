@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from concurrent.futures import Future
+from contextlib import contextmanager
 from contextvars import Context as Surroundings
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -275,9 +276,18 @@ def _select_own_columns(query: Any) -> None:
         _select_own_columns(combined)
 
 
+@contextmanager
+def _closed_on_failure(cursor: Any) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        cursor.close()
+        raise
+
+
 def _of_railforge(connection: DatabaseWrapper, sql: str, parameters: Any, names: Sequence[str]) -> Read:
     cursor = connection.cursor()
-    try:
+    with _closed_on_failure(cursor):
         cursor.execute(sql, parameters)
         own = cursor.cursor
         # The columns behind the named ones are there for the order of distinct rows only.
@@ -285,9 +295,6 @@ def _of_railforge(connection: DatabaseWrapper, sql: str, parameters: Any, names:
         fields = list(own.result.schema)[:count]
         schema = pa.schema([field.with_name(name) for field, name in zip(fields, names, strict=True)])
         as_of = own.result.as_of
-    except BaseException:
-        cursor.close()
-        raise
 
     def batches() -> Iterator[pa.RecordBatch]:
         with cursor:
@@ -304,14 +311,15 @@ def _of_railforge(connection: DatabaseWrapper, sql: str, parameters: Any, names:
 
 def _of_rows(connection: Any, sql: str, parameters: Any, names: Sequence[str], compiler: Any) -> Read:
     cursor = connection.chunked_cursor()
-    cursor.execute(sql, parameters)
-    first = cursor.fetchmany(_ROWS_OF_BATCH)
-    count = len(names)
-    columns = list(zip(*first, strict=True))[:count] or [()] * count
-    expressions = [column for column, _, _ in compiler.select]
-    codes = [column.type_code for column in cursor.description[:count]]
-    types = [_type_of(*column) for column in zip(expressions, codes, columns, strict=True)]
-    schema = pa.schema(list(zip(names, types, strict=True)))
+    with _closed_on_failure(cursor):
+        cursor.execute(sql, parameters)
+        first = cursor.fetchmany(_ROWS_OF_BATCH)
+        count = len(names)
+        columns = list(zip(*first, strict=True))[:count] or [()] * count
+        expressions = [column for column, _, _ in compiler.select]
+        codes = [column.type_code for column in cursor.description[:count]]
+        types = [_type_of(*column) for column in zip(expressions, codes, columns, strict=True)]
+        schema = pa.schema(list(zip(names, types, strict=True)))
     zone = ZoneInfo(connection.timezone_name)
 
     def batches() -> Iterator[pa.RecordBatch]:
