@@ -24,6 +24,7 @@ from django.db.models import (
     Sum,
     Value,
 )
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import TruncMonth
 from waiting import until_idle
 
@@ -39,11 +40,13 @@ from rail_forge.django import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from types import ModuleType
 
     from conftest import Served
 
 ALIASES = ["analytics", "default"]
+ENDLESS = "(SELECT count(*) FROM order_line a, order_line b, order_line c WHERE a.id + b.id + c.id = -1)"
 
 
 def as_python(value: Any) -> Any:
@@ -215,6 +218,21 @@ def test_batches_are_a_stream(alias: str, models: ModuleType, shop: Served) -> N
         return 0
 
     assert asyncio.run(first()) > 0
+    until_idle(shop.server.pid)
+
+
+@pytest.mark.parametrize("begin", [astream, lambda queryset: anext(aiter_batches(queryset))])
+def test_a_query_ends_with_the_task_that_waits_for_it(
+    begin: Callable[[Any], Awaitable[Any]], models: ModuleType, shop: Served
+) -> None:
+    endless = models.Region.objects.using("analytics").annotate(count=RawSQL(ENDLESS, ()))
+
+    async def wait() -> None:
+        async with asyncio.timeout(0.5):
+            await begin(endless)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(wait())
     until_idle(shop.server.pid)
 
 

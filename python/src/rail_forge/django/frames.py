@@ -141,8 +141,7 @@ def iter_batches(queryset: models.QuerySet[Any]) -> Generator[pa.RecordBatch, No
 
 def aiter_batches(queryset: models.QuerySet[Any]) -> AsyncIterator[pa.RecordBatch]:
     """Iterate over a queryset's rows as record batches, without blocking the event loop."""
-    queryset = queryset.using(queryset.db)  # a router is asked once
-    return _OnThread(iter_batches(queryset))
+    return _OnThread(queryset, lambda rows: rows.batches)
 
 
 async def aiter_chunks(queryset: models.QuerySet[Any], chunks: Chunks) -> tuple[Read, AsyncIterator[bytes]]:
@@ -150,36 +149,32 @@ async def aiter_chunks(queryset: models.QuerySet[Any], chunks: Chunks) -> tuple[
 
     The query has been answered then, as far as its first rows, which are for the iterator alone.
     """
-    queryset = queryset.using(queryset.db)  # a router is asked once
 
-    def answered() -> Generator[Any, None, None]:
-        rows = rows_of(queryset)
-        try:
-            made = chunks(rows.schema, rows.batches)
-        except BaseException:
-            rows.close()
-            raise
+    def answered(rows: Read) -> Iterator[Any]:
+        made = chunks(rows.schema, rows.batches)
         yield rows  # the query is answered
         yield from made
 
-    begun = _OnThread(answered())
+    begun = _OnThread(queryset, answered)
     return await anext(begun), begun
 
 
 class _OnThread(Generic[T]):
-    """Iterates over what a thread makes of a queryset: Django's connections are a thread's own.
+    """Iterates over what a thread makes of a queryset's rows: Django's connections are a thread's own.
 
     What is around its making, such as `analytics()`, is around the thread's work. No generator: one that has
     begun ends with its event loop, and an `async` view has another for each request under WSGI.
     """
 
-    def __init__(self, items: Generator[T, None, None]) -> None:
+    def __init__(self, queryset: models.QuerySet[Any], made_of: Callable[[Read], Iterable[T]]) -> None:
         self._wanted: SimpleQueue[Future[T | None] | None] = SimpleQueue()
+        self._query = _Query()
+        queryset = queryset.using(queryset.db)  # a router is asked once, and here
         self._thread: Thread | None = Thread(
             target=_make,
-            args=(items, copy_context(), self._wanted),
+            args=(_items(queryset, made_of, self._query), copy_context(), self._wanted),
             name="rail-forge batches",
-            daemon=True,  # a query that is given up goes on until the server answers
+            daemon=True,  # what cannot be cancelled goes on until it is answered
         )
         # Of a queue, because this may be called in the midst of anything, another finalizer's locks included.
         self._end = weakref.finalize(self, self._wanted.put, None)
@@ -208,12 +203,43 @@ class _OnThread(Generic[T]):
         return item
 
     def close(self) -> None:
-        """Give up what is left."""
+        """Give up what is left, and the query where it is not answered yet."""
         self._end()
+        self._query.cancel()
 
     async def aclose(self) -> None:
         """Give up what is left."""
         self.close()
+
+
+class _Query:
+    """The query of a thread, which others cancel: as soon as it has begun, if it has not."""
+
+    def __init__(self) -> None:
+        self._is_cancelled = False
+        self._cancel: Callable[[], None] | None = None
+
+    def begin(self, cancel: Callable[[], None]) -> None:
+        # What is written before the other is read is seen by one of the two threads at least.
+        self._cancel = cancel
+        if self._is_cancelled:
+            cancel()
+
+    def cancel(self) -> None:
+        self._is_cancelled = True
+        if self._cancel is not None:
+            self._cancel()
+
+
+def _items(
+    queryset: models.QuerySet[Any], made_of: Callable[[Read], Iterable[T]], query: _Query
+) -> Generator[T, None, None]:
+    rows = rows_of(queryset)
+    try:
+        query.begin(rows.cancel)
+        yield from made_of(rows)
+    finally:
+        rows.close()
 
 
 def _make(
@@ -240,12 +266,14 @@ def _make(
 class Read:
     """The rows of a queryset: their schema, and their batches, which are read once, or closed.
 
-    `as_of` is the moment that they are true for, where RailForge tells one.
+    `cancel` may be called by any thread; reading on raises then. It does nothing for databases that have no
+    way. `as_of` is the moment that they are true for, where RailForge tells one.
     """
 
     schema: pa.Schema
     batches: Iterable[pa.RecordBatch]
     close: Callable[[], None]
+    cancel: Callable[[], None] = lambda: None
     as_of: datetime | None = None
 
 
@@ -306,7 +334,7 @@ def _of_railforge(connection: DatabaseWrapper, sql: str, parameters: Any, names:
                     return
                 yield pa.RecordBatch.from_arrays(batch.columns[:count], schema=schema)
 
-    return Read(schema, batches(), cursor.close, as_of and as_of.time)
+    return Read(schema, batches(), cursor.close, own.result.close, as_of and as_of.time)
 
 
 def _of_rows(connection: Any, sql: str, parameters: Any, names: Sequence[str], compiler: Any) -> Read:
