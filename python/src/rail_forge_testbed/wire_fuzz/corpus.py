@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 # Of FlightDescriptor.
 PATH, COMMAND = 1, 2
+# In the server's configuration.
+STORED_QUERY = """
+[[query]]
+name = "found"
+sql = "SELECT * FROM s WHERE id = ANY (:ids) OR t = :t ORDER BY id"
+parameters = [{ name = "ids", type = "int4[]" }, { name = "t", type = "text", default = "x" }]
+"""
 STATEMENTS = (
     "SELECT 1",
     "SELECT count(*) FROM s",
@@ -27,6 +34,7 @@ STATEMENTS = (
     "SELECT row_number() OVER (PARTITION BY id % 2 ORDER BY t) FROM s",
     "EXPLAIN SELECT * FROM s",
     "SELECT * FROM n AS a, n AS b, n AS c",
+    "EXECUTE found(t => E'\\x61', ids => ARRAY[1, -2, NULL])",
 )
 # What is done with parameters, of whatever type.
 BOUND = (
@@ -53,6 +61,7 @@ BOUND = (
     "SELECT $1::timestamptz, $2::interval, $3::date, $4::time",
     "SELECT coalesce($1, $2), CASE WHEN $3 THEN 1 ELSE 2 END",
     "SELECT length($1::text), repeat($1, 2), substr($1, 1, 1)",
+    "EXECUTE found($1, $2)",
 )
 
 

@@ -104,10 +104,13 @@ class Target:
             key = folder / "signing.key"
             key.touch(mode=0o600)
             key.write_text(hashlib.sha256(str(self._seed).encode()).hexdigest())
+            configuration = folder / "rail-forge.toml"
+            configuration.write_text(corpus.STORED_QUERY)
+            files = {"--signing-key-file": str(key), "--config": str(configuration)}
             self._server = stack.enter_context(
                 RailForgeServer(
                     {"shop": self._url},
-                    arguments=[*itertools.chain(*LIMITS.items()), "--signing-key-file", str(key)],
+                    arguments=[*itertools.chain(*(LIMITS | files).items())],
                     # Where a panic was is told, and nothing more.
                     env={"RUST_BACKTRACE": "0"},
                     authentication=True,
