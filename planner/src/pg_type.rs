@@ -241,10 +241,6 @@ impl PgType {
         self.arrow() == DataType::Utf8View && !self.is_polymorphic()
     }
 
-    pub(crate) fn is_integer(&self) -> bool {
-        matches!(self, Self::Int2 | Self::Int4 | Self::Int8)
-    }
-
     /// The type of an array's elements.
     pub(crate) fn element(&self) -> Option<&Self> {
         match self {
