@@ -26,8 +26,10 @@ from django.db import (
 )
 from django.db.models import IntegerField, Sum
 from django.test.utils import CaptureQueriesContext, isolate_apps, override_settings
+from psycopg import sql
 
 from rail_forge.django.base import DatabaseWrapper
+from rail_forge.django.values import Values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -196,6 +198,16 @@ def test_a_raw_cursor_tells_columns_and_sql(connection: Any) -> None:
     assert float(captured[0]["time"]) >= 0
 
 
+def test_statements_of_psycopg_are_taken(connection: Any) -> None:
+    composed = sql.SQL("SELECT {} FROM {} WHERE id = %s").format(
+        sql.Identifier("name"), sql.Identifier("region")
+    )
+    for statement in (composed, b"SELECT name FROM region WHERE id = %s"):
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [1])
+            assert cursor.fetchone() == ("North America",)
+
+
 def test_explain_shows_the_engines_plan(models: ModuleType) -> None:
     queryset = models.Order.objects.using(ALIAS).values("channel").annotate(total=Sum("total"))
     text = queryset.explain()
@@ -247,6 +259,27 @@ def test_time_zones_are_the_settings(models: ModuleType, connection: Any) -> Non
         assert cursor.fetchone() == (datetime(2024, 1, 1, 1),)  # noqa: DTZ001 - Berlin's, and without a zone
 
 
+def test_texts_are_read_as_psycopg_reads_them(models: ModuleType) -> None:  # noqa: ARG001
+    """What the server has no type for comes as the text that PostgreSQL prints, in UTC."""
+    text = '["2024-01-01 00:00:00+00","2024-01-02 00:00:00+00")'
+    for use_tz, zone in ((True, "Asia/Tokyo"), (True, None), (False, None)):
+        with override_settings(USE_TZ=use_tz):
+            primary = connections["default"].copy()
+            primary.settings_dict = {**primary.settings_dict, "TIME_ZONE": zone}
+            try:
+                with primary.cursor() as cursor:
+                    cursor.execute("SELECT %s::tstzrange", [text])
+                    [wanted] = cursor.fetchone()
+                read = Values(primary.timezone, primary.timezone_name).reader_of("tstzrange")
+            finally:
+                primary.close()
+        assert read is not None
+        assert str(read(text)) == str(wanted)
+    hstore = Values(UTC, "UTC").reader_of("hstore")
+    assert hstore is not None
+    assert hstore('"a b"=>"1", "c\\"d"=>NULL') == {"a b": "1", 'c"d': None}
+
+
 def test_the_connection_is_opened_by_its_first_query(models: ModuleType) -> None:  # noqa: ARG001
     with another() as fresh:
         assert fresh.connection is None
@@ -295,6 +328,10 @@ def test_check_validates_the_settings(models: ModuleType) -> None:  # noqa: ARG0
     assert 'an API token into OPTIONS["token"]' in messages(USER="me")[0]
     assert 'the primary "nowhere" is no database' in messages(OPTIONS={"primary": "nowhere"})[0]
     assert 'the primary "analytics" is not PostgreSQL' in messages(OPTIONS={"primary": ALIAS})[0]
+    for option, value in (("priority", "urgent"), ("timeout", 0), ("timeout", "5"), ("token", 5)):
+        assert len(messages(OPTIONS={option: value})) == 1, option
+    assert len(messages(OPTIONS={"tls": True, "tls_roots": "/nowhere.pem"})) == 1
+    assert "max_staleness" in messages(OPTIONS={"max_staleness": float("inf")})[0]
     with another(OPTIONS={"tokn": "x"}) as wrong, pytest.raises(ImproperlyConfigured, match="tokn"):
         wrong.cursor()
     with (
@@ -342,6 +379,21 @@ def test_dbshell_answers_statements(models: ModuleType) -> None:  # noqa: ARG001
     path = {"PYTHONPATH": str(shop_project.PROJECT.parents[1] / "python" / "src")}
     ended = subprocess.run(arguments, env={**environment, **path}, capture_output=True, text=True, check=True)
     assert "42\n(1 row)" in ended.stdout
+    tokyo = {**connections[ALIAS].settings_dict, "TIME_ZONE": "Asia/Tokyo"}
+    arguments, environment = client.settings_to_cmd_args_env(
+        tokyo, ["SELECT timestamptz '2024-01-01 Z'::text"]
+    )
+    ended = subprocess.run(arguments, env={**environment, **path}, capture_output=True, text=True, check=True)
+    assert "2024-01-01 09:00:00+09" in ended.stdout
+    with another(OPTIONS={"tls": True, "tls_roots": "/nowhere.pem", "token": "secret"}) as elsewhere:
+        words, told = elsewhere.client.settings_to_cmd_args_env(elsewhere.settings_dict, [])
+        assert "secret" not in words
+        assert (words[-3:], told["RAIL_FORGE_TOKEN"]) == (
+            ["--tls-roots", "/nowhere.pem", "--plain-token"],
+            "secret",
+        )
+        ended = subprocess.run(words, env={**told, **path}, capture_output=True, text=True, check=False)
+        assert (ended.returncode, "Traceback" in ended.stderr) == (2, False)
     wrong = subprocess.run(
         arguments[:-1],
         input="SELECT 1;\nSELECT\n x;\n",

@@ -14,18 +14,24 @@ import pytest
 from django.db import ProgrammingError, connections
 from django.db.models import (
     Avg,
+    BigIntegerField,
+    CompositePrimaryKey,
     Count,
     DurationField,
     ExpressionWrapper,
     F,
+    IntegerField,
     Manager,
     Max,
+    Model,
     QuerySet,
+    SmallIntegerField,
     Sum,
     Value,
 )
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import TruncMonth
+from django.test.utils import isolate_apps
 from waiting import until_idle
 
 from rail_forge.django import (
@@ -193,6 +199,31 @@ def test_methods_of_a_queryset(alias: str, models: ModuleType) -> None:
     assert regions.using(alias).to_polars().height == 12
     assert len(regions.using(alias).to_pandas()) == 12
     assert sum(batch.num_rows for batch in regions.using(alias).iter_batches()) == 12
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+def test_a_composite_key_is_the_columns_of_its_fields(alias: str, models: ModuleType) -> None:
+    assert models
+    with isolate_apps("shop"):
+
+        class Line(Model):  # type: ignore[misc]
+            pk = CompositePrimaryKey("order_id", "position")
+            order_id = BigIntegerField()
+            position = SmallIntegerField()
+            quantity = IntegerField()
+
+            class Meta:
+                app_label = "shop"
+                managed = False
+                db_table = "order_line"
+
+    lines = Line.objects.using(alias).order_by("order_id", "position")
+    wanted = lines.using("default").values_list("order_id", "position", "quantity")[:50]
+    names = ["order_id", "position", "quantity"]
+    for queryset in (lines.values("pk", "quantity"), lines):
+        table = to_arrow(queryset[:50])
+        assert table.column_names == names
+        assert list(zip(*(table[name].to_pylist() for name in names), strict=True)) == list(wanted)
 
 
 @pytest.mark.parametrize("alias", ALIASES)

@@ -90,6 +90,19 @@ def test_the_models_of_the_router_are_published_unless_others_are_named(tmp_path
     assert source["include"] == ["category", "region"]
 
 
+@pytest.mark.parametrize(
+    "time", [timedelta(hours=1), timedelta(days=12, seconds=1), timedelta(microseconds=1_234_567)]
+)
+@pytest.mark.usefixtures("models")
+def test_times_are_those_that_the_server_reads(time: timedelta, shop: Served, tmp_path: Path) -> None:
+    config = tmp_path / "rail-forge.toml"
+    refresh = {"mode": "full", "every": timedelta(days=400), "jitter": time}
+    text, _ = published("shop", "--source", "s", "--url-env", "SHOP", PUBLISH={"refresh": refresh})
+    config.write_text(text.replace('url_env = "SHOP"', f'url = "{shop.url}"'))
+    checked = run_cli("check", "--config", str(config))
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
 @pytest.mark.usefixtures("models")
 @pytest.mark.parametrize(
     ("arguments", "told", "expected"),

@@ -7,6 +7,7 @@ import base64
 import io
 import json
 import threading
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -14,7 +15,16 @@ import pyarrow.parquet as pq
 import pytest
 from django.core.exceptions import BadRequest
 from django.db import ProgrammingError, connections
-from django.db.models import DurationField, ExpressionWrapper, F
+from django.db.models import (
+    DateTimeField,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    IntegerField,
+    TimeField,
+    Value,
+)
+from django.db.models.functions import Cast
 from django.test import RequestFactory
 from waiting import until, until_idle
 
@@ -39,6 +49,8 @@ def test_a_queryset_is_streamed_in_each_format(alias: str, models: ModuleType) -
     request = RequestFactory().get("/", headers={"accept": "application/vnd.apache.arrow.stream"})
     response = stream(regions)
     assert response["Content-Type"] == "application/json"
+    assert "Vary" not in response
+    assert stream(regions, request)["Vary"] == "Accept"
     assert ("X-As-Of" in response) == (alias == "analytics")
     rows = json.loads(body_of(response))
     assert rows[0] == {"id": 1, "name": "North America"}
@@ -148,7 +160,20 @@ def test_errors_come_before_the_response_and_leave_no_connection(
 @pytest.mark.parametrize("alias", ALIASES)
 def test_pages_by_keys_are_all_rows_once(alias: str, models: ModuleType) -> None:
     orders = models.Order.objects.using(alias).filter(pk__lte=1000)
-    for keys in (("placed_at", "pk"), ("-total", "pk"), ("channel", "-placed_at", "pk")):
+    # Of which many are negative, and many of the same day.
+    at = Cast(
+        ExpressionWrapper(F("placed_at") + timedelta(microseconds=1) * F("pk"), DateTimeField()), TimeField()
+    )
+    took = ExpressionWrapper(Value(datetime(2024, 6, 1, 12, tzinfo=UTC)) - F("placed_at"), DurationField())
+    orders = orders.annotate(at=at, took=took)
+    for keys in (
+        ("placed_at", "pk"),
+        ("-total", "pk"),
+        ("channel", "-placed_at", "pk"),
+        ("at", "pk"),
+        ("-took", "pk"),
+        ("customer__name", "pk"),
+    ):
         got: list[int] = []
         after: str | None = None
         while True:
@@ -164,6 +189,14 @@ def test_pages_by_keys_are_all_rows_once(alias: str, models: ModuleType) -> None
     later = keyset_page(orders.values("id", "total"), "total", "id", size=3, after=named.next)
     assert later.rows[0]["total"] >= named.rows[-1]["total"]
     assert keyset_page(orders.filter(pk=-1), "pk").rows == []
+    assert keyset_page(orders.values("id"), "-pk", size=1000).rows[0] == {"id": 1000}
+    for wrong in (
+        orders.values("total"),
+        orders.values_list("pk"),
+        orders.annotate(pks=Value(None, IntegerField())),
+    ):
+        with pytest.raises(ValueError, match=r"keys|key of a page"):
+            keyset_page(wrong, "pks" if "pks" in wrong.query.annotations else "pk", size=1000)
     by_name = models.Customer.objects.using(alias).filter(pk__lt=200)
     token = keyset_page(by_name, "public_id", size=10).next
     assert len(keyset_page(by_name, "public_id", size=10, after=token).rows) == 10

@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import connections, transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.template import engines
+from django.template.response import SimpleTemplateResponse, TemplateResponse
 from django.test import RequestFactory
 from django.test.utils import override_settings
 from django.utils.decorators import method_decorator
@@ -65,6 +71,34 @@ def test_reads_of_a_transaction_stay_where_it_writes(models: ModuleType) -> None
         assert models.Order.objects.all().db == "analytics"
 
 
+def test_what_belongs_to_an_object_is_read_where_it_is_from(models: ModuleType) -> None:
+    orders = models.Order.objects
+    with routed(MODELS=["shop"]):
+        here, there = orders.using("default").get(pk=1), orders.get(pk=1)
+        for order, database in ((here, "default"), (there, "analytics")):
+            order.refresh_from_db()
+            assert order._state.db == database
+            assert order.customer._state.db == database
+            assert order.lines.all().db == database
+        [prefetched] = orders.using("default").filter(pk=1).prefetch_related("lines__product")
+        assert {line.product._state.db for line in prefetched.lines.all()} == {"default"}
+        # One that is not saved yet refers to what may not be there yet.
+        assert AnalyticsRouter().db_for_read(models.Region, instance=models.Customer()) is None
+        with transaction.atomic("default"):
+            orders.filter(pk=1).using("default").update(channel="phone")
+            assert there.lines.all().db == "default"
+            there.refresh_from_db()
+            assert there.channel == "phone"
+            transaction.set_rollback(True, using="default")
+    with routed(MODELS=["shop.order"]):
+        region = models.Region.objects.get(pk=1)
+        assert (region._state.db, region.orders.all().db) == ("default", "analytics")
+    with routed(MODELS=["shop"], ROLLOUT=0.5):
+        for _ in range(20):
+            order = orders.get(pk=1)
+            assert order.customer._state.db == order._state.db
+
+
 def test_writes_of_what_was_read_go_to_the_primary(models: ModuleType) -> None:
     router = AnalyticsRouter()
     region = models.Region.objects.using("analytics").get(pk=1)
@@ -109,6 +143,58 @@ def test_a_block_and_a_view_read_from_railforge(models: ModuleType) -> None:
         with pytest.raises(RuntimeError), analytics():
             raise RuntimeError
         assert models.Region.objects.all().db == "default"
+
+
+def test_a_block_surrounds_what_is_made_of_an_answer(models: ModuleType) -> None:
+    def database() -> str:
+        return str(models.Region.objects.all().db)
+
+    @analytics()
+    def rendered(_request: HttpRequest) -> HttpResponse:
+        return SimpleTemplateResponse(engines["django"].from_string("{{ database }}"), {"database": database})
+
+    @analytics()
+    def streamed(_request: HttpRequest) -> StreamingHttpResponse:
+        return StreamingHttpResponse(database() for _ in range(2))
+
+    @analytics()
+    async def awaited(request: HttpRequest) -> HttpResponse:
+        return rendered(request)
+
+    class Page(View):  # type: ignore[misc]
+        def get(self, request: HttpRequest) -> HttpResponse:
+            return TemplateResponse(
+                request, engines["django"].from_string("{{ database }}"), {"database": database}
+            )
+
+    page = method_decorator(analytics(), name="dispatch")(Page).as_view()
+    request = RequestFactory().get("/")
+    for answer in (rendered(request), asyncio.run(awaited(request)), page(request)):
+        assert answer.render().content == b"analytics"
+        # As caches do.
+        assert pickle.loads(pickle.dumps(answer)).content == b"analytics"
+        assert database() == "default"
+    chunks = iter(streamed(request))
+    assert next(chunks) == b"analytics"
+    assert database() == "default"
+    assert next(chunks) == b"analytics"
+
+
+def test_a_block_is_entered_by_many(models: ModuleType) -> None:
+    block = analytics()
+
+    def databases() -> list[str]:
+        with block:
+            within.wait()
+            with block:
+                inner = models.Region.objects.all().db
+            outer = models.Region.objects.all().db
+        return [inner, outer, models.Region.objects.all().db]
+
+    within = threading.Barrier(2)
+    with ThreadPoolExecutor(2) as pool:
+        found = [running.result() for running in [pool.submit(databases) for _ in range(2)]]
+    assert found == [["analytics", "analytics", "default"]] * 2
 
 
 def test_a_block_demands_freshness(new_database: NewDatabase, serve: Serve, models: ModuleType) -> None:  # noqa: ARG001
@@ -162,6 +248,7 @@ def test_tables_are_refreshed_on_commit(models: ModuleType) -> None:
         ({"MODLES": []}, "no 'MODLES'; it has ALIAS, MODELS, PUBLISH, ROLLOUT, SIGNED_TOKENS"),
         ({"ROLLOUT": 2}, "a share from 0 to 1, not 2"),
         ({"ROLLOUT": True}, "a share from 0 to 1, not True"),
+        ({"MODELS": "shop"}, "a list of labels, not 'shop'"),
         ({"ALIAS": "default"}, "no database of rail_forge.django"),
         ({"ALIAS": "nowhere"}, "no database of rail_forge.django"),
     ],
@@ -169,6 +256,18 @@ def test_tables_are_refreshed_on_commit(models: ModuleType) -> None:
 def test_settings_that_cannot_be_used_are_named(told: dict[str, Any], said: str, models: ModuleType) -> None:
     with routed(**told), pytest.raises(ImproperlyConfigured, match=said):
         models.Order.objects.all().db  # noqa: B018 - asks the router
+
+
+def test_check_names_labels_that_are_none(models: ModuleType) -> None:
+    assert models
+    for told, said in (
+        ({"MODELS": ["shop", "shop.Order"]}, []),
+        ({"MODELS": ["shop.Ordre"]}, ["no app and no model has the label 'shop.ordre'"]),
+        ({"MODELS": ["shop"], "ROLLOUT": 2}, ["a share from 0 to 1"]),
+    ):
+        with routed(**told):
+            found = [message.msg for message in checks.run_checks() if message.id == "rail_forge.E004"]
+        assert [text in message for text, message in zip(said, found, strict=True)] == [True] * len(said)
 
 
 def test_times_have_units() -> None:
@@ -181,7 +280,7 @@ def test_times_have_units() -> None:
         60,
     ]
     for wrong in ("5", "5 parsecs", "s", "", -1, "-1s"):
-        with pytest.raises(ValueError, match=r"no time|less than 0"):
+        with pytest.raises(ValueError, match=r"no time|no number of seconds"):
             seconds(wrong)
 
 
@@ -195,7 +294,7 @@ def test_railforge_status(models: ModuleType) -> None:
     text = output_of("railforge_status")
     count = models.Order.objects.using("default").count()
     assert "source shop is ready" in text
-    assert f"public.orders: {count:,} rows, as of 20" in text
+    assert f"shop.public.orders: {count:,} rows, as of 20" in text
     tables = json.loads(output_of("railforge_status", json=True))["tables"]
     assert {table["table"] for table in tables} >= {"orders", "Gift Wrap"}
 
@@ -203,7 +302,7 @@ def test_railforge_status(models: ModuleType) -> None:
 def test_railforge_refresh(models: ModuleType) -> None:
     count = models.Order.objects.using("default").count()
     assert output_of("railforge_refresh", "shop.Order", "region") == (
-        f"public.orders: {count:,} rows\npublic.region: 12 rows\n"
+        f"shop.public.orders: {count:,} rows\nshop.public.region: 12 rows\n"
     )
     with pytest.raises(CommandError, match='no table "ordres"'):
         output_of("railforge_refresh", "ordres")

@@ -280,7 +280,11 @@ def test_an_empty_token_is_none(shop: Served) -> None:
 def test_claims_cannot_change_what_the_signer_says(key: bytes) -> None:
     with override_settings(RAIL_FORGE=told(key)):
         signer = Signer.of_settings()
-    for claims_of_it, message in (({"sub": "a", "exp": 1}, "cannot have exp"), ({"tenant": 1}, 'need "sub"')):
+    for claims_of_it, message in (
+        ({"sub": "a", "exp": 1}, "cannot have exp"),
+        ({"tenant": 1}, 'need "sub"'),
+        ({"sub": 7}, "as a text"),
+    ):
         with pytest.raises(ImproperlyConfigured, match=message):
             signer.sign(claims_of_it)
 

@@ -39,6 +39,7 @@ DATABASES = {{
         "USER": "{user}",
         "HOST": "{host}",
         "PORT": {port},
+        "OPTIONS": {{"sslmode": "disable", "options": "-c application_name=things"}},
     }},
     "analytics": {{
         "ENGINE": "rail_forge.django",

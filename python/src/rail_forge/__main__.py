@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _DEFAULT_URL = "grpc://127.0.0.1:32010"
+# Options that are arguments of `connect` by the same name.
+_ARGUMENTS = ("catalog", "schema", "timezone", "timeout", "tls_roots", "tls_certificate", "tls_key")
 # More rows than this are counted and not shown.
 _SHOWN_ROWS = 100
 
@@ -28,11 +30,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--schema", help="where names without a schema are looked up")
     parser.add_argument("--catalog", help="where names without a catalogue are looked up")
     parser.add_argument("--timezone", help="the time zone of the session")
+    parser.add_argument("--timeout", type=float, help="how long a call may take, in seconds")
+    parser.add_argument("--tls-roots", help="a file of the authorities that the server's certificate is from")
+    parser.add_argument("--tls-certificate", help="a file of the client's certificate")
+    parser.add_argument("--tls-key", help="a file of its key")
+    parser.add_argument(
+        "--plain-token", action="store_true", help="send the token to another host without TLS too"
+    )
     parser.add_argument("sql", nargs="?", help="a statement; without it, statements are read from the input")
     options = parser.parse_args(arguments)
-    with connect(
-        options.url, catalog=options.catalog, schema=options.schema, timezone=options.timezone
-    ) as client:
+    given = vars(options)
+    token = os.environ.get("RAIL_FORGE_TOKEN") if options.plain_token else None
+    try:
+        connected = connect(options.url, token, **{name: given[name] for name in _ARGUMENTS})
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    with connected as client:
         if options.sql is not None:
             return 0 if _answer(client, options.sql) else 1
         done = [_answer(client, statement) for statement in _statements()]

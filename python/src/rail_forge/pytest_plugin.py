@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -22,6 +22,8 @@ _NAME = "test"
 _ENGINE = "rail_forge.django"
 # What the configured server asks for, and the one of the tests does not.
 _OPTIONS_OF_ANOTHER = frozenset({"tls", "tls_roots", "tls_certificate", "tls_key", "token"})
+# Of psycopg's, those that a source's URL has too.
+_OPTIONS_OF_URLS = ("sslmode", "sslcert", "sslkey", "sslrootcert", "connect_timeout", "options")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,10 +53,12 @@ def _django_url() -> str:
     from django.db import connections  # noqa: PLC0415 - of those who use Django
 
     told = connections["default"].settings_dict
-    secret = f":{quote(told['PASSWORD'], safe='')}" if told["PASSWORD"] else ""
-    who = f"{quote(told['USER'], safe='')}{secret}@" if told["USER"] else ""
-    where = f"{told['HOST'] or 'localhost'}:{told['PORT'] or 5432}"
-    return f"postgres://{who}{where}/{quote(told['NAME'], safe='')}"
+    options = {name: told["OPTIONS"].get(name) for name in _OPTIONS_OF_URLS}
+    named = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+    parameters = options | {name: told[setting] for name, setting in named.items()}
+    # As parameters, of which the host may be a socket's folder.
+    given = {name: value for name, value in parameters.items() if value}
+    return f"postgres:///?{urlencode(given, quote_via=quote)}"
 
 
 @contextmanager

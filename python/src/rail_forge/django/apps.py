@@ -1,6 +1,7 @@
 """The app: put `rail_forge.django` into `INSTALLED_APPS` for the commands of `manage.py`."""
 
 from django.apps import AppConfig
+from django.core import checks
 
 
 class RailForgeConfig(AppConfig):
@@ -9,3 +10,9 @@ class RailForgeConfig(AppConfig):
     name = "rail_forge.django"
     label = "rail_forge"
     verbose_name = "RailForge"
+
+    def ready(self) -> None:
+        """Have `manage.py check` look at the settings too."""
+        from .routing import check_routing  # noqa: PLC0415 - connections are there once Django is set up
+
+        checks.register(check_routing)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import NotSupportedError
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -35,10 +34,14 @@ from .values import Values
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from django.db.models import Model
+
     from rail_forge import RefreshedTable
 
 # The PostgreSQL whose SQL RailForge speaks, as PostgreSQL counts its versions.
 DIALECT_VERSION = 18_00_00
+# Where the server looks names up that have no schema.
+_DEFAULT_SCHEMA = "public"
 
 
 class DatabaseWrapper(PostgresWrapper):
@@ -94,7 +97,7 @@ class DatabaseWrapper(PostgresWrapper):
         """Return a connection; nothing is sent before the first query."""
         try:
             connection = dbapi.connect(**conn_params)
-        except (OSError, ValueError) as error:
+        except (AttributeError, OSError, TypeError, ValueError) as error:
             raise ImproperlyConfigured(f'settings.DATABASES["{self.alias}"]: {error}') from error
         return connection
 
@@ -117,7 +120,7 @@ class DatabaseWrapper(PostgresWrapper):
 
     def create_cursor(self, name: str | None = None) -> Cursor:  # noqa: ARG002 - every cursor is a stream
         """Return a cursor, whose rows arrive while they are fetched."""
-        cursor = Cursor(self, self.asked, Values(settings.USE_TZ, self.timezone))
+        cursor = Cursor(self, self.asked, Values(self.timezone, self.timezone_name))
         demanded = max_staleness_of(self.alias)
         if demanded is None:
             demanded = self.settings_dict["OPTIONS"].get("max_staleness")
@@ -130,6 +133,14 @@ class DatabaseWrapper(PostgresWrapper):
         with self.wrap_database_errors:
             refreshed: list[RefreshedTable] = self.connection.refresh(*tables)
         return refreshed
+
+    def tables_of(self, model: type[Model]) -> list[str]:
+        """Return the tables of a model and of those that it extends, as `refresh` takes them."""
+        catalog, schema = self.settings_dict["NAME"], self.settings_dict["OPTIONS"].get("schema")
+        where = [catalog, schema or _DEFAULT_SCHEMA] if catalog else [schema] if schema else []
+        extended = model._meta.get_parent_list()  # noqa: SLF001 - Django's public name for it
+        tables = dict.fromkeys(one._meta.db_table for one in [model, *extended])  # noqa: SLF001 - likewise
+        return [".".join([*where, table]) for table in tables]
 
     def make_debug_cursor(self, cursor: Cursor) -> CursorDebugWrapper:
         """Return a cursor that logs its queries."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from contextvars import Token
 
 _UNITS_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -21,34 +18,36 @@ class Block:
     max_staleness: float | None
 
 
-_current: ContextVar[Block | None] = ContextVar("rail_forge_analytics", default=None)
+# From the outermost to the innermost.
+_around: ContextVar[tuple[Block, ...]] = ContextVar("rail_forge_analytics", default=())
 
 
 def current() -> Block | None:
     """Return the innermost block around this."""
-    return _current.get()
+    blocks = _around.get()
+    return blocks[-1] if blocks else None
 
 
-def enter(block: Block) -> Token[Block | None]:
-    """Begin a block, and return what `leave` takes."""
-    return _current.set(block)
+def enter(block: Block) -> None:
+    """Begin a block."""
+    _around.set((*_around.get(), block))
 
 
-def leave(token: Token[Block | None]) -> None:
-    """End the block that has begun with this."""
-    _current.reset(token)
+def leave() -> None:
+    """End the innermost block."""
+    _around.set(_around.get()[:-1])
 
 
 def max_staleness_of(alias: str) -> float | None:
     """Return the staleness, in seconds, that the block around this allows a database; None for any."""
-    block = _current.get()
+    block = current()
     return block.max_staleness if block is not None and block.alias == alias else None
 
 
 def seconds(time: float | timedelta | str) -> float:
     """Return a time in seconds, which may be written with a unit: `"250ms"`, `"5s"`, `"2m"`, `"1h"`.
 
-    Raises ValueError when it is none, or is less than 0.
+    Raises ValueError when it is none, is less than 0, or has no end.
     """
     if isinstance(time, timedelta):
         told = time.total_seconds()
@@ -60,6 +59,6 @@ def seconds(time: float | timedelta | str) -> float:
             raise ValueError(f"{time!r} is no time: write it as 250ms, 5s, 2m or 1h") from None
     else:
         told = float(time)
-    if not told >= 0:
-        raise ValueError(f"{time!r} is less than 0 seconds")
+    if not 0 <= told < math.inf:
+        raise ValueError(f"{time!r} is no number of seconds from 0 on")
     return told

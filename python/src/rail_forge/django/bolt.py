@@ -31,4 +31,6 @@ async def stream(
         rows, chunks = await aiter_chunks(queryset, chosen.chunks)
     except BadRequest as error:
         raise HTTPException(400, str(error)) from error
-    return StreamingResponse(chunks, media_type=chosen.media_type, headers=as_of_header(rows))
+    # Of which caches have to know.
+    varies = {"Vary": "Accept"} if accept is not None else {}
+    return StreamingResponse(chunks, media_type=chosen.media_type, headers=as_of_header(rows) | varies)

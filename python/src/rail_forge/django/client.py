@@ -9,6 +9,8 @@ from django.db.backends.base.client import BaseDatabaseClient
 
 from .options import read_options
 
+_OPTIONS = ("catalog", "schema", "timezone", "timeout", "tls_roots", "tls_certificate", "tls_key")
+
 
 class DatabaseClient(BaseDatabaseClient):
     """Runs `python -m rail_forge`."""
@@ -21,9 +23,14 @@ class DatabaseClient(BaseDatabaseClient):
     ) -> tuple[list[str], dict[str, str] | None]:
         """Return the command and what it finds in its environment; the token is not on the command line."""
         arguments = read_options(settings_dict).arguments
-        named = ((f"--{name}", arguments.get(name)) for name in ("catalog", "schema"))
-        words = [word for name, value in named if value for word in (name, value)]
+        given = {**arguments, "timezone": settings_dict.get("TIME_ZONE")}
+        named = ((f"--{name.replace('_', '-')}", given.get(name)) for name in _OPTIONS)
+        # What is in a file is no word of a command.
+        told = ((name, value) for name, value in named if value and not isinstance(value, bytes))
+        words = [word for name, value in told for word in (name, str(value))]
         environment = {"RAIL_FORGE_URL": arguments["url"]}
         if arguments.get("token"):
             environment["RAIL_FORGE_TOKEN"] = arguments["token"]
+            # As the backend does, whose token is given to it as well.
+            words.append("--plain-token")
         return [cls.executable_name, "-m", "rail_forge", *words, *parameters], environment

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+from psycopg.sql import Composable
+
 from rail_forge import dbapi
 from rail_forge.dbapi._placeholders import with_literals
 
@@ -29,7 +31,7 @@ class Cursor(dbapi.Cursor):
 
     def execute(self, operation: Any, parameters: Parameters | None = None) -> Self:
         """Execute a statement; what would change something is refused with the name of the primary."""
-        sql = str(operation)
+        sql = _text(operation)
         if parameters is not None:
             sql = with_literals(sql, parameters, self._values.literal)
         self.executed = sql
@@ -48,3 +50,14 @@ class Cursor(dbapi.Cursor):
     def callproc(self, name: str, args: Iterable[object] | None = None) -> Any:  # noqa: ARG002 - PEP 249
         """Refuse, since procedures are PostgreSQL's."""
         raise self._wrapper.refusal(f"the procedure {name}")
+
+
+def _text(operation: Any) -> str:
+    """Return a statement as text, however psycopg would take it."""
+    match operation:
+        case Composable():
+            return operation.as_string(None)
+        case bytes():
+            return operation.decode()
+        case _:
+            return str(operation)

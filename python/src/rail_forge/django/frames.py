@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 from django.core.exceptions import FieldError
 from django.db import connections, models
-from django.db.models.expressions import Col
+from django.db.models.expressions import Col, ColPairs
 from django.db.models.query import ModelIterable
 from psycopg.postgres import types as postgres_types
 
@@ -338,13 +338,14 @@ def _of_railforge(connection: DatabaseWrapper, sql: str, parameters: Any, names:
 
 
 def _of_rows(connection: Any, sql: str, parameters: Any, names: Sequence[str], compiler: Any) -> Read:
-    cursor = connection.chunked_cursor()
+    has_cursors = not connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
+    cursor = connection.chunked_cursor() if has_cursors else connection.cursor()
     with _closed_on_failure(cursor):
         cursor.execute(sql, parameters)
         first = cursor.fetchmany(_ROWS_OF_BATCH)
         count = len(names)
         columns = list(zip(*first, strict=True))[:count] or [()] * count
-        expressions = [column for column, _, _ in compiler.select]
+        expressions = [column for selected, _, _ in compiler.select for column in _columns_of(selected)]
         codes = [column.type_code for column in cursor.description[:count]]
         types = [_type_of(*column) for column in zip(expressions, codes, columns, strict=True)]
         schema = pa.schema(list(zip(names, types, strict=True)))
@@ -365,12 +366,22 @@ def _of_rows(connection: Any, sql: str, parameters: Any, names: Sequence[str], c
 def _names(queryset: models.QuerySet[Any], compiler: Any) -> list[str]:
     """Return the names of a query's columns, in their order in the SELECT."""
     query = queryset.query
-    if not issubclass(queryset._iterable_class, ModelIterable):  # noqa: SLF001 - nothing else tells
-        if query.selected:
-            return list(query.selected)
-        return [*query.extra_select, *query.values_select, *query.annotation_select]
-    columns = [compiler.select[position][0] for position in compiler.klass_info["select_fields"]]
-    return [*query.extra_select, *(column.target.attname for column in columns), *query.annotation_select]
+    if issubclass(queryset._iterable_class, ModelIterable):  # noqa: SLF001 - nothing else tells
+        columns = [compiler.select[position][0] for position in compiler.klass_info["select_fields"]]
+        own = (column.target.attname for column in columns)
+        return [*query.extra_select, *own, *query.annotation_select]
+    names = query.selected or [*query.extra_select, *query.values_select, *query.annotation_select]
+    named = zip(names, compiler.select, strict=True)
+    return [one for name, (selected, _, _) in named for one in _names_of(name, selected)]
+
+
+def _names_of(name: str, selected: Any) -> list[str]:
+    """Return the names of the columns of one expression: a composite key has those of its fields."""
+    return [target.attname for target in selected.targets] if isinstance(selected, ColPairs) else [name]
+
+
+def _columns_of(selected: Any) -> list[Any]:
+    return list(selected.get_cols()) if isinstance(selected, ColPairs) else [selected]
 
 
 def _type_of(expression: Any, code: Any, values: Sequence[Any]) -> pa.DataType:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.db.backends.postgresql.operations import DatabaseOperations as PostgresOperations
 
 from rail_forge.dbapi._placeholders import with_literals
@@ -22,7 +21,7 @@ class DatabaseOperations(PostgresOperations):
 
     def compose_sql(self, sql: str, params: Any) -> str:
         """Return a statement with its values in it."""
-        values = Values(settings.USE_TZ, self.connection.timezone)
+        values = Values(self.connection.timezone, self.connection.timezone_name)
         return with_literals(sql, params or (), values.literal)
 
     def last_executed_query(self, cursor: Cursor, sql: str, params: Any) -> str | None:  # noqa: ARG002 - Django's

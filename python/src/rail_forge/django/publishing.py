@@ -199,7 +199,9 @@ def _value(value: object, where: str = "") -> str:
         case list() | tuple():
             return f"[{', '.join(_value(item, where) for item in value)}]"
         case timedelta():
-            return f'"{value.total_seconds():g}s"'
+            # Whole numbers with their units: a large time has no exponent, and a small one its microseconds.
+            parts = (value.days, "d"), (value.seconds, "s"), (value.microseconds, "us")
+            return f'"{" ".join(f"{count}{unit}" for count, unit in parts if count) or "0s"}"'
         case bool() | int() | float() | str() | Promise():
             text = str(value) if isinstance(value, Promise) else value
             return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

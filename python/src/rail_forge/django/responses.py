@@ -6,16 +6,18 @@ import base64
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.core.exceptions import BadRequest, ValidationError
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Q
+from django.db.models.constants import LOOKUP_SEP
 from django.http import StreamingHttpResponse
-from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.cache import patch_vary_headers
+from django.utils.dateparse import parse_date, parse_datetime, parse_duration, parse_time
 
 from rail_forge.encoding import format_for
 
@@ -51,7 +53,7 @@ def stream(
     begins, and so does a ValueError for a column that the format has no type for, a BadRequest where the
     request has chosen it. Of RailForge's rows, the header `X-As-Of` says for which moment they are true.
     """
-    return stream_as(_format(request, format), queryset)
+    return _varied(stream_as(_format(request, format), queryset), request, format)
 
 
 def stream_as(chosen: Format, queryset: models.QuerySet[Any]) -> StreamingHttpResponse:
@@ -74,11 +76,20 @@ async def astream(
     """Return what `stream` does, for a view that is `async`: the event loop goes on while rows are read."""
     chosen = _format(request, format)
     rows, chunks = await aiter_chunks(queryset, chosen.chunks)
-    return _streaming(chosen, chunks, rows)
+    return _varied(_streaming(chosen, chunks, rows), request, format)
 
 
 def _streaming(chosen: Format, chunks: Any, rows: Read) -> StreamingHttpResponse:
     return StreamingHttpResponse(chunks, content_type=chosen.media_type, headers=as_of_header(rows))
+
+
+def _varied(
+    response: StreamingHttpResponse, request: HttpRequest | None, name: str | None
+) -> StreamingHttpResponse:
+    """Tell caches that the response depends on a header, if it does."""
+    if name is None and request is not None:
+        patch_vary_headers(response, ["Accept"])
+    return response
 
 
 def as_of_header(rows: Read) -> dict[str, str]:
@@ -133,7 +144,7 @@ def keyset_page(
     A page takes as long as the first, however far it is: rows are found by their keys and not counted. Each
     key is a field, with `-` before it for the other direction; together they are of one row, and none is
     NULL. `after` is the `next` of the page before. Raises BadRequest when it is none, and ValueError for a
-    page of no size.
+    page of no size, and for a key that rows do not have, or whose values have no place in a token.
     """
     if not keys or not 1 <= size <= _MAX_PAGE_ROWS:
         raise ValueError(f"a page takes keys and a size from 1 to {_MAX_PAGE_ROWS}")
@@ -147,11 +158,9 @@ def keyset_page(
             # A value that its field does not have.
             raise BadRequest(_NO_TOKEN) from error
     rows = list(ordered[: size + 1])
-    if len(rows) <= size:
-        return KeysetPage(rows, None)
-    last = rows[size - 1]
-    values = [last[name] if isinstance(last, dict) else getattr(last, name) for name in names]
-    return KeysetPage(rows[:size], _token(values))
+    # Also of a page that has no next one, so that what is wrong with a key is told by the first row.
+    token = _token(queryset.model, rows[:size][-1], names) if rows else None
+    return KeysetPage(rows[:size], token if len(rows) > size else None)
 
 
 def _behind(keys: tuple[str, ...], values: list[Any]) -> Q:
@@ -169,18 +178,34 @@ def _behind(keys: tuple[str, ...], values: list[Any]) -> Q:
 _KINDS: dict[str, tuple[type, Any]] = {
     "t": (datetime, parse_datetime),
     "d": (date, parse_date),
+    "c": (time, parse_time),
+    "i": (timedelta, parse_duration),
     "n": (Decimal, Decimal),
     "u": (UUID, UUID),
 }
 
 
-def _token(values: list[Any]) -> str:
+def _token(model: type[models.Model], row: Any, names: list[str]) -> str:
     written = []
-    for value in values:
+    for name in names:
+        value = _value(model, row, name)
         kind = next((letter for letter, (kind, _) in _KINDS.items() if isinstance(value, kind)), "")
-        shown = value.isoformat() if kind in {"t", "d"} else str(value) if kind else value
+        if not kind and not isinstance(value, (str, int, float)):
+            raise ValueError(f"{name!r} of a row is {value!r}, which is no key of a page")
+        shown = value.isoformat() if kind in {"t", "d", "c"} else str(value) if kind else value
         written.append([kind, shown])
-    return base64.urlsafe_b64encode(json.dumps(written, cls=DjangoJSONEncoder).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(json.dumps(written).encode()).decode().rstrip("=")
+
+
+def _value(model: type[models.Model], row: Any, name: str) -> Any:
+    """Return what a row has for a key; `pk` may have another name, and `__` leads to other objects."""
+    of_primary_key = model._meta.pk.name  # noqa: SLF001 - Django's public name for it
+    try:
+        if isinstance(row, dict):
+            return row[of_primary_key if name == "pk" and name not in row else name]
+        return reduce(getattr, name.split(LOOKUP_SEP), row)
+    except (AttributeError, KeyError) as error:
+        raise ValueError(f"the rows of a page have no {name!r}, which is one of its keys") from error
 
 
 def _read_token(token: str, count: int) -> list[Any]:

@@ -9,16 +9,18 @@ from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from asgiref.sync import iscoroutinefunction
+from django.apps import apps
 from django.conf import settings
+from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, transaction
 
 from .base import DatabaseWrapper
 from .block import Block, current, enter, leave, seconds
+from .within import made_within
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from contextvars import Token
     from datetime import timedelta
     from types import TracebackType
 
@@ -56,7 +58,29 @@ def read_routing() -> Routing:
     alias = told.get("ALIAS", "analytics")
     if alias not in connections or not isinstance(connections[alias], DatabaseWrapper):
         raise ImproperlyConfigured(f'settings.DATABASES["{alias}"] is no database of rail_forge.django')
-    return Routing(alias, frozenset(label.lower() for label in told.get("MODELS", ())), rollout)
+    labels = told.get("MODELS", ())
+    if isinstance(labels, str):
+        raise ImproperlyConfigured(f'settings.RAIL_FORGE["MODELS"] is a list of labels, not {labels!r}')
+    return Routing(alias, frozenset(label.lower() for label in labels), rollout)
+
+
+def check_routing(**_named: Any) -> list[checks.CheckMessage]:
+    """Return an error for each label of `settings.RAIL_FORGE["MODELS"]` that is none."""
+    if not getattr(settings, "RAIL_FORGE", {}).get("MODELS"):
+        return []
+    try:
+        labels = read_routing().models
+    except ImproperlyConfigured as error:
+        return [checks.Error(str(error), id="rail_forge.E004")]
+    known = {app.label for app in apps.get_app_configs()}
+    known |= {model._meta.label_lower for model in apps.get_models()}  # noqa: SLF001 - as in _is_routed
+    return [
+        checks.Error(
+            f'settings.RAIL_FORGE["MODELS"]: no app and no model has the label {label!r}',
+            id="rail_forge.E004",
+        )
+        for label in sorted(labels - known)
+    ]
 
 
 class AnalyticsRouter:
@@ -64,41 +88,54 @@ class AnalyticsRouter:
 
     What the settings name, and all reads within `analytics()`, go to RailForge.
     Reads within a transaction of the database that is written to stay there, since they may want to see what
-    it has written. Writes and migrations never go to RailForge.
+    it has written. So do those for an object of the named models that is from there, or is not saved yet: its
+    own fields, and what it refers to. Writes and migrations never go to RailForge.
     """
 
-    def db_for_read(self, model: type[models.Model], **_hints: Any) -> str | None:
+    def db_for_read(self, model: type[models.Model], **hints: Any) -> str | None:
         """Return RailForge's alias for a read that goes there."""
         block = current()
         if block is not None:
             return block.alias
         routing = read_routing()
+        instance = hints.get("instance")
+        read_from = _database_of(instance)
         primary = connections[routing.alias].primary or "default"
-        if connections[primary].in_atomic_block or not self._is_routed(model, routing):
+        if connections[primary].in_atomic_block:
+            return primary if _is_railforge(read_from) else None
+        if not self._is_routed(model, routing):
+            return None
+        if instance is not None and self._is_routed(type(instance), routing) and not _is_railforge(read_from):
             return None
         return routing.alias if random.random() < routing.rollout else None
 
     def db_for_write(self, model: type[models.Model], **hints: Any) -> str | None:  # noqa: ARG002 - Django's
         """Return the primary for an object that was read from RailForge, so that it can be saved."""
-        instance = hints.get("instance")
-        read_from = getattr(getattr(instance, "_state", None), "db", None)
-        if read_from is not None and isinstance(connections[read_from], DatabaseWrapper):
-            return connections[read_from].primary or "default"
-        return None
+        read_from = _database_of(hints.get("instance"))
+        return _primary_of(read_from) if _is_railforge(read_from) else None
 
     def allow_relation(self, one: models.Model, other: models.Model, **_hints: Any) -> bool | None:
         """Allow relations between objects that were read from RailForge and from its primary."""
-        databases = {_primary_of(one._state.db), _primary_of(other._state.db)}  # noqa: SLF001 - as routers do
+        databases = {_primary_of(_database_of(one)), _primary_of(_database_of(other))}
         return True if len(databases) == 1 else None
 
     def allow_migrate(self, db: str, app_label: str, **_hints: Any) -> bool | None:  # noqa: ARG002 - Django's
         """Refuse migrations of RailForge."""
-        return False if isinstance(connections[db], DatabaseWrapper) else None
+        return False if _is_railforge(db) else None
 
     @staticmethod
     def _is_routed(model: type[models.Model], routing: Routing) -> bool:
         meta = model._meta  # noqa: SLF001 - Django's public name for it
         return meta.app_label in routing.models or meta.label_lower in routing.models
+
+
+def _database_of(instance: models.Model | None) -> str | None:
+    """Return the alias that an object was read from or saved to, as Django's routers ask for it."""
+    return getattr(getattr(instance, "_state", None), "db", None)
+
+
+def _is_railforge(alias: str | None) -> bool:
+    return alias is not None and isinstance(connections[alias], DatabaseWrapper)
 
 
 def _primary_of(alias: str | None) -> str | None:
@@ -121,50 +158,45 @@ class analytics:  # noqa: N801 - used as a function
     ) -> None:
         self._max_staleness = None if max_staleness is None else seconds(max_staleness)
         self._using = using
-        self._token: Token[Block | None] | None = None
 
     def __call__(self, view: F) -> F:
         """Decorate a function, or one that is awaited."""
 
         @wraps(view)
         async def awaited(*arguments: Any, **named: Any) -> Any:
-            with self._again():
-                return await view(*arguments, **named)
+            with self:
+                return made_within(await view(*arguments, **named), lambda: self)
 
         @wraps(view)
         def called(*arguments: Any, **named: Any) -> Any:
-            with self._again():
+            with self:
                 answer = view(*arguments, **named)
             # `dispatch` of an async view is no coroutine function, and gives a coroutine.
-            return self._awaited(answer) if iscoroutine(answer) else answer
+            return self._awaited(answer) if iscoroutine(answer) else made_within(answer, lambda: self)
 
         return cast("F", awaited if iscoroutinefunction(view) else called)
 
     async def _awaited(self, answer: Awaitable[Any]) -> Any:
-        with self._again():
-            return await answer
-
-    def _again(self) -> analytics:
-        # One for each call: a view is called by many at the same time.
-        return type(self)(max_staleness=self._max_staleness, using=self._using)
+        with self:
+            return made_within(await answer, lambda: self)
 
     def __enter__(self) -> Self:
-        self._token = enter(Block(self._using or read_routing().alias, self._max_staleness))
+        enter(Block(self._using or read_routing().alias, self._max_staleness))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._token is not None:
-            leave(self._token)
+        leave()
 
 
 def refresh_on_commit(*model_classes: type[models.Model], using: str | None = None) -> None:
     """Refresh the tables of models in RailForge once the transaction of the primary has committed.
 
-    Without a transaction it is done at once. A failure is one of the caller's, as with every `on_commit`.
+    Those of models that they extend are refreshed too. Without a transaction it is done at once. A failure is
+    one of the caller's, as with every `on_commit`.
     """
     alias = using or read_routing().alias
-    tables = [model._meta.db_table for model in model_classes]  # noqa: SLF001 - Django's public name for it
+    tables = [table for model in model_classes for table in connections[alias].tables_of(model)]
     primary = connections[alias].primary or "default"
     transaction.on_commit(lambda: connections[alias].refresh(*tables), using=primary)

@@ -14,6 +14,7 @@ import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from inspect import iscoroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,9 +24,11 @@ from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.utils.module_loading import import_string
 
 from .block import seconds
+from .within import made_within
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
@@ -80,8 +83,10 @@ class Signer:
         reserved = sorted(_RESERVED & set(claims))
         if reserved:
             raise ImproperlyConfigured(f"the claims of a signed token cannot have {', '.join(reserved)}")
-        if not claims.get("sub"):
-            raise ImproperlyConfigured('the claims of a signed token need "sub", the name of who is asking')
+        if not claims.get("sub") or not isinstance(claims["sub"], str):
+            raise ImproperlyConfigured(
+                'the claims of a signed token need "sub", the name of who is asking, as a text'
+            )
         now = int(time.time())
         whole = {**claims, "iss": self.issuer, "aud": self.audience, "iat": now}
         whole["exp"] = now + int(self.lifetime_seconds)
@@ -127,12 +132,12 @@ class SignedTokensMiddleware:
         caller = _Caller(self._signer, request)
         if iscoroutinefunction(self):
             return self._answer(caller, request)
-        with _asking(caller):
-            return _kept(caller, self._get_response(request))
+        with caller.asking():
+            return made_within(self._get_response(request), caller.asking)
 
     async def _answer(self, caller: _Caller, request: HttpRequest) -> HttpResponseBase:
-        with _asking(caller):
-            return _kept(caller, await self._get_response(request))
+        with caller.asking():
+            return made_within(await self._get_response(request), caller.asking)
 
 
 class _Caller:
@@ -150,11 +155,20 @@ class _Caller:
             # To find out who is asking may take a query itself, which nobody can ask yet but the application.
             with _asking(None):
                 claims = self._signer.claims(self._request)
+            if iscoroutine(claims):
+                claims.close()
+                raise ImproperlyConfigured(
+                    "CLAIMS of signed tokens is an async function: it has to return, not to be awaited"
+                )
             if claims is None:
                 raise PermissionDenied("this request may not read from RailForge")
             self._token = self._signer.sign(claims)
             self._fresh_until = now + self._signer.lifetime_seconds * _FRESH_SHARE
         return self._token
+
+    def asking(self) -> AbstractContextManager[None]:
+        """Queries are asked by this caller for the time of a block."""
+        return _asking(self)
 
 
 _caller: ContextVar[_Caller | None] = ContextVar("rail_forge_caller", default=None)
@@ -173,39 +187,6 @@ def _asking(caller: _Caller | None) -> Iterator[None]:
         yield
     finally:
         _caller.reset(token)
-
-
-def _kept(caller: _Caller, response: Any) -> HttpResponseBase:
-    """Return a response whose content, when it is streamed, is made within the caller too."""
-    # A file has no queries, and may be sent by the server of WSGI itself.
-    if getattr(response, "streaming", False) and getattr(response, "file_to_stream", None) is None:
-        chunks = response.streaming_content
-        response.streaming_content = (
-            _async_chunks(caller, chunks) if response.is_async else _chunks(caller, chunks)
-        )
-    answer: HttpResponseBase = response
-    return answer
-
-
-# The caller is set for each chunk alone: between them, other code runs in the same context.
-def _chunks(caller: _Caller, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    ended = object()
-    while True:
-        with _asking(caller):
-            chunk: Any = next(chunks, ended)
-        if chunk is ended:
-            return
-        yield chunk
-
-
-async def _async_chunks(caller: _Caller, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    while True:
-        with _asking(caller):
-            try:
-                chunk = await anext(chunks)
-            except StopAsyncIteration:
-                return
-        yield chunk
 
 
 def key_id(jwk: Mapping[str, Any]) -> str:

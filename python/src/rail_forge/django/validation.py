@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.backends.base.validation import BaseDatabaseValidation
 
@@ -18,10 +19,13 @@ class DatabaseValidation(BaseDatabaseValidation):
         """Return an error for each setting that cannot be used, and for a primary that is none."""
         alias = self.connection.alias
         where = f'settings.DATABASES["{alias}"]'
-        found = [
-            checks.Error(f"{where}: {error}", id="rail_forge.E001")
-            for error in read_options(self.connection.settings_dict).errors
-        ]
+        errors = read_options(self.connection.settings_dict).errors
+        found = [checks.Error(f"{where}: {error}", id="rail_forge.E001") for error in errors]
+        if not errors:
+            try:  # nothing is sent
+                self.connection.get_new_connection(self.connection.get_connection_params()).close()
+            except ImproperlyConfigured as error:
+                found.append(checks.Error(str(error), id="rail_forge.E001"))
         primary = self.connection.primary
         if primary is not None and primary not in connections:
             found.append(

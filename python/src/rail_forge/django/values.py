@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 from django.db.backends.postgresql.psycopg_any import get_adapters_template
-from psycopg.adapt import Transformer
+from psycopg.adapt import AdaptersMap, Transformer
 from psycopg.pq import Format
+from psycopg.types.datetime import TimestamptzLoader
+from psycopg.types.hstore import HstoreLoader
 
 from rail_forge.dbapi import DataError, ProgrammingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import tzinfo
-
-    from psycopg.adapt import AdaptersMap
+    from datetime import datetime, tzinfo
 
     from rail_forge._values import ReadText
 
@@ -38,12 +39,14 @@ class _Context:
 
 
 class Values:
-    """The adapters of one connection; `timezone` is None where Django uses no time zones."""
+    """The adapters of one connection; `timezone` is None where Django uses no time zones.
 
-    def __init__(self, use_tz: bool, timezone: tzinfo | None) -> None:  # noqa: FBT001 - as Django's own
+    `timezone_name` is that of the session, whose clock moments show then.
+    """
+
+    def __init__(self, timezone: tzinfo | None, timezone_name: str) -> None:
         self.timezone = timezone
-        self._adapters: AdaptersMap = get_adapters_template(use_tz, timezone)
-        self._context = _Context(self._adapters)
+        self._context = _Context(_adapters(timezone, timezone_name))
 
     def literal(self, value: object) -> str:
         """Return a value as a literal of SQL.
@@ -59,7 +62,28 @@ class Values:
 
     def reader_of(self, type_name: str) -> ReadText | None:
         """Return what reads the text of a type by its PostgreSQL name; None when the text is wanted."""
+        if type_name == "hstore":
+            return _read_hstore
         return None if type_name in _TEXTS else _reader(self._context.adapters, type_name)
+
+
+@lru_cache(maxsize=64)
+def _adapters(timezone: tzinfo | None, timezone_name: str) -> AdaptersMap:
+    adapters = AdaptersMap(get_adapters_template(timezone is not None, timezone))
+    session = ZoneInfo(timezone_name)
+
+    class Moment(TimestamptzLoader):
+        # Django's has psycopg know the zone of the session from its connection, of which there is none.
+        def load(self, data: Any) -> datetime:
+            moment = super().load(data).astimezone(timezone or session)
+            return moment if timezone is not None else moment.replace(tzinfo=None)
+
+    adapters.register_loader("timestamptz", Moment)
+    return adapters
+
+
+def _read_hstore(text: str) -> Any:
+    return HstoreLoader(0).load(text.encode())
 
 
 @lru_cache(maxsize=256)

@@ -138,7 +138,7 @@ class DatabaseWrapper(RailForgeWrapper):
         if self._reader.timezone != self.timezone_name:
             self._reader.timezone = self.timezone_name
         return RoutingCursor(
-            self, writing, Cursor(self, self._reader, Values(settings.USE_TZ, self.timezone))
+            self, writing, Cursor(self, self._reader, Values(self.timezone, self.timezone_name))
         )
 
     def _savepoint(self, sid: str) -> None:

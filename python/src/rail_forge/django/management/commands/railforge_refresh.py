@@ -13,6 +13,8 @@ from rail_forge.django.management.databases import add_database, railforge
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
+    from rail_forge.django.base import DatabaseWrapper
+
 
 class Command(BaseCommand):
     """Refreshes tables and waits until it is done."""
@@ -31,18 +33,17 @@ class Command(BaseCommand):
         """Refresh, and print what was pulled."""
         connection = railforge(options["database"])
         try:
-            refreshed = connection.refresh(*map(_table_of, options["names"]))
+            tables = [table for name in options["names"] for table in _tables_of(connection, name)]
+            refreshed = connection.refresh(*tables)
         except DatabaseError as error:
             raise CommandError(str(error)) from error
         for table in refreshed:
-            self.stdout.write(f"{table.schema}.{table.table}: {table.rows or 0:,} rows")
+            self.stdout.write(f"{table.catalog}.{table.schema}.{table.table}: {table.rows or 0:,} rows")
 
 
-def _table_of(name: str) -> str:
-    """Return the table of a model; another name is a table's own."""
+def _tables_of(connection: DatabaseWrapper, name: str) -> list[str]:
+    """Return the tables of a model; another name is a table's own."""
     try:
-        model = apps.get_model(name)
+        return connection.tables_of(apps.get_model(name))
     except (LookupError, ValueError):
-        return name
-    table: str = model._meta.db_table  # noqa: SLF001 - Django's public name for it
-    return table
+        return [name]

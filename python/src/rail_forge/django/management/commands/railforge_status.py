@@ -43,7 +43,7 @@ class Command(BaseCommand):
 
 
 def _line(table: TableStatus) -> str:
-    name = f"{table.schema}.{table.table}"
+    name = f"{table.catalog}.{table.schema}.{table.table}"
     if table.error is not None:
         return f"{name}: {table.error}"
     if table.live:
