@@ -7,6 +7,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from comparison import first_difference, reference_rows
 
@@ -41,6 +45,21 @@ SELECTED = [
     [1, None, 2],
     [1.5, None],
     [True, False],
+]
+
+# Values of other libraries, and those of Python that they stand for.
+ALIKE = [
+    (pd.NaT, None),
+    (pd.NA, None),
+    (pd.Timestamp(NEW_YEAR), NEW_YEAR),
+    (np.datetime64("NaT"), None),
+    (np.datetime64("2024-02-29"), date(2024, 2, 29)),
+    (np.datetime64("2024-02-29T12"), datetime(2024, 2, 29, 12)),  # noqa: DTZ001 - numpy's have no time zone
+    (np.array([1, 2]), [1, 2]),
+    (pd.Series([1, None], dtype="Int64"), [1, None]),
+    (pd.Index([1, 2]), [1, 2]),
+    (pl.Series([1.5, None]), [1.5, None]),
+    (pa.array([True, False]), [True, False]),
 ]
 
 COMPARED = [
@@ -87,6 +106,14 @@ def test_a_selected_parameter_comes_back(
 ) -> None:
     got = client.sql("SELECT $1 AS v", [value]).rows()
     assert first_difference(got, reference_rows(shop_reference, "SELECT $1 AS v", [value])) is None
+
+
+@pytest.mark.parametrize(("value", "plain"), ALIKE, ids=lambda value: type(value).__name__)
+def test_a_parameter_of_another_library_is_what_it_stands_for(
+    value: object, plain: object, client: rail_forge.Client, shop_reference: psycopg.Connection
+) -> None:
+    got = client.sql("SELECT $1 AS v", [value]).rows()
+    assert first_difference(got, reference_rows(shop_reference, "SELECT $1 AS v", [plain])) is None
 
 
 @pytest.mark.parametrize(("sql", "value"), COMPARED)

@@ -1,4 +1,4 @@
-"""Data frames and SQLAlchemy over the stock ADBC driver."""
+"""Data frames, our client's and those over the stock ADBC driver, and SQLAlchemy over the latter."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
-from comparison import first_difference, reference_rows
+from comparison import connect_as_reference, first_difference, reference_rows
+from conftest import refresh
 from tokens import create_token
+
+import rail_forge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import psycopg
-    from conftest import Served
+    from conftest import NewDatabase, Serve, Served
 
     from rail_forge_testbed.server import RailForgeServer
 
@@ -33,6 +36,33 @@ def test_polars_by_an_address(shop: Served, shop_reference: psycopg.Connection) 
     address = f"flightsql://{shop.server.flight.removeprefix('grpc://')}?transport=tcp"
     frame = pl.read_database_uri(ORDERS, address, engine="adbc")
     assert first_difference(frame.rows(), reference_rows(shop_reference, ORDERS)) is None
+
+
+def test_what_polars_has_no_type_for_is_postgresqls_text(new_database: NewDatabase, serve: Serve) -> None:
+    url = new_database(
+        "CREATE TABLE t (id serial, span interval, wide numeric(60,12), narrow numeric(38,12))",
+        "INSERT INTO t (span) SELECT make_interval(months => m, days => d, secs => s) FROM"
+        " unnest(ARRAY[0, 1, -1, 12, -12, 13, -13, 26]) m, unnest(ARRAY[0, 1, -1, 400]) d,"
+        " unnest(ARRAY[0, 0.5, -0.5, 0.000001, -0.000001, 3661, -90061.25, 1e6]) s",
+        "UPDATE t SET wide = (id - 9) * 0.000000000001, narrow = (id - 9) * 0.000000000001",
+        "INSERT INTO t (wide) VALUES (NULL), (repeat('9', 48)::numeric), (-1234567890123456789012345.5)",
+    )
+    server = serve({"shop": url})
+    refresh(server)
+    printed = (
+        "SELECT id, span{0} AS span, wide{0} AS wide, narrow, ARRAY[wide]{1} AS wides, row(id, span) AS pair"
+        " FROM t ORDER BY id"
+    )
+    with rail_forge.connect(server.flight) as client, connect_as_reference(url) as reference:
+        frame = client.sql(printed.format("", "")).polars()
+        wanted = reference_rows(reference, printed.format("::text", "::text[]"))
+    assert frame.schema["narrow"] == pl.Decimal(38, 12)
+    assert first_difference(frame.drop("pair").rows(), [row[:-1] for row in wanted]) is None
+    assert frame["pair"].struct.field("f2").to_list() == frame["span"].to_list()
+
+
+def test_rows_without_columns_are_rows_of_a_frame(client: rail_forge.Client, shop: Served) -> None:
+    assert client.sql("SELECT FROM orders").polars().shape == (shop.rows["orders"], 0)
 
 
 def test_pandas_with_arrows_types(adbc_connection: Any, shop_reference: psycopg.Connection) -> None:

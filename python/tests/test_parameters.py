@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import IntEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import numpy as np
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -61,6 +66,24 @@ def column(value: object) -> pa.Array:
         (timedelta(days=2, seconds=3, microseconds=4), pa.month_day_nano_interval(), (0, 2, 3_000_004_000)),
         (timedelta(seconds=-1), pa.month_day_nano_interval(), (0, -1, 86_399_000_000_000)),
         (pa.MonthDayNano([1, 2, 3]), pa.month_day_nano_interval(), (1, 2, 3)),
+        (pd.NaT, pa.null(), None),
+        (pd.NA, pa.null(), None),
+        (pd.Timestamp(NOON), pa.timestamp("us"), NOON),
+        (pd.Timestamp(NOON_UTC).tz_convert("Europe/Berlin"), pa.timestamp("us", "UTC"), NOON_UTC),
+        (pd.Timedelta(days=2), pa.month_day_nano_interval(), (0, 2, 0)),
+        (np.int64(7), pa.int64(), 7),
+        (np.datetime64("NaT"), pa.null(), None),
+        (np.datetime64("NaT", "ns"), pa.null(), None),
+        (np.datetime64("2026"), pa.date32(), date(2026, 1, 1)),
+        (np.datetime64("2026-11"), pa.date32(), date(2026, 11, 1)),
+        (np.datetime64("2026-11-20"), pa.date32(), date(2026, 11, 20)),
+        (np.datetime64("2026-11-20T12"), pa.timestamp("us"), NOON.replace(microsecond=0)),
+        (np.datetime64("2026-11-20T12:00"), pa.timestamp("us"), NOON.replace(microsecond=0)),
+        (np.datetime64("2026-11-20T12:00:00"), pa.timestamp("us"), NOON.replace(microsecond=0)),
+        (np.datetime64("2026-11-20T12:00:00.123"), pa.timestamp("us"), NOON.replace(microsecond=123000)),
+        (np.datetime64(NOON), pa.timestamp("us"), NOON),
+        (np.datetime64(NOON, "ns"), pa.timestamp("us"), NOON),
+        (np.datetime64("1970-01-02", "ps"), pa.timestamp("us"), datetime(1970, 1, 2)),  # noqa: DTZ001 - the same
     ],
 )
 def test_a_value_becomes_a_column_of_its_type(value: object, type_: pa.DataType, sent: object) -> None:
@@ -80,6 +103,26 @@ def test_a_value_becomes_a_column_of_its_type(value: object, type_: pa.DataType,
         ([NOON.replace(tzinfo=BERLIN)], pa.timestamp("us", "UTC"), [NOON_UTC - timedelta(hours=1)]),
         ([timedelta(days=1)], pa.month_day_nano_interval(), [(0, 1, 0)]),
         ([[IDENTITY], []], pa.list_(pa.string()), [[str(IDENTITY)], []]),
+        ([1, pd.NA], pa.int64(), [1, None]),
+        ([NOON, pd.NaT, pd.Timestamp(NOON)], pa.timestamp("us"), [NOON, None, NOON]),
+        (np.array([1, 2]), pa.int64(), [1, 2]),
+        (np.array([[1, 2], [3, 4]]), pa.list_(pa.int64()), [[1, 2], [3, 4]]),
+        (np.array(["2026-11-20", "NaT"], "datetime64[D]"), pa.date32(), [date(2026, 11, 20), None]),
+        (pd.Series([1, 2]), pa.int64(), [1, 2]),
+        (pd.Series([1.5, float("nan")]), pa.float64(), [1.5, None]),
+        (pd.Series(["a", None]), pa.string(), ["a", None]),
+        (pd.Series([1, None], dtype="Int64"), pa.int64(), [1, None]),
+        (pd.Series([NOON, None], dtype="datetime64[ns]"), pa.timestamp("us"), [NOON, None]),
+        (pd.Series([IDENTITY]), pa.string(), [str(IDENTITY)]),
+        (pd.Index(["a", "b"]), pa.string(), ["a", "b"]),
+        (pd.array([1, None], dtype="Int64"), pa.int64(), [1, None]),
+        (pd.Categorical(["a", None]), pa.string(), ["a", None]),
+        (pl.Series([1, None]), pa.int64(), [1, None]),
+        (pl.Series([float("nan")]), pa.float64(), [pytest.approx(float("nan"), nan_ok=True)]),
+        (pl.Series([["a"], []]), pa.list_(pa.string()), [["a"], []]),
+        (pl.Series([NOON], dtype=pl.Datetime("ns")), pa.timestamp("us"), [NOON]),
+        (pa.array([1, None]), pa.int64(), [1, None]),
+        (pa.chunked_array([["a"], ["b"]]), pa.string(), ["a", "b"]),
     ],
 )
 def test_a_list_becomes_a_list_of_the_same_values(
@@ -88,6 +131,17 @@ def test_a_list_becomes_a_list_of_the_same_values(
     sent_column = column(value)
     assert sent_column.type == pa.list_(item_type)
     assert sent_column.to_pylist() == [sent]
+
+
+def test_pandas_and_numpy_stay_away() -> None:
+    """Where they are not imported, parameters do not need them."""
+    code = (
+        "import sys; sys.modules.update(pandas=None, numpy=None, polars=None)\n"
+        "from rail_forge._parameters import parameter_batch\n"
+        "print(parameter_batch([1, None, [1, 2]]).to_pylist())"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert printed == "[{'$1': 1, '$2': None, '$3': [1, 2]}]\n"
 
 
 def test_columns_are_named_after_the_placeholders() -> None:
@@ -133,6 +187,20 @@ def test_params_must_be_a_sequence_of_values(params: object, name: str) -> None:
         ([1, "a"], "Could not convert 'a' with type str"),
         (object(), "did not recognize Python value type"),
         ("\ud800", "surrogates not allowed"),
+        (datetime.max.replace(tzinfo=timezone(timedelta(hours=-5))), "date value out of range"),
+        (datetime.min.replace(tzinfo=BERLIN), "date value out of range"),
+        (pd.Timestamp("2026-11-20T12:00:00.000000001"), "00000001 has nanoseconds"),
+        ([pd.Timestamp("2026-11-20T12:00:00.000000001", tz=UTC)], "has nanoseconds"),
+        (pd.Timedelta(1, "ns"), "has nanoseconds"),
+        (pd.Series(["2026-11-20T12:00:00.000000001"], dtype="datetime64[ns]"), "has nanoseconds"),
+        (pl.Series([1]).cast(pl.Datetime("ns")), "has nanoseconds"),
+        (pa.array([1], pa.timestamp("ns")), "has nanoseconds"),
+        (np.datetime64("2026-11-20T12:00:00.000000001"), "00000001 is no datetime of Python"),
+        (np.datetime64("10000-01-01"), "10000-01-01 is no datetime of Python"),
+        (np.timedelta64(1, "Y"), "timedelta64"),
+        (np.array(1), "0-d array"),
+        (pd.DataFrame({"a": [1]}), "Could not convert"),
+        (pl.DataFrame({"a": [1]}), "a dict; pass a list"),
     ],
 )
 def test_a_value_that_would_change_is_refused_by_the_name_of_its_placeholder(

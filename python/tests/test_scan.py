@@ -6,11 +6,12 @@ import os
 import random
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 import pytest
-from conftest import refresh
+from comparison import connect_as_reference, reference_rows
+from conftest import refresh, run
 from polars.testing import assert_frame_equal
 
 import rail_forge
@@ -46,6 +47,18 @@ PREDICATES: dict[str, tuple[bool, pl.Expr]] = {
     "arithmetic": (False, (c.id % 7 == 3) & (c.channel == "app")),
     "two columns": (False, (c.customer_id > c.region_id * 100) & (c.id < 1000)),
     "a float and integers": (False, c.id < 10.5),
+    "infinity": (False, c.id < float("inf")),
+    "not a number": (False, (c.id > pl.lit(float("nan"))) | (c.id == 3)),
+    "an integer beyond 64 bits": (False, c.id < 2**70),
+    "a moment beyond those of UTC": (True, c.placed_at < datetime(9999, 12, 31, 23, 59, tzinfo=UTC)),
+    "NULL among others": (False, c.id.is_in([1, None, 3])),
+    "in many": (True, c.id.is_in(range(5, 400_000, 3))),
+    "not in many": (True, ~c.id.is_in(range(5, 400_000, 3))),
+    "in many texts": (True, c.channel.is_in(["app", *(f"channel {n}" for n in range(20_000))])),
+    "in many decimals": (True, c.total.is_in([Decimal(n) / 100 for n in range(40_000)])),
+    "in many dates": (True, c.delivered_on.is_in([date.fromordinal(738_000 + n) for n in range(12_000)])),
+    "in more than the server takes": (False, c.channel.is_in(["app", *(f"{n:0500}" for n in range(9_000))])),
+    "in more, and else": (True, c.note.is_in([f"{n:0500}" for n in range(11_000)]) & (c.channel == "app")),
     "an enum": (False, c.status == "paid"),
     "a function or what is known": (False, (c.channel.str.len_chars() > 4) | (c.id < 10)),
     "a cast": (False, c.total.cast(pl.Float64) > 300.25),
@@ -81,8 +94,6 @@ def test_rows_are_those_that_polars_finds(
     assert_frame_equal(got, wanted)
     [sent] = asked
     assert (" WHERE " in sent) or not is_whole
-    # A limit is sent where the server filters by the whole predicate.
-    client.scan("orders").filter(predicate).head(3).collect()
     assert client.scan("orders").filter(predicate).head(3).collect().height == min(3, wanted.height)
 
 
@@ -97,6 +108,53 @@ def test_the_server_sends_the_columns_and_the_limit(client: rail_forge.Client, a
         asked[1] == 'SELECT "channel", "total" FROM "shop"."public"."orders" WHERE "channel" COLLATE "C" = $1'
     )
     assert asked[2].endswith(" LIMIT 5")
+
+
+# What asks for no column, or for the first rows, before or after a predicate.
+OPERATIONS: dict[str, Callable[[pl.LazyFrame], pl.LazyFrame]] = {
+    "rows, then a predicate": lambda t: t.head(3).filter(c.id > 1),
+    "rows, then a predicate that is not sent": lambda t: t.head(3).filter(c.id % 2 == 1),
+    "rows, then both": lambda t: t.head(4).filter(c.id > 1, c.id % 2 == 1),
+    "rows, then a predicate, then rows": lambda t: t.head(4).filter(c.id > 1).head(1),
+    "a predicate, then rows": lambda t: t.filter(c.id > 1).head(2),
+    "a predicate, then rows, then a predicate": lambda t: t.filter(c.id > 1).head(2).filter(c.id > 2),
+    "rows behind others": lambda t: t.slice(1, 3).filter(c.id > 1),
+    "no rows": lambda t: t.head(0).filter(c.id > 1),
+    "a row index": lambda t: t.with_row_index().select("index"),
+    "a row index of rows": lambda t: t.head(3).with_row_index().select("index"),
+    "a range": lambda t: t.select(pl.int_range(pl.len())),
+    "a range of what a predicate leaves": lambda t: t.filter(c.id > 1).select(pl.int_range(pl.len())),
+    "a range of nothing": lambda t: t.filter(pl.lit(False)).select(pl.int_range(pl.len())),  # noqa: FBT003 - a value
+    "a number": lambda t: t.select(pl.len()),
+    "a constant": lambda t: t.select(pl.lit(7).alias("seven"), pl.int_range(pl.len()).alias("n")),
+    "no column": lambda t: t.drop("id", "name"),
+}
+
+
+@pytest.mark.parametrize("engine", ["in-memory", "streaming"])
+def test_operations_are_in_the_order_in_which_they_are_written(
+    engine: Literal["in-memory", "streaming"], new_database: NewDatabase, serve: Serve
+) -> None:
+    url = new_database(
+        "CREATE TABLE t (id int, name text)",
+        "INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, NULL), (NULL, 'd'), (5, 'e')",
+    )
+    server = serve({"shop": url})
+    refresh(server)
+    with rail_forge.connect(server.flight) as client:
+        whole = client.sql("SELECT * FROM t").polars()
+        for name, operation in OPERATIONS.items():
+            got = operation(client.scan("t")).collect(engine=engine)
+            wanted = operation(whole.lazy()).collect(engine=engine)
+            assert got.shape == wanted.shape, name
+            assert got.equals(wanted), name
+
+
+def test_a_predicate_on_the_first_rows_is_sent(client: rail_forge.Client, asked: list[str]) -> None:
+    client.scan("orders").select("id").head(3).filter(c.id > 1).collect()
+    assert asked == [
+        'SELECT "id" FROM (SELECT "id" FROM "shop"."public"."orders" LIMIT 3) AS head WHERE "id" > $1'
+    ]
 
 
 def test_joins_and_groups_are_polars(client: rail_forge.Client, shop: Served) -> None:
@@ -157,6 +215,95 @@ def test_collations_do_not_hide_rows(new_database: NewDatabase, serve: Serve) ->
             got = client.scan("t").filter(predicate).collect().sort("id")
             assert_frame_equal(got, whole.filter(predicate).sort("id"))
         assert client.scan("t").filter(c.id < 0).collect().height == 0
+
+
+def test_floats_are_compared_as_polars_does(new_database: NewDatabase, serve: Serve) -> None:
+    url = new_database(
+        "CREATE TABLE t (id int, x float8)",
+        "INSERT INTO t VALUES (1, 'NaN'), (2, 'Infinity'), (3, '-Infinity'), (4, '-0'), (5, 0)",
+        "INSERT INTO t VALUES (6, 2.5), (7, NULL)",
+    )
+    server = serve({"shop": url})
+    refresh(server)
+    nan, infinity = pl.lit(float("nan")), float("inf")
+    with rail_forge.connect(server.flight) as client:
+        whole = client.sql("SELECT * FROM t").polars()
+        for predicate in (
+            c.x == infinity,
+            c.x < infinity,
+            c.x.is_between(-infinity, 2.5),
+            ~(c.x > -infinity),
+            c.x == nan,
+            (c.x != nan) & (c.id > 1),
+            c.x.is_in([infinity, 2.5]),
+            ~c.x.is_in([float("nan"), 0.0]),
+            c.x == 0.0,
+            c.x >= 2.5,
+            c.x.is_in([n / 2 for n in range(12_000)]),
+            ~c.x.is_in([n / 2 for n in range(12_000)]),
+        ):
+            got = client.scan("t").filter(predicate).collect().sort("id")
+            assert_frame_equal(got, whole.filter(predicate).sort("id"), check_exact=True)
+
+
+def test_what_polars_has_no_type_for_is_text(new_database: NewDatabase, serve: Serve) -> None:
+    url = new_database(
+        "CREATE TABLE t (id int, span interval, wide numeric(60,12), wides numeric(50,3)[])",
+        "INSERT INTO t VALUES (1, '1 year -2 days 03:04:05.5', 0.000000000001, '{1.5,NULL}')",
+        "INSERT INTO t VALUES (2, '-00:00:01', -123456789012345678901234567890, '{}'), (3, NULL, NULL, NULL)",
+    )
+    server = serve({"shop": url})
+    refresh(server)
+    with rail_forge.connect(server.flight) as client, connect_as_reference(url) as reference:
+        wanted = reference_rows(
+            reference, "SELECT id, span::text, wide::text, wides::text[] FROM t ORDER BY id"
+        )
+        scanned = client.scan("t")
+        assert list(scanned.collect_schema().values()) == [pl.Int32, pl.String, pl.String, pl.List(pl.String)]
+        assert scanned.collect().sort("id").rows() == wanted
+        assert scanned.filter(c.span == "-00:00:01").select("id").collect().rows() == [(2,)]
+        assert scanned.filter(c.wide.is_null(), c.id > 1).select("id").collect().rows() == [(3,)]
+        assert scanned.select(c.id.sum()).collect().rows() == [(6,)]
+
+
+def test_a_column_that_a_refresh_changes(new_database: NewDatabase, serve: Serve) -> None:
+    """A numeric without a precision has the digits of its values."""
+    url = new_database(
+        "CREATE TABLE t (id int, number numeric, name text)",
+        "INSERT INTO t VALUES (1, 123.25, 'a'), (2, 4, 'b')",
+    )
+    server = serve({"shop": url})
+    refresh(server)
+    with rail_forge.connect(server.flight) as client:
+
+        def changed(*statements: str) -> None:
+            run(url, *statements)
+            refresh(server)
+
+        scanned = client.scan("t")
+        schema = scanned.collect_schema()
+        changed("UPDATE t SET number = 12.5")  # fewer digits fit
+        assert scanned.collect().schema == schema
+        assert scanned.select("number").collect().rows() == [(Decimal("12.5"),)] * 2
+        changed("UPDATE t SET number = 1.2345")
+        with pytest.raises(
+            rail_forge.QueryError, match=r'"number" of "shop"."public"."t" .*numeric.*: call scan\(\) again'
+        ):
+            scanned.collect()
+        with pytest.raises(rail_forge.QueryError, match="call scan"):
+            scanned.select("number").collect(engine="streaming")
+        assert scanned.select("id").collect().height == 2
+        assert client.scan("t").select("number").collect().rows() == [(Decimal("1.2345"),)] * 2
+        changed("UPDATE t SET number = 1234.5")  # which has more of them before the point
+        with pytest.raises(rail_forge.QueryError, match="call scan"):
+            scanned.select("number").collect()
+        scanned = client.scan("t")
+        # Another type whose values are texts as well, and compare otherwise.
+        changed("ALTER TABLE t ALTER name TYPE char(4)")
+        with pytest.raises(rail_forge.QueryError, match=r'"name".* no longer text'):
+            scanned.filter(c.name != "a").collect()
+        with pytest.raises(rail_forge.QueryError, match='"name"'):
+            scanned.select("name").collect()
 
 
 def test_random_predicates(client: rail_forge.Client, orders: pl.DataFrame) -> None:

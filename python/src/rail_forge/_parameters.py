@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
 
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
+# The types of pandas' NaT and NA. Those of pandas and numpy go by their names: neither has to be installed.
+_MISSING = frozenset({"NaTType", "NAType"})
 
 
 def parameter_batch(params: Sequence[object]) -> pa.RecordBatch:
@@ -33,21 +36,21 @@ def parameter_batch(params: Sequence[object]) -> pa.RecordBatch:
 def _column(name: str, value: object) -> pa.Array:
     try:
         return pa.array([_inferable(value)])
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError, pa.ArrowException) as error:
         raise ValueError(f"cannot send parameter {name}: {error}") from error
 
 
 def _inferable(value: object) -> object:
     """Return `value` as something for which pyarrow infers the right type."""
+    kind = type(value).__name__
+    if kind in _MISSING:
+        return None
+    if kind == "datetime64":
+        value = _of_numpy(value)
+    _check(value)
     match value:
-        case int() if not _INT64_MIN <= value <= _INT64_MAX:
-            raise ValueError("an int beyond 64 bits; pass a Decimal")
-        case Decimal() if not value.is_finite():
-            raise ValueError(f"Arrow's decimals have no {value}; pass a float")
         case datetime() if value.tzinfo is not None:
             return value.astimezone(UTC)
-        case time() if value.tzinfo is not None:
-            raise ValueError("a time with a time zone, which Arrow does not have")
         case timedelta():
             # An interval, as psycopg sends it: a day stays a day, which may have 23 or 25 hours.
             nanoseconds = (value.seconds * 1_000_000 + value.microseconds) * 1_000
@@ -56,17 +59,59 @@ def _inferable(value: object) -> object:
             return value  # itself a tuple, but no list
         case UUID():
             return str(value)
-        case list() | tuple():
-            return _inferable_list(value)
+    values = _listed(value)
+    return value if values is None else _inferable_list(values)
+
+
+def _check(value: object) -> None:
+    """Refuse what would become another value, or what Arrow or PostgreSQL does not have."""
+    match value:
+        case int() if not _INT64_MIN <= value <= _INT64_MAX:
+            raise ValueError("an int beyond 64 bits; pass a Decimal")
+        case Decimal() if not value.is_finite():
+            raise ValueError(f"Arrow's decimals have no {value}; pass a float")
+        case datetime() | timedelta() if _nanoseconds(value):
+            raise ValueError(f"{value} has nanoseconds; round it to microseconds, as PostgreSQL has them")
+        case time() if value.tzinfo is not None:
+            raise ValueError("a time with a time zone, which Arrow does not have")
         case dict() | set() | frozenset():
             kind = type(value).__name__
             raise ValueError(f"a {kind}; pass a list, or json.dumps(...) where the query expects JSON")
+
+
+def _inferable_list(values: list[object]) -> list[object]:
+    """Return `values` made inferable; refuse mixtures of which pyarrow would drop the times or the zones."""
+    inferable = [_inferable(value) for value in values]
+    moments = [value for value in inferable if isinstance(value, date)]
+    kinds = {(isinstance(moment, datetime), getattr(moment, "tzinfo", None) is None) for moment in moments}
+    if len(kinds) > 1:
+        raise ValueError("a list that mixes dates, datetimes with and datetimes without a time zone")
+    return inferable
+
+
+def _listed(value: Any) -> list[object] | None:
+    """Return the values of a list, or of a column of numpy, pandas, Polars or Arrow; None for all else."""
+    if isinstance(value, (list, tuple)) or type(value).__name__ == "ndarray":
+        return list(value)
+    if hasattr(value, "isna") and hasattr(value, "tolist"):  # pandas', in which NaN stands for NULL
+        return [None if missing else item for item, missing in zip(value.tolist(), value.isna(), strict=True)]
+    if hasattr(value, "to_arrow"):  # Polars', whose own lists lose nanoseconds
+        value = value.to_arrow()
+    values: list[object] | None = value.to_pylist() if hasattr(value, "to_pylist") else None
+    return values
+
+
+def _of_numpy(moment: Any) -> object:
+    """Return a datetime64 as a date or a datetime, whichever its unit is of, and None for NaT."""
+    value = moment.item()
+    if isinstance(value, int):  # for nanoseconds and finer units, and for years that Python does not have
+        micros = moment.astype("datetime64[us]")
+        value = micros.item()
+        if micros != moment or isinstance(value, int):
+            raise ValueError(f"{moment} is no datetime of Python: of microseconds, and the years 1 to 9999")
     return value
 
 
-def _inferable_list(values: Sequence[object]) -> list[object]:
-    """Return `values` made inferable; refuse mixtures of which pyarrow would drop the times or the zones."""
-    moments = [value for value in values if isinstance(value, date)]
-    if len({(type(moment), getattr(moment, "tzinfo", None) is None) for moment in moments}) > 1:
-        raise ValueError("a list that mixes dates, datetimes with and datetimes without a time zone")
-    return [_inferable(value) for value in values]
+def _nanoseconds(value: datetime | timedelta) -> int:
+    """Return those of a Timestamp or Timedelta of pandas, beside its microseconds; 0 for others."""
+    return getattr(value, "nanosecond", 0) or getattr(value, "nanoseconds", 0)
