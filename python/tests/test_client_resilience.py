@@ -15,6 +15,7 @@ import rail_forge
 from rail_forge_testbed.server import RailForgeServer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from conftest import NewDatabase, Serve, Served
@@ -42,12 +43,22 @@ def test_a_client_outlives_its_server(new_database: NewDatabase, tmp_path: Path)
             assert planned.rows() == [(1,)]
 
 
-def test_a_call_waits_for_a_server_that_restarts(new_database: NewDatabase, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.sql("SELECT id FROM t").rows(),
+        lambda client: client.sql("SELECT id FROM t WHERE id = $1", [1]).rows(),
+        lambda client: [(table.rows,) for table in client.status().tables],
+    ],
+)
+def test_a_call_waits_for_a_server_that_restarts(
+    ask: Callable[[rail_forge.Client], list[Any]], new_database: NewDatabase, tmp_path: Path
+) -> None:
     url = new_database("CREATE TABLE t (id integer)", "INSERT INTO t VALUES (1)")
     with RailForgeServer({"shop": url}, data_dir=tmp_path / "data") as server:
         refresh(server)
         with rail_forge.connect(server.flight) as client:
-            assert client.sql("SELECT id FROM t").rows() == [(1,)]
+            assert ask(client) == [(1,)]
             server.listen_again(int(server.flight.rpartition(":")[2]))
             server.stop()
             started = threading.Thread(target=server.start)
@@ -55,7 +66,7 @@ def test_a_call_waits_for_a_server_that_restarts(new_database: NewDatabase, tmp_
             got: list[Any] = []
             while not got:  # a start may take longer than a call waits
                 try:
-                    got = client.sql("SELECT id FROM t").rows()
+                    got = ask(client)
                 except rail_forge.ServerUnavailable:
                     assert started.is_alive()
             started.join()

@@ -140,8 +140,8 @@ class Client:
     ) -> Client:
         """Return a client of the same connection with other session options; what is None stays as it is.
 
-        With a `token` it is another caller's: one connection can carry the calls of many. Raises ValueError
-        when it cannot be one.
+        With a `token` it is another caller's: one connection can carry the calls of many, and to close one of
+        these clients closes it for all. Raises ValueError when it cannot be one.
         """
         if token is not None and not token.strip():
             raise ValueError("the token is empty: the calls would be those of the caller before")
@@ -204,7 +204,7 @@ class Client:
 
     def stored_queries(self) -> list[StoredQuery]:
         """Return the stored queries that the caller may run, with parameters, columns and descriptions."""
-        return read_stored_queries(self._connection.act(LIST, b""))
+        return read_stored_queries(self._connection.again(lambda: self._connection.act(LIST, b"")))
 
     def refresh(self, *tables: str) -> list[RefreshedTable]:
         """Bring tables up to date with PostgreSQL, all of them when none is named, and wait until it is done.
@@ -255,7 +255,7 @@ class Client:
 
     def status(self) -> ServerStatus:
         """Return the state of the server, its sources and their tables."""
-        return read_status(self._connection.act(STATUS, b""))
+        return read_status(self._connection.again(lambda: self._connection.act(STATUS, b"")))
 
     def close(self) -> None:
         """Refuse further calls. May be called again; a result that is being read cannot be read on."""
@@ -279,11 +279,12 @@ def _plan_prepared(connection: Connection, sql: str, parameters: pa.RecordBatch)
     The server keeps no state: the handle carries the query, and binding answers another that carries the
     parameters too. So a failure halfway leaves nothing behind, and there is nothing to close.
     """
-    answers = connection.act("CreatePreparedStatement", _flight_sql.create_prepared_statement(sql))
+    created = _flight_sql.create_prepared_statement(sql)
+    answers = connection.again(lambda: connection.act("CreatePreparedStatement", created))
     with expected("answer to CreatePreparedStatement"):
         [answer] = answers
     command = _flight_sql.prepared_statement_query(_flight_sql.created_handle(answer))
-    bound = _flight_sql.bound_handle(connection.put(command, parameters))
+    bound = _flight_sql.bound_handle(connection.again(lambda: connection.put(command, parameters)))
     return connection.flight_info(_flight_sql.prepared_statement_query(bound))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from inspect import GEN_CLOSED, getgeneratorstate
+from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from pyarrow import flight
 from ._error_info import forget_last_call, trailers_of_last_call
 from ._errors import Error, NotFoundError, QueryCancelled, ServerError, ServerUnavailable, server_errors
 from ._failure import Failure
+from ._flight_sql import cancel_ticket
 from ._interrupt import interruptible
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ class Connection:
     def flight_info(self, command: bytes) -> flight.FlightInfo:
         """Ask the server to plan a command: the schema of its result and where to read it."""
         descriptor = flight.FlightDescriptor.for_command(command)
-        return self.again(lambda: self._client.get_flight_info(descriptor, self._options))
+        return self.again(lambda: self.call(lambda: self._client.get_flight_info(descriptor, self._options)))
 
     def act(self, action: str, body: bytes, heard: Callable[[bytes], None] | None = None) -> list[bytes]:
         """Have the server perform an action and return the bodies of all its results.
@@ -120,20 +122,33 @@ class Connection:
         """Start to read one endpoint. For BatchStream, which runs it inside of `call`."""
         return self._client.do_get(ticket, self._options)
 
+    def cancel(self, ticket: flight.Ticket) -> None:
+        """Have the server end the query of a ticket, by a call of its own that nobody waits for."""
+
+        def tell() -> None:
+            # A server that cannot be told finds out when it sends rows.
+            with suppress(Error):
+                self.act("CancelFlightInfo", cancel_ticket(ticket.ticket))
+
+        Thread(target=tell, name="rail-forge cancel", daemon=True).start()
+
     @property
     def _client(self) -> flight.FlightClient:
         return self._channel.client
 
     def again(self, call: Callable[[], T]) -> T:
-        """Run `call`, which changes nothing, and again a few times while the server cannot be reached."""
+        """Ask what changes nothing, and again a few times while the server cannot be reached.
+
+        `call` is one of this connection's calls, or several.
+        """
         for seconds in _RETRY_AFTER_SECONDS:
             try:
-                return self.call(call)
+                return call()
             except ServerUnavailable as error:
                 # One that is busy has had the call wait; to ask again would make it busier.
                 if error.reason not in _AWAY or self._channel.closed.wait(seconds):
                     raise
-        return self.call(call)
+        return call()
 
     def call(self, call: Callable[[], T], abandon: Callable[[], None] | None = None) -> T:
         """Run `call`, whose errors become ours; see `interruptible` for `abandon`."""
@@ -174,6 +189,8 @@ class BatchStream:
         self._endpoints = endpoints
         self._plan_again = plan_again
         self._reader: flight.FlightStreamReader | None = None
+        # The ticket whose reader there is not yet: that takes until the query waits and computes no longer.
+        self._opening: flight.Ticket | None = None
         self._trailers: CallTrailers | None = None
         self._cancelled = False
         self.failure = Failure()
@@ -209,9 +226,12 @@ class BatchStream:
     def cancel(self) -> None:
         """Tell the server to stop, from any thread; reading on raises, unless everything was read."""
         self._cancelled = True
-        reader = self._reader  # which the thread that reads may drop meanwhile
+        # What the thread that reads may drop meanwhile.
+        reader, opening = self._reader, self._opening
         if reader is not None:
             reader.cancel()
+        elif opening is not None:
+            self._connection.cancel(opening)
         if getgeneratorstate(self._batches) == GEN_CLOSED:
             return
         self.failure.remember(
@@ -251,6 +271,7 @@ class BatchStream:
     def _read_in_turn(self) -> Iterator[pa.RecordBatch]:
         try:
             for endpoint in self._endpoints:
+                self._opening = endpoint.ticket
                 with server_errors():
                     self._reader = self._connection.open_reader(endpoint.ticket)
                 self._trailers = trailers_of_last_call()
@@ -265,4 +286,4 @@ class BatchStream:
                             yield chunk.data
         finally:
             # A reader keeps gRPC from being shut down.
-            self._reader = None
+            self._reader = self._opening = None

@@ -1,4 +1,6 @@
-"""The Flight SQL messages of prepared statements and of the catalogue, written and read by hand.
+"""The Flight SQL messages of prepared statements and of the catalogue, and Flight's own of a ticket.
+
+They are written and read by hand.
 
 pyarrow speaks Flight but not Flight SQL, and the `protobuf` package is a heavy dependency for messages of a
 few fields.
@@ -45,6 +47,11 @@ def get_keys(command: str, catalog: str, schema: str, table: str) -> bytes:
     """Return the descriptor's command, CommandGetPrimaryKeys or its like, that lists keys of a table."""
     names = enumerate((catalog, schema, table), start=1)
     return _message(command, b"".join(field(number, name.encode()) for number, name in names))
+
+
+def cancel_ticket(ticket: bytes) -> bytes:
+    """Return the body of the action `CancelFlightInfo` for a ticket, of which the server needs no more."""
+    return field(1, field(3, field(1, field(1, ticket))))
 
 
 def _any(message: str, first_field: bytes) -> bytes:
