@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
+import weakref
 from contextlib import closing
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -16,7 +18,7 @@ from waiting import until_idle
 from rail_forge import dbapi
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from conftest import Served
 
@@ -94,6 +96,38 @@ def test_rows_are_those_of_psycopg(sql: str, rows_of: dbapi.Cursor, reference: p
     assert [str(cell) for row in got for cell in row] == [str(cell) for row in wanted for cell in row]
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "date '29349-01-26'",
+        "date '0044-03-15 BC'",
+        "timestamp '29349-01-26 12:00'",
+        "timestamptz '29349-01-26 12:00Z'",
+        "timestamptz '9999-12-31 23:59Z'",
+        "ARRAY[date '2024-02-29', date '29349-01-26']",
+    ],
+)
+def test_a_value_that_python_cannot_hold_is_a_data_error(
+    value: str, rows_of: dbapi.Cursor, reference: psycopg.Connection
+) -> None:
+    sql = f"SELECT 1 AS one, {value} AS far"
+    with pytest.raises(psycopg.DataError):
+        reference.execute(sql.encode()).fetchall()
+    rows_of.execute(sql)
+    for fetch in (rows_of.fetchone, rows_of.fetchall):
+        with pytest.raises(dbapi.DataError, match=r'value of the column "far" .*; cast it to text'):
+            fetch()
+    assert rows_of.execute(sql).fetch_arrow_table().num_rows == 1
+    as_text = f"SELECT ({value})::text"
+    assert rows_of.execute(as_text).fetchall() == reference.execute(as_text.encode()).fetchall()
+
+
+def test_an_interval_that_python_cannot_hold_is_a_data_error(rows_of: dbapi.Cursor) -> None:
+    rows_of.execute("SELECT interval '2000000000 days' AS far")
+    with pytest.raises(dbapi.DataError, match='column "far"'):
+        rows_of.fetchall()
+
+
 def test_description_names_columns_and_kinds(rows_of: dbapi.Cursor) -> None:
     assert rows_of.description is None
     rows_of.execute(
@@ -157,6 +191,32 @@ def test_placeholders_and_values_have_to_fit(
 ) -> None:
     with pytest.raises(dbapi.ProgrammingError, match=said):
         rows_of.execute(sql, parameters)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (object(), "cannot send parameter"),
+        ({"a": 1}, "a dict; pass a list"),
+        (2**70, "beyond 64 bits"),
+        ("\ud800", "cannot send parameter"),
+    ],
+)
+def test_values_that_cannot_be_sent_are_refused(
+    value: object, said: str, rows_of: dbapi.Cursor, reference: psycopg.Connection
+) -> None:
+    with pytest.raises(dbapi.ProgrammingError, match=said):
+        rows_of.execute("SELECT %s", [value])
+    assert rows_of.description is None
+    if not isinstance(value, (int, str)):
+        with pytest.raises(psycopg.ProgrammingError):
+            reference.execute("SELECT %s", [value])
+
+
+def test_a_staleness_that_is_none_is_refused(rows_of: dbapi.Cursor) -> None:
+    rows_of.max_staleness = -1
+    with pytest.raises(dbapi.ProgrammingError, match="max_staleness"):
+        rows_of.execute("SELECT 1")
 
 
 @pytest.mark.parametrize(
@@ -229,8 +289,63 @@ def test_batches_instead_of_rows(rows_of: dbapi.Cursor) -> None:
     batches = list(rows_of.execute(sql).fetch_record_batches())
     assert sum(batch.num_rows for batch in batches) == table.num_rows
     rows_of.execute(sql).fetchone()
-    with pytest.raises(dbapi.ProgrammingError, match="rows of this result were fetched"):
+    for fetch in (rows_of.fetch_arrow_table, rows_of.fetch_record_batches):
+        with pytest.raises(dbapi.ProgrammingError, match="this result was fetched"):
+            fetch()
+
+
+def test_rows_of_batches_are_counted(rows_of: dbapi.Cursor, reference: psycopg.Connection) -> None:
+    sql = "SELECT id FROM order_line"
+    wanted = reference.execute(sql.encode()).rowcount
+    rows_of.execute(sql).fetch_arrow_table()
+    assert (rows_of.rowcount, rows_of.rownumber) == (wanted, wanted)
+    read = 0
+    for batch in rows_of.execute(sql).fetch_record_batches():
+        read += batch.num_rows
+        assert (rows_of.rowcount, rows_of.rownumber) == (-1, read)
+    assert (rows_of.rowcount, rows_of.rownumber) == (wanted, wanted)
+    assert rows_of.execute("SELECT id FROM region WHERE false").fetch_arrow_table().num_rows == 0
+    assert rows_of.rowcount == 0
+
+
+def read_a_batch(cursor: dbapi.Cursor) -> object:
+    return next(cursor.fetch_record_batches())
+
+
+@pytest.mark.parametrize("read", [read_a_batch, dbapi.Cursor.fetch_arrow_table])
+def test_no_rows_after_batches(read: Callable[[dbapi.Cursor], object], rows_of: dbapi.Cursor) -> None:
+    read(rows_of.execute("SELECT id FROM order_line"))
+    for fetch in (rows_of.fetchone, rows_of.fetchmany, rows_of.fetchall):
+        with pytest.raises(dbapi.ProgrammingError, match="this result is fetched in batches"):
+            fetch()
+    with pytest.raises(dbapi.ProgrammingError, match="this result was fetched"):
         rows_of.fetch_arrow_table()
+
+
+def test_batches_are_those_of_the_statement_that_was_executed(rows_of: dbapi.Cursor) -> None:
+    with pytest.raises(dbapi.ProgrammingError, match="no statement was executed"):
+        rows_of.fetch_record_batches()
+    batches = rows_of.execute("SELECT id FROM order_line").fetch_record_batches()
+    rows_of.execute("SELECT 'another' AS name")
+    with pytest.raises(dbapi.OperationalError, match="closed before its end"):
+        list(batches)
+    assert rows_of.fetchall() == [("another",)]
+
+
+@pytest.mark.parametrize("read", [dbapi.Cursor.fetchone, read_a_batch])
+def test_a_cursor_that_is_dropped_stops_the_server(
+    read: Callable[[dbapi.Cursor], object], shop: Served, connection: dbapi.Connection
+) -> None:
+    gc.disable()
+    try:
+        cursor = connection.cursor().execute(ENDLESS)
+        read(cursor)
+        result = weakref.ref(cursor.result)
+        del cursor
+        assert result() is None
+        until_idle(shop.server.pid)
+    finally:
+        gc.enable()
 
 
 def test_what_is_not_fetched_is_stopped(shop: Served, connection: dbapi.Connection) -> None:
@@ -276,6 +391,33 @@ def test_the_time_zone_can_be_changed(shop: Served) -> None:
             [(moment, text)] = cursor.fetchall()
             shown.append((str(moment.tzinfo), text))
     assert shown == [("UTC", "2024-01-01 12:00:00+00"), ("Asia/Tokyo", "2024-01-01 21:00:00+09")]
+
+
+def test_a_zone_may_be_written_in_any_case(shop: Served) -> None:
+    sql = "SELECT timestamptz '2024-07-01 12:00Z', ARRAY[timestamptz '2050-07-01 12:00Z', NULL]"
+    zone = "europe/berlin"
+    with (
+        psycopg.connect(shop.url, options=f"-c timezone={zone}") as reference,
+        dbapi.connect(shop.server.flight, timezone=zone) as connection,
+    ):
+        wanted = reference.execute(sql.encode()).fetchall()
+        got = connection.cursor().execute(sql).fetchall()
+    assert repr(got) == repr(wanted)
+
+
+def test_a_zone_that_only_postgresql_knows_is_a_data_error(shop: Served) -> None:
+    sql, zone = "SELECT timestamptz '2024-07-01 12:00Z' AS moment", "GMT+3"
+    with (
+        psycopg.connect(shop.url, options=f"-c timezone={zone}") as reference,
+        dbapi.connect(shop.server.flight, timezone=zone) as connection,
+        connection.cursor() as cursor,
+    ):
+        with pytest.raises(dbapi.DataError, match=r'column "moment" .*no time zone "GMT\+3"'):
+            cursor.execute(sql).fetchall()
+        [moment] = cursor.execute(sql).fetch_arrow_table()["moment"].cast("int64").to_pylist()
+        assert moment == 1_719_835_200_000_000
+        as_text = f"SELECT moment::text FROM ({sql}) AS x"
+        assert cursor.execute(as_text).fetchall() == reference.execute(as_text.encode()).fetchall()
 
 
 def test_pandas_reads_from_it(connection: dbapi.Connection, reference: psycopg.Connection) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import psycopg
 import pytest
 import sqlalchemy as sa
 from conftest import refresh
@@ -128,6 +129,51 @@ def test_reflection(engine: sa.Engine) -> None:
         sa.Table("ordres", metadata, autoload_with=engine)
 
 
+def test_types_are_those_of_the_values_that_come(new_database: NewDatabase, serve: Serve) -> None:
+    columns = {
+        "id": "INTEGER",
+        "day": "TEXT",
+        "code": "VARCHAR(5)",
+        "price": "NUMERIC(12, 2)",
+        "huge": "TEXT",
+        "list": "INTEGER[]",
+        "prices": "NUMERIC[]",
+        "matrix": "TEXT",
+        "spans": "TEXT",
+    }
+    url = new_database(
+        'CREATE DOMAIN "day (Mon, 1)" AS text',
+        """CREATE TABLE t (id integer PRIMARY KEY, day "day (Mon, 1)", code varchar(5), price numeric(12, 2),
+           huge numeric(100, 2), list integer[], prices numeric(12, 2)[], matrix integer[][],
+           spans interval[])""",
+        """INSERT INTO t
+           VALUES (1, 'Tue 2', 'a', 1.50, 2.25, '{1,NULL}', '{0.50}', '{{1,2},{3,4}}', '{1 day}')""",
+        "INSERT INTO t VALUES (2)",
+    )
+    server = serve({"own": url})
+    refresh(server)
+    engine = sa.create_engine(f"railforge://{server.flight.removeprefix('grpc://')}/own")
+    table = sa.Table("t", sa.MetaData(), autoload_with=engine)
+    assert {column.name: column.type.compile(engine.dialect) for column in table.columns} == columns
+    as_texts = [f"{name}::text" if kind == "TEXT" else name for name, kind in columns.items()]
+    with engine.connect() as connection, psycopg.connect(url) as reference:
+        got = connection.execute(sa.select(table).order_by(table.c.id)).all()
+        wanted = reference.execute(f"SELECT {', '.join(as_texts)} FROM t ORDER BY id".encode()).fetchall()
+    assert repr([tuple(row) for row in got]) == repr(wanted)
+    engine.dispose()
+
+
+def test_the_level_of_isolation_can_be_asked_for(engine: sa.Engine) -> None:
+    for _ in range(2):
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            assert connection.execute(sa.text("SELECT 1")).scalar() == 1
+        with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            assert connection.execute(sa.text("SELECT 1")).scalar() == 1
+            assert connection.default_isolation_level == connection.get_isolation_level()
+    with pytest.raises(sa.exc.ArgumentError, match="SERIALIZABLE"):
+        engine.connect().execution_options(isolation_level="SERIALIZABLE")
+
+
 def test_pandas_reads_through_it(engine: sa.Engine) -> None:
     frame = pd.read_sql(orders_of_app(Decimal(100)), engine)
     assert list(frame.columns) == ["id", "total", "placed_at", "name"]
@@ -152,11 +198,27 @@ def test_errors_are_sqlalchemys(engine: sa.Engine) -> None:
     [
         ("railforge://me@127.0.0.1/shop", "has no user: the token is its password"),
         ("railforge://127.0.0.1/shop?sslmode=require", "has no sslmode; it has tls, schema"),
+        ("railforge://127.0.0.1/shop?tls=maybe", "tls of the URL cannot be used: 'maybe'"),
+        ("railforge://127.0.0.1/shop?tls=on&tls=off", "tls of the URL cannot be used"),
+        ("railforge://127.0.0.1/shop?timeout=soon", "timeout of the URL cannot be used"),
     ],
 )
 def test_urls_that_cannot_be_used_are_refused(url: str, said: str) -> None:
     with pytest.raises(sa.exc.ArgumentError, match=said):
         sa.create_engine(url).connect()
+
+
+@pytest.mark.parametrize(
+    ("word", "scheme"),
+    [
+        *((word, "grpc+tls") for word in ("1", "t", "True", "y", "yes", "ON", "require")),
+        *((word, "grpc") for word in ("0", "f", "False", "n", "no", "OFF", "disable")),
+    ],
+)
+def test_tls_is_asked_for_in_any_words(word: str, scheme: str) -> None:
+    engine = sa.create_engine(f"railforge://127.0.0.1:1/shop?tls={word}")
+    [address], _ = engine.dialect.create_connect_args(engine.url)
+    assert address == f"{scheme}://127.0.0.1:1"
 
 
 def test_an_address_of_ipv6_keeps_its_brackets() -> None:

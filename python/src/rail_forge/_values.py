@@ -8,13 +8,16 @@ for them.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
+from zoneinfo import ZoneInfo, available_timezones
 
 import pyarrow as pa
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import tzinfo
 
 Row: TypeAlias = "tuple[Any, ...]"
 # What reads PostgreSQL's text of one value of a type.
@@ -25,6 +28,10 @@ _DAYS_OF_MONTH, _DAYS_OF_YEAR, _MONTHS_OF_YEAR = 30, 365, 12
 
 # A batch may hold 100,000 rows of which one is asked for: so many become objects at once.
 ROWS_AT_ONCE = 1_000
+
+
+class UnreadableColumn(ValueError):
+    """A column with a value that Python has no object for, such as a date after the year 9999."""
 
 
 def type_name(field: pa.Field) -> str:
@@ -51,16 +58,17 @@ class RowReader:
         self._timezone = timezone
         self._reader_of = reader_of
         self._has_time_zones = has_time_zones
+        self._names = schema.names
         self._columns = [self._of_column(field.type, type_name(field)) for field in schema]
 
     def rows(self, batch: pa.RecordBatch) -> Iterator[list[Row]]:
-        """Iterate over a batch's rows, ROWS_AT_ONCE at a time."""
+        """Iterate over a batch's rows, ROWS_AT_ONCE at a time; raises UnreadableColumn."""
         for start in range(0, batch.num_rows, ROWS_AT_ONCE):
             part = batch.slice(start, ROWS_AT_ONCE)
             if not self._columns:  # zip() would lose the rows of `SELECT FROM orders`
                 yield [()] * part.num_rows
                 continue
-            columns = [read(column) for read, column in zip(self._columns, part.columns, strict=True)]
+            columns = map(_objects, self._names, self._columns, part.columns)
             yield list(zip(*columns, strict=True))
 
     def _of_column(self, kind: pa.DataType, name: str) -> Callable[[pa.Array], list[Any]]:
@@ -69,7 +77,7 @@ class RowReader:
             element = self._of_column(kind.value_type, name.removesuffix("[]"))
             return lambda array: _lists(array, element)
         if pa.types.is_timestamp(kind) and kind.tz is not None:
-            return self._moments(kind.unit)
+            return partial(_moments, timezone=self._timezone, has_time_zones=self._has_time_zones)
         if pa.types.is_float32(kind):
             return lambda array: [_unless_none(float, text) for text in array.cast(pa.string()).to_pylist()]
         if pa.types.is_interval(kind):
@@ -79,14 +87,28 @@ class RowReader:
             return lambda array: [_unless_none(read, value) for value in array.to_pylist()]
         return lambda array: array.to_pylist()
 
-    def _moments(self, unit: str) -> Callable[[pa.Array], list[Any]]:
-        shown = pa.timestamp(unit, tz=self._timezone)
-        if self._has_time_zones:
-            return lambda array: array.cast(shown).to_pylist()
-        return lambda array: [
-            _unless_none(lambda moment: moment.replace(tzinfo=None), value)
-            for value in array.cast(shown).to_pylist()
-        ]
+
+@lru_cache
+def _zone(name: str) -> tzinfo:
+    """Return a time zone by its name, which may be in any case, as for PostgreSQL.
+
+    Raises ValueError for what only PostgreSQL knows, such as `GMT+3`.
+    """
+    if name.upper() == "UTC":  # is known where no zones are installed
+        return UTC
+    known = {zone.lower(): zone for zone in available_timezones()}.get(name.lower())
+    if known is None:
+        raise ValueError(f'Python has no time zone "{name}"')
+    return ZoneInfo(known)
+
+
+def _objects(name: str, read: Callable[[pa.Array], list[Any]], column: pa.Array) -> list[Any]:
+    try:
+        return read(column)
+    except (OverflowError, ValueError) as error:
+        raise UnreadableColumn(
+            f'Python cannot hold a value of the column "{name}" ({error}); cast it to text'
+        ) from error
 
 
 def _lists(array: pa.ListArray, read: Callable[[pa.Array], list[Any]]) -> list[list[Any] | None]:
@@ -97,6 +119,18 @@ def _lists(array: pa.ListArray, read: Callable[[pa.Array], list[Any]]) -> list[l
         rows.append(None if length is None else values[start : start + length])
         start += length or 0
     return rows
+
+
+def _moments(array: pa.TimestampArray, timezone: str, *, has_time_zones: bool) -> list[datetime | None]:
+    zone = _zone(timezone)
+
+    def shown(moment: datetime) -> datetime:
+        local = zone.fromutc(moment.replace(tzinfo=zone))
+        return local if has_time_zones else local.replace(tzinfo=None)
+
+    # As moments of UTC without saying so, for which pyarrow looks up no zone.
+    moments = array.view(pa.timestamp(array.type.unit)).to_pylist()
+    return [_unless_none(shown, moment) for moment in moments]
 
 
 def _unless_none(read: Callable[[Any], Any], value: object) -> Any:

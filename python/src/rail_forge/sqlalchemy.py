@@ -7,8 +7,10 @@ that of the environment variable RAIL_FORGE_TOKEN.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
+import pyarrow as pa
 from sqlalchemy import exc, types
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.base import PGDialect
@@ -18,7 +20,8 @@ from rail_forge import dbapi
 from rail_forge._values import type_name
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from collections.abc import Callable
+
     from sqlalchemy.engine import URL, Connection
 
     from rail_forge import Table
@@ -27,8 +30,14 @@ _DEFAULT_PORT = 32010
 _DEFAULT_SCHEMA = "public"
 # The PostgreSQL whose SQL is understood.
 _DIALECT_VERSION = (18, 0)
-# Options of a URL, and what makes an argument of `rail_forge.dbapi.connect` of them.
-_OPTIONS = {"schema": str, "timezone": str, "timeout": float, "priority": str, "tls_roots": str}
+# The only level that there is: each statement sees the newest snapshot.
+_ISOLATION_LEVEL: Final = "READ COMMITTED"
+_FLAGS = {
+    **dict.fromkeys(["1", "t", "true", "y", "yes", "on", "require"], True),
+    **dict.fromkeys(["0", "f", "false", "n", "no", "off", "disable"], False),
+}
+# A type with what limits it: how many digits or characters, and how many of the digits are decimals.
+_LIMITS = re.compile(r"(?:numeric|character|character varying)\((\d+)(?:,(-?\d+))?\)")
 
 _TYPES: dict[str, type[types.TypeEngine[Any]]] = {
     "bigint": types.BigInteger,
@@ -45,6 +54,24 @@ _TYPES: dict[str, type[types.TypeEngine[Any]]] = {
     "smallint": types.SmallInteger,
     "text": types.Text,
     "uuid": types.Uuid,
+}
+
+
+def _flag(word: object) -> bool:
+    flag = _FLAGS.get(str(word).lower())
+    if flag is None:
+        raise ValueError(f"{word!r} says neither yes nor no")
+    return flag
+
+
+# Options of a URL, and what reads them: arguments of `rail_forge.dbapi.connect`, but for the first.
+_OPTIONS: dict[str, Callable[[Any], Any]] = {
+    "tls": _flag,
+    "schema": str,
+    "timezone": str,
+    "timeout": float,
+    "priority": str,
+    "tls_roots": str,
 }
 
 
@@ -68,38 +95,38 @@ class RailForgeDialect(PGDialect):
 
     def create_connect_args(self, url: URL) -> tuple[list[Any], dict[str, Any]]:
         """Return the arguments of `rail_forge.dbapi.connect`; raises ArgumentError for other options."""
-        query = dict(url.query)
-        tls = str(query.pop("tls", "false")).lower() in {"1", "true", "yes"}
-        unknown = sorted(set(query) - set(_OPTIONS))
+        unknown = sorted(set(url.query) - set(_OPTIONS))
         if unknown:
             raise exc.ArgumentError(
-                f"a URL of RailForge has no {', '.join(unknown)}; it has {', '.join(['tls', *_OPTIONS])}"
+                f"a URL of RailForge has no {', '.join(unknown)}; it has {', '.join(_OPTIONS)}"
             )
         if url.username:
             raise exc.ArgumentError(
                 "a URL of RailForge has no user: the token is its password, ://:TOKEN@HOST"
             )
+        options = {name: _read(name, value) for name, value in url.query.items()}
+        scheme = "grpc+tls" if options.pop("tls", False) else "grpc"
         host = url.host or "127.0.0.1"
         # An address of IPv6 comes without its brackets.
         host = f"[{host}]" if ":" in host else host
-        address = f"{'grpc+tls' if tls else 'grpc'}://{host}:{url.port or _DEFAULT_PORT}"
-        options = {name: _OPTIONS[name](value) for name, value in query.items()}
+        address = f"{scheme}://{host}:{url.port or _DEFAULT_PORT}"
         return [address], {"token": url.password, "catalog": url.database, **options}
 
     def initialize(self, connection: Connection) -> None:
         """Take what PostgreSQL would be asked for."""
         self.server_version_info = _DIALECT_VERSION
+        self.default_isolation_level = _ISOLATION_LEVEL
         # Where the server looks for names without a schema.
         self.default_schema_name = str(connection.engine.url.query.get("schema", _DEFAULT_SCHEMA))
         self._backslash_escapes = False
 
     def get_isolation_level_values(self, dbapi_connection: Any) -> Any:
-        """Return the levels that can be asked for: each statement sees the newest snapshot."""
-        return ("READ COMMITTED", "AUTOCOMMIT")
+        """Return the levels that can be asked for, which mean the same."""
+        return (_ISOLATION_LEVEL, "AUTOCOMMIT")
 
     def get_isolation_level(self, dbapi_connection: Any) -> Any:
         """Return the level, which is always the same."""
-        return "READ COMMITTED"
+        return _ISOLATION_LEVEL
 
     def set_isolation_level(self, dbapi_connection: Any, level: str) -> None:
         """Do nothing."""
@@ -203,11 +230,18 @@ for _name in (
     setattr(RailForgeDialect, f"get_multi_{_name}", getattr(DefaultDialect, f"get_multi_{_name}"))
 
 
+def _read(option: str, value: object) -> Any:
+    try:
+        return _OPTIONS[option](value)
+    except (TypeError, ValueError) as error:
+        raise exc.ArgumentError(f"the option {option} of the URL cannot be used: {error}") from error
+
+
 def _column(field: pa.Field) -> dict[str, Any]:
     metadata = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
     return {
         "name": field.name,
-        "type": _type(type_name(field), metadata),
+        "type": _type(type_name(field), field.type, metadata.get("postgres.type", "")),
         "nullable": field.nullable,
         "default": None,
         "autoincrement": False,
@@ -215,13 +249,18 @@ def _column(field: pa.Field) -> dict[str, Any]:
     }
 
 
-def _type(name: str, metadata: dict[str, str]) -> types.TypeEngine[Any]:
-    """Return SQLAlchemy's type for PostgreSQL's name of one; that of a text where it has none."""
-    numbers = _numbers(metadata.get("postgres.type", ""))
+def _type(name: str, kind: pa.DataType, printed: str = "") -> types.TypeEngine[Any]:
+    """Return SQLAlchemy's type for PostgreSQL's name of one; that of a text where it has none.
+
+    Arrays and numbers that come as text, since Arrow has no type that holds them, are texts. `printed` is the
+    name with what limits the type.
+    """
+    limits = _LIMITS.fullmatch(printed)
+    numbers: list[Any] = [int(number) for number in limits.groups() if number] if limits else []
     made: types.TypeEngine[Any]
-    if name.endswith("[]"):
-        made = postgresql.ARRAY(_type(name.removesuffix("[]"), {}))
-    elif name == "numeric":
+    if name.endswith("[]") and pa.types.is_list(kind):
+        made = postgresql.ARRAY(_type(name.removesuffix("[]"), kind.value_type))
+    elif name == "numeric" and pa.types.is_decimal(kind):
         made = types.Numeric(*numbers)
     elif name in {"character varying", "character"}:
         made = (types.String if name == "character varying" else types.CHAR)(*numbers)
@@ -232,9 +271,3 @@ def _type(name: str, metadata: dict[str, str]) -> types.TypeEngine[Any]:
     else:
         made = _TYPES.get(name, types.Text)()
     return made
-
-
-def _numbers(printed: str) -> list[Any]:
-    """Return the numbers in parentheses behind a type's name."""
-    inside = printed.partition("(")[2].partition(")")[0]
-    return [int(number) for number in inside.split(",")] if inside else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from rail_forge._failure import Failure
@@ -47,6 +48,8 @@ class Cursor:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._closed = False
+        # Since the statement was executed last.
+        self._is_cancelled = False
         self._result: Result | None = None
         self._rows: _Rows | None = None
         self.arraysize = 1
@@ -89,14 +92,19 @@ class Cursor:
         """
         self._check()
         self._end()
+        self._is_cancelled = False
         with database_errors():
             sql, values = (operation, None) if parameters is None else positional(operation, parameters)
             client = self._connection.client
             try:
                 self._result = client.sql(sql, values, max_staleness=self.max_staleness)
-                self._rows = _Rows(self._result, self._reader(client.timezone))
+            except (TypeError, ValueError) as error:
+                raise ProgrammingError(str(error)) from error
+            if self._is_cancelled:  # while it was planned
+                self._result.close()
+            try:
                 # What the first rows fail with is an error of the statement, which then has no result.
-                self._rows.begin()
+                self._rows = _Rows(self._result, self._reader(client.timezone))
             except BaseException:
                 self._end()
                 raise
@@ -108,42 +116,53 @@ class Cursor:
         raise NotSupportedError("executemany is for statements that change rows, and RailForge changes none")
 
     def fetchone(self) -> Row | None:
-        """Return the next row; None when there is none."""
+        """Return the next row; None when there is none. Raises as `fetchall` does."""
         rows = self.fetchmany(1)
         return rows[0] if rows else None
 
     def fetchmany(self, size: int | None = None) -> list[Row]:
-        """Return as many of the next rows, `arraysize` of them by default, and fewer at the end."""
+        """Return as many of the next rows, `arraysize` of them by default, and fewer at the end.
+
+        Raises as `fetchall` does.
+        """
         with database_errors():
             return self._fetched().take(self.arraysize if size is None else size)
 
     def fetchall(self) -> list[Row]:
-        """Return all rows that are left."""
+        """Return all rows that are left.
+
+        Raises DataError when a value is none that Python can hold, and ProgrammingError once batches were
+        asked for.
+        """
         with database_errors():
             return self._fetched().take(None)
 
     def fetch_arrow_table(self) -> pa.Table:
-        """Return the whole result as an Arrow table; raises ProgrammingError once rows were fetched."""
+        """Return the whole result as an Arrow table; raises as `fetch_record_batches` does."""
         import pyarrow as pa  # noqa: PLC0415 - nothing else here needs it
 
-        with database_errors():
-            return pa.Table.from_batches(self._fetched().batches(), schema=self.result.schema)
+        return pa.Table.from_batches(self.fetch_record_batches(), schema=self.result.schema)
 
     def fetch_record_batches(self) -> Iterator[pa.RecordBatch]:
-        """Iterate over the result's record batches as they arrive, once, and before rows were fetched."""
-        batches = self._fetched().batches()
-        while True:
-            with database_errors():
-                batch = next(batches, None)
-            if batch is None:
-                return
-            yield batch
+        """Iterate over the record batches of the result as they arrive.
+
+        Raises ProgrammingError once rows were fetched, or batches asked for.
+        """
+        with database_errors():
+            return self._fetched().batches()
 
     def setinputsizes(self, sizes: Sequence[object]) -> None:
         """Do nothing, as PEP 249 allows."""
 
     def setoutputsize(self, size: int, column: int | None = None) -> None:
         """Do nothing, as PEP 249 allows."""
+
+    def cancel(self) -> None:
+        """Cancel the statement that another thread executes, or whose rows it fetches: it gets an error."""
+        self._is_cancelled = True
+        result = self._result  # which that thread may drop meanwhile
+        if result is not None:
+            result.close()
 
     def close(self) -> None:
         """Give up what was not fetched, and refuse further use. May be called again."""
@@ -188,41 +207,48 @@ class Cursor:
 
 
 class _Rows:
-    """The rows of one result, and how many were fetched; once fetching has failed, it fails again."""
+    """One result, given as rows or as batches; once reading it has failed, it fails again.
+
+    It waits for the first batch. Nothing in it refers back to it, so that a cursor that is dropped stops the
+    server at once.
+    """
 
     def __init__(self, result: Result, reader: RowReader) -> None:
-        self._reader = reader
-        self._batches = result.batches()
-        self._first: pa.RecordBatch | None = None
-        self._parts = self._read()
+        arriving = result.batches()
+        first = next(arriving, None)
+        self._batches = arriving if first is None else chain([first], arriving)
+        self._parts = chain.from_iterable(map(reader.rows, self._batches))
         self._part: list[Row] = []
         self._at = 0
         self._failure = Failure()
+        self._as_batches = False
         self.fetched = 0
         self.ended = False
-
-    def begin(self) -> None:
-        """Wait for the first batch."""
-        self._first = next(self._batches, None)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Give the batches instead of the rows, of which none must have been fetched."""
         self._failure.check()
-        if self.fetched or self.ended:
-            raise ProgrammingError(
-                "rows of this result were fetched; execute the statement again for batches"
-            )
-        self.ended = True
-        batch, self._first = self._first, None
-        while batch is not None:
-            yield batch
-            with self._failure.remembered():
-                batch = next(self._batches, None)
+        if self._as_batches or self.fetched or self.ended:
+            raise ProgrammingError("this result was fetched; execute the statement again for its batches")
+        self._as_batches = True
+        return self._counted()
 
     def take(self, size: int | None) -> list[Row]:
         """Return the next `size` rows, all that are left when None."""
+        if self._as_batches:
+            raise ProgrammingError("this result is fetched in batches; execute the statement again for rows")
         with self._failure.remembered():
             return self._take(size)
+
+    def _counted(self) -> Iterator[pa.RecordBatch]:
+        while True:
+            with database_errors(), self._failure.remembered():
+                batch = next(self._batches, None)
+            if batch is None:
+                self.ended = True
+                return
+            self.fetched += batch.num_rows
+            yield batch
 
     def _take(self, size: int | None) -> list[Row]:
         taken: list[Row] = []
@@ -238,12 +264,6 @@ class _Rows:
             self._at = end
         self.fetched += len(taken)
         return taken
-
-    def _read(self) -> Iterator[list[Row]]:
-        batch, self._first = self._first, None
-        while batch is not None:
-            yield from self._reader.rows(batch)
-            batch = next(self._batches, None)
 
 
 def _column(field: pa.Field) -> Column:

@@ -15,6 +15,7 @@ from rail_forge._errors import (
     UnsupportedError,
 )
 from rail_forge._errors import Error as ClientError
+from rail_forge._values import UnreadableColumn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,7 @@ class DatabaseError(Error):
 
 
 class DataError(DatabaseError):
-    """A value makes the statement fail, such as a division by zero."""
+    """A value makes the statement fail, such as a division by zero, or is none that Python can hold."""
 
 
 class OperationalError(DatabaseError):
@@ -60,7 +61,7 @@ class InternalError(DatabaseError):
 
 
 class ProgrammingError(DatabaseError):
-    """The statement cannot be answered as it is written."""
+    """The statement cannot be answered as it is written, or with the values that it is given."""
 
 
 class NotSupportedError(DatabaseError):
@@ -102,8 +103,10 @@ def from_client(error: ClientError) -> Error:
 
 @contextmanager
 def database_errors() -> Iterator[None]:
-    """Turn the client's errors into those of PEP 249."""
+    """Turn the client's errors, and those of its values, into those of PEP 249."""
     try:
         yield
     except ClientError as error:
         raise from_client(error) from error
+    except UnreadableColumn as error:
+        raise DataError(str(error)) from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from contextvars import Context as Surroundings
 from contextvars import copy_context
@@ -25,6 +25,8 @@ from django.db import connections, models
 from django.db.models.expressions import Col, ColPairs
 from django.db.models.query import ModelIterable
 from psycopg.postgres import types as postgres_types
+
+from rail_forge._result import as_polars
 
 from .base import DatabaseWrapper
 
@@ -122,9 +124,7 @@ def to_arrow(queryset: models.QuerySet[Any]) -> pa.Table:
 
 def to_polars(queryset: models.QuerySet[Any]) -> pl.DataFrame:
     """Return a queryset's rows as a Polars frame; see `to_arrow` for its columns."""
-    import polars as pl  # noqa: PLC0415 - an optional dependency
-
-    return pl.DataFrame(pl.from_arrow(to_arrow(queryset), rechunk=False))
+    return as_polars(to_arrow(queryset))
 
 
 def to_pandas(queryset: models.QuerySet[Any]) -> pd.DataFrame:
@@ -213,7 +213,7 @@ class _OnThread(Generic[T]):
 
 
 class _Query:
-    """The query of a thread, which others cancel: as soon as it has begun, if it has not."""
+    """The query of a thread, which others cancel: it does not begin then, or ends."""
 
     def __init__(self) -> None:
         self._is_cancelled = False
@@ -223,7 +223,7 @@ class _Query:
         # What is written before the other is read is seen by one of the two threads at least.
         self._cancel = cancel
         if self._is_cancelled:
-            cancel()
+            raise CancelledError
 
     def cancel(self) -> None:
         self._is_cancelled = True
@@ -234,9 +234,8 @@ class _Query:
 def _items(
     queryset: models.QuerySet[Any], made_of: Callable[[Read], Iterable[T]], query: _Query
 ) -> Generator[T, None, None]:
-    rows = rows_of(queryset)
+    rows = rows_of(queryset, query.begin)
     try:
-        query.begin(rows.cancel)
         yield from made_of(rows)
     finally:
         rows.close()
@@ -266,14 +265,12 @@ def _make(
 class Read:
     """The rows of a queryset: their schema, and their batches, which are read once, or closed.
 
-    `cancel` may be called by any thread; reading on raises then. It does nothing for databases that have no
-    way. `as_of` is the moment that they are true for, where RailForge tells one.
+    `as_of` is the moment that they are true for, where RailForge tells one.
     """
 
     schema: pa.Schema
     batches: Iterable[pa.RecordBatch]
     close: Callable[[], None]
-    cancel: Callable[[], None] = lambda: None
     as_of: datetime | None = None
 
 
@@ -282,8 +279,13 @@ def _queryset(queryset_or_manager: Any) -> models.QuerySet[Any]:
     return queryset
 
 
-def rows_of(queryset: models.QuerySet[Any]) -> Read:
-    """Have a queryset's query answered, and return its rows as they come."""
+def rows_of(
+    queryset: models.QuerySet[Any], begin: Callable[[Callable[[], None]], None] | None = None
+) -> Read:
+    """Have a queryset's query answered, and return its rows as they come.
+
+    `begin` is called before, with what cancels a query of RailForge's from any thread.
+    """
     if issubclass(queryset._iterable_class, ModelIterable):  # noqa: SLF001 - nothing else tells
         queryset = queryset.all()
         _select_own_columns(queryset.query)
@@ -293,7 +295,7 @@ def rows_of(queryset: models.QuerySet[Any]) -> Read:
     sql, parameters = compiler.as_sql()
     names = _names(queryset, compiler)
     if isinstance(connection, DatabaseWrapper):
-        return _of_railforge(connection, sql, parameters, names)
+        return _of_railforge(connection, sql, parameters, names, begin)
     return _of_rows(connection, sql, parameters, names, compiler)
 
 
@@ -313,11 +315,19 @@ def _closed_on_failure(cursor: Any) -> Iterator[None]:
         raise
 
 
-def _of_railforge(connection: DatabaseWrapper, sql: str, parameters: Any, names: Sequence[str]) -> Read:
+def _of_railforge(
+    connection: DatabaseWrapper,
+    sql: str,
+    parameters: Any,
+    names: Sequence[str],
+    begin: Callable[[Callable[[], None]], None] | None,
+) -> Read:
     cursor = connection.cursor()
+    own = cursor.cursor
     with _closed_on_failure(cursor):
+        if begin is not None:
+            begin(own.cancel)
         cursor.execute(sql, parameters)
-        own = cursor.cursor
         # The columns behind the named ones are there for the order of distinct rows only.
         count = len(names)
         fields = list(own.result.schema)[:count]
@@ -334,7 +344,7 @@ def _of_railforge(connection: DatabaseWrapper, sql: str, parameters: Any, names:
                     return
                 yield pa.RecordBatch.from_arrays(batch.columns[:count], schema=schema)
 
-    return Read(schema, batches(), cursor.close, own.result.close, as_of and as_of.time)
+    return Read(schema, batches(), cursor.close, as_of and as_of.time)
 
 
 def _of_rows(connection: Any, sql: str, parameters: Any, names: Sequence[str], compiler: Any) -> Read:
