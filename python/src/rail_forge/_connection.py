@@ -271,7 +271,7 @@ class BatchStream:
     def _read_in_turn(self) -> Iterator[pa.RecordBatch]:
         try:
             for endpoint in self._endpoints:
-                self._opening = endpoint.ticket
+                self._reader, self._opening = None, endpoint.ticket
                 with server_errors():
                     self._reader = self._connection.open_reader(endpoint.ticket)
                 self._trailers = trailers_of_last_call()

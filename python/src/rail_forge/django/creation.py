@@ -14,6 +14,6 @@ class DatabaseCreation(BaseDatabaseCreation):
         alias = self.connection.alias
         primary = self.connection.primary or "default"
         raise ImproperlyConfigured(
-            f'settings.DATABASES["{alias}"] needs "TEST": {{"MIRROR": "{primary}"}}, so that tests read what'
-            " they write: RailForge has no test database of its own"
+            f'settings.DATABASES["{alias}"] needs "TEST": {{"MIRROR": "{primary}"}}: RailForge has no test'
+            " database of its own"
         )
