@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import time
 import weakref
 from contextlib import closing
@@ -354,6 +355,25 @@ def test_what_is_not_fetched_is_stopped(shop: Served, connection: dbapi.Connecti
         assert cursor.fetchone() is not None
         cursor.execute(ENDLESS)
     until_idle(shop.server.pid)
+
+
+def test_a_statement_is_cancelled_from_another_thread(shop: Served, connection: dbapi.Connection) -> None:
+    # One that has rows at once, one that has none for long, and one that has not begun.
+    for sql, wait in (
+        (ENDLESS, 0.3),
+        (f"SELECT count(*) FROM ({ENDLESS}) AS pairs WHERE a * b < 0", 0.3),
+        (ENDLESS, 0),
+    ):
+        cursor = connection.cursor()
+        cancelling = threading.Timer(wait, cursor.cancel)
+        cancelling.start()
+        if not wait:
+            cancelling.join()
+        with pytest.raises(dbapi.OperationalError):
+            cursor.execute(sql).fetchall()
+        until_idle(shop.server.pid)
+        assert cursor.execute("SELECT 1").fetchall() == [(1,)]
+        cancelling.join()
 
 
 def test_closed_things_say_so(shop: Served) -> None:

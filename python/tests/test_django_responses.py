@@ -16,6 +16,7 @@ import pytest
 from django.core.exceptions import BadRequest
 from django.db import ProgrammingError, connections
 from django.db.models import (
+    Count,
     DateTimeField,
     DurationField,
     ExpressionWrapper,
@@ -190,6 +191,10 @@ def test_pages_by_keys_are_all_rows_once(alias: str, models: ModuleType) -> None
     assert later.rows[0]["total"] >= named.rows[-1]["total"]
     assert keyset_page(orders.filter(pk=-1), "pk").rows == []
     assert keyset_page(orders.values("id"), "-pk", size=1000).rows[0] == {"id": 1000}
+    counted = keyset_page(orders.annotate(Count("lines")), "-lines__count", "pk", size=7)
+    assert keyset_page(
+        orders.annotate(Count("lines")), "-lines__count", "pk", size=7, after=counted.next
+    ).rows
     for wrong in (
         orders.values("total"),
         orders.values_list("pk"),

@@ -140,14 +140,16 @@ def test_types_are_those_of_the_values_that_come(new_database: NewDatabase, serv
         "prices": "NUMERIC[]",
         "matrix": "TEXT",
         "spans": "TEXT",
+        "clock": "TEXT",
     }
     url = new_database(
         'CREATE DOMAIN "day (Mon, 1)" AS text',
         """CREATE TABLE t (id integer PRIMARY KEY, day "day (Mon, 1)", code varchar(5), price numeric(12, 2),
            huge numeric(100, 2), list integer[], prices numeric(12, 2)[], matrix integer[][],
-           spans interval[])""",
+           spans interval[], clock timetz)""",
         """INSERT INTO t
-           VALUES (1, 'Tue 2', 'a', 1.50, 2.25, '{1,NULL}', '{0.50}', '{{1,2},{3,4}}', '{1 day}')""",
+           VALUES (1, 'Tue 2', 'a', 1.50, 2.25, '{1,NULL}', '{0.50}', '{{1,2},{3,4}}', '{1 day}',
+                   '12:00+02')""",
         "INSERT INTO t VALUES (2)",
     )
     server = serve({"own": url})

@@ -35,6 +35,7 @@ T = TypeVar("T")
 _RETRY_AFTER_SECONDS = (0.05, 0.2, 0.8)
 # What a server says that is about to end; one that cannot be reached gives no reason.
 _AWAY = (None, "SHUTTING_DOWN")
+_GONE = "this result is gone: it was closed before its end; run the query again"
 # What a server says to a ticket that has become too old before it was read.
 _TICKET_IS_OLD = "SNAPSHOT_GONE"
 
@@ -130,7 +131,8 @@ class Connection:
             with suppress(Error):
                 self.act("CancelFlightInfo", cancel_ticket(ticket.ticket))
 
-        Thread(target=tell, name="rail-forge cancel", daemon=True).start()
+        with suppress(RuntimeError):  # no thread begins when the process ends
+            Thread(target=tell, name="rail-forge cancel", daemon=True).start()
 
     @property
     def _client(self) -> flight.FlightClient:
@@ -226,19 +228,17 @@ class BatchStream:
     def cancel(self) -> None:
         """Tell the server to stop, from any thread; reading on raises, unless everything was read."""
         self._cancelled = True
-        # What the thread that reads may drop meanwhile.
-        reader, opening = self._reader, self._opening
+        # What the thread that reads may drop meanwhile. A ticket is told of once.
+        reader, opening, self._opening = self._reader, self._opening, None
         if reader is not None:
             reader.cancel()
-        elif opening is not None:
-            self._connection.cancel(opening)
         if getgeneratorstate(self._batches) == GEN_CLOSED:
             return
-        self.failure.remember(
-            QueryCancelled("this result is gone: it was closed before its end; run the query again")
-        )
+        self.failure.remember(QueryCancelled(_GONE))
         with suppress(ValueError):  # a thread is reading, which ends by what the server tells it
             self._batches.close()
+        if reader is None and opening is not None:
+            self._connection.cancel(opening)
 
     def _call(self, read: Callable[[], T]) -> T:
         with self.failure.remembered():
@@ -271,7 +271,10 @@ class BatchStream:
     def _read_in_turn(self) -> Iterator[pa.RecordBatch]:
         try:
             for endpoint in self._endpoints:
-                self._reader, self._opening = None, endpoint.ticket
+                self._reader = None
+                self._opening = endpoint.ticket
+                if self._cancelled:  # while there was no ticket that the server could be told of
+                    raise QueryCancelled(_GONE)
                 with server_errors():
                     self._reader = self._connection.open_reader(endpoint.ticket)
                 self._trailers = trailers_of_last_call()

@@ -45,8 +45,8 @@ def _inferable(value: object) -> object:
     kind = type(value).__name__
     if kind in _MISSING:
         return None
-    if kind == "datetime64":
-        value = _of_numpy(value)
+    if kind in {"datetime64", "timedelta64"}:
+        value = _of_numpy(value, kind)
     _check(value)
     match value:
         case datetime() if value.tzinfo is not None:
@@ -101,15 +101,18 @@ def _listed(value: Any) -> list[object] | None:
     return values
 
 
-def _of_numpy(moment: Any) -> object:
-    """Return a datetime64 as a date or a datetime, whichever its unit is of, and None for NaT."""
-    value = moment.item()
-    if isinstance(value, int):  # for nanoseconds and finer units, and for years that Python does not have
-        micros = moment.astype("datetime64[us]")
-        value = micros.item()
-        if micros != moment or isinstance(value, int):
-            raise ValueError(f"{moment} is no datetime of Python: of microseconds, and the years 1 to 9999")
-    return value
+def _of_numpy(value: Any, kind: str) -> object:
+    """Return a datetime64 as a date or a datetime, whichever its unit is of, a timedelta64 as a timedelta.
+
+    NaT is None.
+    """
+    told = value.item()
+    if isinstance(told, int):  # for units finer than microseconds, and for what Python does not have
+        micros = value.astype(f"{kind}[us]")
+        told = micros.item()
+        if micros != value or isinstance(told, int):
+            raise ValueError(f"{value} is no {kind.removesuffix('64')} of Python, which has microseconds")
+    return told
 
 
 def _nanoseconds(value: datetime | timedelta) -> int:

@@ -113,8 +113,8 @@ class Result:
 
     def close(self) -> None:
         """Stop the server if it is still sending. What was read stays; what was not is gone."""
-        self._taken = True
         self._stream.cancel()
+        self._taken = True
 
     def _take_stream(self) -> BatchStream:
         self._stream.failure.check()

@@ -264,10 +264,10 @@ def _type(name: str, kind: pa.DataType, printed: str = "") -> types.TypeEngine[A
         made = types.Numeric(*numbers)
     elif name in {"character varying", "character"}:
         made = (types.String if name == "character varying" else types.CHAR)(*numbers)
-    elif name.startswith("timestamp "):
+    elif name.startswith("timestamp ") and pa.types.is_timestamp(kind):
         made = postgresql.TIMESTAMP(timezone=name.startswith("timestamp with "))
-    elif name.startswith("time "):
-        made = postgresql.TIME(timezone=name.startswith("time with "))
+    elif name.startswith("time ") and pa.types.is_time(kind):
+        made = postgresql.TIME()
     else:
         made = _TYPES.get(name, types.Text)()
     return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from rail_forge._errors import QueryCancelled
 from rail_forge._failure import Failure
 from rail_forge._values import RowReader, type_name
 
@@ -48,7 +49,7 @@ class Cursor:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._closed = False
-        # Since the statement was executed last.
+        # Since the last statement has ended.
         self._is_cancelled = False
         self._result: Result | None = None
         self._rows: _Rows | None = None
@@ -91,24 +92,29 @@ class Cursor:
         Without parameters a percent sign stands for itself, and with them it is written `%%`.
         """
         self._check()
-        self._end()
-        self._is_cancelled = False
+        if self._result is not None:
+            self._end()
         with database_errors():
             sql, values = (operation, None) if parameters is None else positional(operation, parameters)
-            client = self._connection.client
             try:
-                self._result = client.sql(sql, values, max_staleness=self.max_staleness)
-            except (TypeError, ValueError) as error:
-                raise ProgrammingError(str(error)) from error
-            if self._is_cancelled:  # while it was planned
-                self._result.close()
-            try:
-                # What the first rows fail with is an error of the statement, which then has no result.
-                self._rows = _Rows(self._result, self._reader(client.timezone))
+                self._begin(sql, values)
             except BaseException:
+                # What the first rows fail with is an error of the statement, which then has no result.
                 self._end()
                 raise
         return self
+
+    def _begin(self, sql: str, values: Sequence[object] | None) -> None:
+        client = self._connection.client
+        if self._is_cancelled:
+            raise QueryCancelled("the statement was cancelled before it began")
+        try:
+            self._result = client.sql(sql, values, max_staleness=self.max_staleness)
+        except (TypeError, ValueError) as error:
+            raise ProgrammingError(str(error)) from error
+        if self._is_cancelled:  # while it was planned
+            self._result.close()
+        self._rows = _Rows(self._result, self._reader(client.timezone))
 
     def executemany(self, operation: str, seq_of_parameters: Iterable[Parameters]) -> None:  # noqa: ARG002
         """Refuse: it is for changing many rows, and RailForge changes none."""
@@ -158,7 +164,7 @@ class Cursor:
         """Do nothing, as PEP 249 allows."""
 
     def cancel(self) -> None:
-        """Cancel the statement that another thread executes, or whose rows it fetches: it gets an error."""
+        """Cancel the statement that another thread executes, is about to, or fetches: it gets an error."""
         self._is_cancelled = True
         result = self._result  # which that thread may drop meanwhile
         if result is not None:
@@ -187,6 +193,7 @@ class Cursor:
         if self._result is not None:
             self._result.close()
         self._result = self._rows = None
+        self._is_cancelled = False
 
     def __iter__(self) -> Self:
         return self

@@ -32,5 +32,5 @@ async def stream(
     except BadRequest as error:
         raise HTTPException(400, str(error)) from error
     # Of which caches have to know.
-    varies = {"Vary": "Accept"} if accept is not None else {}
+    varies = {"Vary": "Accept"} if format is None else {}
     return StreamingResponse(chunks, media_type=chosen.media_type, headers=as_of_header(rows) | varies)

@@ -124,6 +124,8 @@ def to_arrow(queryset: models.QuerySet[Any]) -> pa.Table:
 
 def to_polars(queryset: models.QuerySet[Any]) -> pl.DataFrame:
     """Return a queryset's rows as a Polars frame; see `to_arrow` for its columns."""
+    import polars as pl  # noqa: F401, PLC0415 - an optional dependency, missed before anything is read
+
     return as_polars(to_arrow(queryset))
 
 
@@ -336,7 +338,8 @@ def _of_railforge(
 
     def batches() -> Iterator[pa.RecordBatch]:
         with cursor:
-            arriving = own.fetch_record_batches()
+            with connection.wrap_database_errors:
+                arriving = own.fetch_record_batches()
             while True:
                 with connection.wrap_database_errors:
                     batch = next(arriving, None)

@@ -203,7 +203,8 @@ def _value(model: type[models.Model], row: Any, name: str) -> Any:
     try:
         if isinstance(row, dict):
             return row[of_primary_key if name == "pk" and name not in row else name]
-        return reduce(getattr, name.split(LOOKUP_SEP), row)
+        # An annotation's own name may have `__` in it.
+        return getattr(row, name) if hasattr(row, name) else reduce(getattr, name.split(LOOKUP_SEP), row)
     except (AttributeError, KeyError) as error:
         raise ValueError(f"the rows of a page have no {name!r}, which is one of its keys") from error
 

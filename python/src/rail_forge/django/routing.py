@@ -100,9 +100,11 @@ class AnalyticsRouter:
         routing = read_routing()
         instance = hints.get("instance")
         read_from = _database_of(instance)
-        primary = connections[routing.alias].primary or "default"
-        if connections[primary].in_atomic_block:
-            return primary if _is_railforge(read_from) else None
+        own = _primary_of(read_from)
+        if own != read_from and connections[own].in_atomic_block:
+            return own
+        if connections[_primary_of(routing.alias)].in_atomic_block:
+            return None
         if not self._is_routed(model, routing):
             return None
         if instance is not None and self._is_routed(type(instance), routing) and not _is_railforge(read_from):
