@@ -199,7 +199,7 @@ def test_params_must_be_a_sequence_of_values(params: object, name: str) -> None:
         (pa.array([1], pa.timestamp("ns")), "has nanoseconds"),
         (np.datetime64("2026-11-20T12:00:00.000000001"), "00000001 is no datetime of Python"),
         (np.datetime64("10000-01-01"), "10000-01-01 is no datetime of Python"),
-        (np.timedelta64(1, "Y"), "timedelta64"),
+        (np.timedelta64(1, "Y"), "1 years is no timedelta of Python"),
         (np.timedelta64(1, "ns"), "no timedelta of Python"),
         (np.array(1), "0-d array"),
         (pd.DataFrame({"a": [1]}), "Could not convert"),

@@ -110,7 +110,11 @@ def _of_numpy(value: Any, kind: str) -> object:
     if isinstance(told, int):  # for units finer than microseconds, and for what Python does not have
         micros = value.astype(f"{kind}[us]")
         told = micros.item()
-        if micros != value or isinstance(told, int):
+        try:
+            is_same = micros == value
+        except TypeError:  # of months and years, which are as long as they are
+            is_same = False
+        if not is_same or isinstance(told, int):
             raise ValueError(f"{value} is no {kind.removesuffix('64')} of Python, which has microseconds")
     return told
 
