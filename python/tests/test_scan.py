@@ -193,6 +193,14 @@ def test_every_type_and_odd_names(client: rail_forge.Client) -> None:
         client.scan("ordres")
 
 
+def assert_same_rows(client: rail_forge.Client, *predicates: pl.Expr) -> None:
+    """A scan of the table `t` has the rows that Polars finds in the whole of it."""
+    whole = client.sql("SELECT * FROM t").polars()
+    for predicate in predicates:
+        got = client.scan("t").filter(predicate).collect().sort("id")
+        assert_frame_equal(got, whole.filter(predicate).sort("id"), check_exact=True)
+
+
 def test_collations_do_not_hide_rows(new_database: NewDatabase, serve: Serve) -> None:
     """A text that PostgreSQL takes for equal, and Polars does not."""
     url = new_database(
@@ -203,17 +211,15 @@ def test_collations_do_not_hide_rows(new_database: NewDatabase, serve: Serve) ->
     server = serve({"shop": url})
     refresh(server)
     with rail_forge.connect(server.flight) as client:
-        whole = client.sql("SELECT * FROM t").polars()
-        for predicate in (
+        assert_same_rows(
+            client,
             c.name != "a",
             c.name < "b",
             c.code == "x   ",
             c.code == "x",
             c.tag == "x",
             c.name == "A",
-        ):
-            got = client.scan("t").filter(predicate).collect().sort("id")
-            assert_frame_equal(got, whole.filter(predicate).sort("id"))
+        )
         assert client.scan("t").filter(c.id < 0).collect().height == 0
 
 
@@ -227,8 +233,8 @@ def test_floats_are_compared_as_polars_does(new_database: NewDatabase, serve: Se
     refresh(server)
     nan, infinity = pl.lit(float("nan")), float("inf")
     with rail_forge.connect(server.flight) as client:
-        whole = client.sql("SELECT * FROM t").polars()
-        for predicate in (
+        assert_same_rows(
+            client,
             c.x == infinity,
             c.x < infinity,
             c.x.is_between(-infinity, 2.5),
@@ -241,9 +247,7 @@ def test_floats_are_compared_as_polars_does(new_database: NewDatabase, serve: Se
             c.x >= 2.5,
             c.x.is_in([n / 2 for n in range(12_000)]),
             ~c.x.is_in([n / 2 for n in range(12_000)]),
-        ):
-            got = client.scan("t").filter(predicate).collect().sort("id")
-            assert_frame_equal(got, whole.filter(predicate).sort("id"), check_exact=True)
+        )
 
 
 def test_what_polars_has_no_type_for_is_text(new_database: NewDatabase, serve: Serve) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _DEFAULT_URL = "grpc://127.0.0.1:32010"
 # Options that are arguments of `connect` by the same name.
-_ARGUMENTS = ("catalog", "schema", "timezone", "timeout", "tls_roots", "tls_certificate", "tls_key")
+ARGUMENTS = ("catalog", "schema", "timezone", "timeout", "tls_roots", "tls_certificate", "tls_key")
 # More rows than this are counted and not shown.
 _SHOWN_ROWS = 100
 
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = vars(options)
     token = os.environ.get("RAIL_FORGE_TOKEN") if options.plain_token else None
     try:
-        connected = connect(options.url, token, **{name: given[name] for name in _ARGUMENTS})
+        connected = connect(options.url, token, **{name: given[name] for name in ARGUMENTS})
     except (OSError, ValueError) as error:
         parser.error(str(error))
     with connected as client:

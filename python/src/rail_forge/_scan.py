@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from ._errors import QueryError
 from ._parameters import parameter_batch
-from ._result import as_polars
+from ._polars import as_polars
 from ._values import type_name
 
 if TYPE_CHECKING:

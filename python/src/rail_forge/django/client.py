@@ -7,9 +7,9 @@ from typing import Any
 
 from django.db.backends.base.client import BaseDatabaseClient
 
-from .options import read_options
+from rail_forge.__main__ import ARGUMENTS
 
-_OPTIONS = ("catalog", "schema", "timezone", "timeout", "tls_roots", "tls_certificate", "tls_key")
+from .options import read_options
 
 
 class DatabaseClient(BaseDatabaseClient):
@@ -24,10 +24,11 @@ class DatabaseClient(BaseDatabaseClient):
         """Return the command and what it finds in its environment; the token is not on the command line."""
         arguments = read_options(settings_dict).arguments
         given = {**arguments, "timezone": settings_dict.get("TIME_ZONE")}
-        named = ((f"--{name.replace('_', '-')}", given.get(name)) for name in _OPTIONS)
-        # What is in a file is no word of a command.
-        told = ((name, value) for name, value in named if value and not isinstance(value, bytes))
-        words = [word for name, value in told for word in (name, str(value))]
+        words = []
+        for name in ARGUMENTS:
+            value = given.get(name)
+            if value and not isinstance(value, bytes):  # what is in a file is no word of a command
+                words += [f"--{name.replace('_', '-')}", str(value)]
         environment = {"RAIL_FORGE_URL": arguments["url"]}
         if arguments.get("token"):
             environment["RAIL_FORGE_TOKEN"] = arguments["token"]

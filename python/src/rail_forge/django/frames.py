@@ -26,7 +26,7 @@ from django.db.models.expressions import Col, ColPairs
 from django.db.models.query import ModelIterable
 from psycopg.postgres import types as postgres_types
 
-from rail_forge._result import as_polars
+from rail_forge._polars import as_polars
 
 from .base import DatabaseWrapper
 

@@ -141,9 +141,7 @@ def _is_railforge(alias: str | None) -> bool:
 
 
 def _primary_of(alias: str | None) -> str | None:
-    if alias is not None and isinstance(connections[alias], DatabaseWrapper):
-        return connections[alias].primary or "default"
-    return alias
+    return connections[alias].primary or "default" if _is_railforge(alias) else alias
 
 
 class analytics:  # noqa: N801 - used as a function
@@ -200,5 +198,4 @@ def refresh_on_commit(*model_classes: type[models.Model], using: str | None = No
     """
     alias = using or read_routing().alias
     tables = [table for model in model_classes for table in connections[alias].tables_of(model)]
-    primary = connections[alias].primary or "default"
-    transaction.on_commit(lambda: connections[alias].refresh(*tables), using=primary)
+    transaction.on_commit(lambda: connections[alias].refresh(*tables), using=_primary_of(alias))
