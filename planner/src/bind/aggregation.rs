@@ -1,5 +1,7 @@
 //! GROUP BY, aggregates and HAVING: the rows of a FROM become groups, and expressions speak of groups.
 
+use std::collections::HashSet;
+
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
 use datafusion::functions_aggregate::count::count_udaf;
@@ -13,7 +15,7 @@ use super::Binder;
 use super::clause::Clause;
 use super::names::unnested;
 use super::order::{Ordered, resolved};
-use super::scope::{Found, Scope};
+use super::scope::{Found, Relation, Scope};
 use super::subquery::operands_of_groups;
 use super::typed::{Names, Typed};
 use crate::error::{Error, Result};
@@ -231,7 +233,12 @@ pub(super) fn grouped(
     let mut names = Names::default();
     let mut replaced: Vec<(Expr, Expr)> = vec![];
     let mut forms: Vec<(Expr, Expr)> = vec![];
-    for key in &groups.keys {
+    // Rows with one primary key are one group whatever else of their table they are grouped by.
+    let determined = match groups.sets {
+        None if !aggregates.iter().any(is_grouping) => determined(scope, &groups.keys),
+        _ => HashSet::new(),
+    };
+    for key in groups.keys.iter().filter(|key| !determined.contains(&key.expr)) {
         match key.grouping_key()? {
             Some(form) => {
                 let shown = first_value_udaf().call(vec![key.expr.clone()]);
@@ -264,12 +271,9 @@ pub(super) fn grouped(
     for aggregate in &aggregates {
         replaced.push((unaliased(aggregate).clone(), output_column(aggregate)));
     }
-    if groups.sets.is_none() {
-        // What depends on a primary key among the keys may stand beside it.
-        for column in implied(scope, &keys, &all, &replaced)? {
-            replaced.push((column.clone(), column.clone()));
-            keys.push(column);
-        }
+    for column in used(&determined, &all, &replaced)? {
+        replaced.push((column.clone(), column.clone()));
+        keys.push(column);
     }
     let group_expr = match &groups.sets {
         None => keys,
@@ -319,10 +323,15 @@ fn with_keys_of_subqueries(
     Ok(LogicalPlanBuilder::from(plan).project(columns)?.build()?)
 }
 
+/// Whether it is the function that tells which keys a set has.
+fn is_grouping(aggregate: &Expr) -> bool {
+    matches!(unaliased(aggregate), Expr::AggregateFunction(function) if function.func.name() == "grouping")
+}
+
 /// The aggregate; `grouping` of the forms of keys.
 fn of_forms(aggregate: Expr, forms: &[(Expr, Expr)]) -> Result<Expr> {
     match unaliased(&aggregate) {
-        Expr::AggregateFunction(function) if function.func.name() == "grouping" && !forms.is_empty() => {
+        Expr::AggregateFunction(function) if is_grouping(&aggregate) && !forms.is_empty() => {
             let name = aggregate.schema_name().to_string();
             let mut grouping = function.clone();
             for argument in &mut grouping.params.args {
@@ -336,24 +345,31 @@ fn of_forms(aggregate: Expr, forms: &[(Expr, Expr)]) -> Result<Expr> {
     }
 }
 
-/// The columns of tables whose primary keys are among the keys, as far as the expressions use them.
-fn implied(scope: &Scope, keys: &[Expr], expressions: &[Expr], replaced: &[(Expr, Expr)]) -> Result<Vec<Expr>> {
-    let is_grouped = |column: &Column| keys.iter().any(|key| matches!(key, Expr::Column(key) if key == column));
-    let mut columns: Vec<Expr> = vec![];
-    for (number, relation) in scope.relations.iter().enumerate() {
-        if relation.primary_key.is_empty() || !relation.primary_key.iter().all(is_grouped) {
-            continue;
-        }
-        let own: Vec<&Expr> = scope.columns_of(number).map(|column| &column.expr).collect();
-        for expression in expressions {
-            each_part(&with_columns(expression.clone(), replaced)?, |part, _| {
-                if own.contains(&part) && !columns.contains(part) && !replaced.iter().any(|(known, _)| known == part) {
-                    columns.push(part.clone());
-                }
-            })?;
-        }
+/// The columns that primary keys among the keys determine: all others of their tables.
+fn determined<'a>(scope: &'a Scope, keys: &[Typed]) -> HashSet<&'a Expr> {
+    let is_key = |column: &Column| keys.iter().any(|key| matches!(&key.expr, Expr::Column(key) if key == column));
+    let is_grouped = |relation: &Relation| !relation.primary_key.is_empty() && relation.primary_key.iter().all(is_key);
+    let others = |(number, relation): (usize, &'a Relation)| {
+        let is_of_key = |expr: &Expr| matches!(expr, Expr::Column(column) if relation.primary_key.contains(column));
+        scope.columns_of(number).map(|column| &column.expr).filter(move |expr| !is_of_key(expr))
+    };
+    scope.relations.iter().enumerate().filter(|(_, relation)| is_grouped(relation)).flat_map(others).collect()
+}
+
+/// Those of the columns that expressions use outside of what is replaced.
+fn used(columns: &HashSet<&Expr>, expressions: &[Expr], replaced: &[(Expr, Expr)]) -> Result<Vec<Expr>> {
+    let mut used: Vec<Expr> = vec![];
+    if columns.is_empty() {
+        return Ok(used);
     }
-    Ok(columns)
+    for expression in expressions {
+        each_part(&with_columns(expression.clone(), replaced)?, |part, _| {
+            if columns.contains(part) && !used.contains(part) {
+                used.push(part.clone());
+            }
+        })?;
+    }
+    Ok(used)
 }
 
 /// The column that an expression of a node is for those above.
