@@ -25,7 +25,8 @@ thread_local! {
 
 /// PostgreSQL's code for a query that was cancelled.
 const QUERY_CANCELED: &str = "57014";
-/// Bytes that are read or made between two looks at the clock, which costs as much as a row of a fast function.
+/// Bytes that are read or made between two looks at the query, and at the clock, which costs as much as a row of a fast
+/// function.
 const BYTES_BETWEEN_LOOKS: usize = 64 << 10;
 /// What a row counts in any case: there are 16 small ones between two looks.
 const ROW_BYTES: usize = BYTES_BETWEEN_LOOKS / 16;
@@ -97,27 +98,39 @@ pub(crate) fn check_planning() -> Result<(), Error> {
     query.constants().map_or(Ok(()), ConstantsBudget::check)
 }
 
-/// Asks for every row of a batch whether the query may go on; if so, others have their turn first.
+/// Asks for the rows of a batch whether the query may go on; if so, others have their turn first. The first row asks,
+/// so that batches of few rows do, and each row with which enough has been read and made: one that is large alone
+/// always does.
 #[derive(Debug)]
 pub(crate) struct RowByRow {
     query: CurrentQuery,
     /// What a row counts before its value is known.
     row: usize,
     since_look: usize,
+    is_first: bool,
 }
 
 impl RowByRow {
     /// For rows of so many bytes.
     pub(crate) fn of(bytes: usize) -> Self {
-        Self { query: CurrentQuery::get(), row: bytes.saturating_add(ROW_BYTES), since_look: 0 }
+        Self { query: CurrentQuery::get(), row: bytes.saturating_add(ROW_BYTES), since_look: 0, is_first: true }
     }
 
-    /// Asks before a row's value of so many bytes is kept.
+    /// Asks, if it is time to, before a row's value of so many bytes is kept.
     ///
     /// # Errors
     /// When the query has been stopped, or there is no room.
+    #[inline]
     pub(crate) fn next(&mut self, bytes: usize) -> ValueResult<()> {
         self.since_look = self.since_look.saturating_add(self.row).saturating_add(bytes);
+        if self.since_look < BYTES_BETWEEN_LOOKS && !self.is_first {
+            return Ok(());
+        }
+        self.ask(bytes)
+    }
+
+    fn ask(&mut self, bytes: usize) -> ValueResult<()> {
+        self.is_first = false;
         if self.since_look >= BYTES_BETWEEN_LOOKS {
             turn::give_way();
             self.since_look = 0;
@@ -232,6 +245,22 @@ mod tests {
             }),
         ));
         runtime.block_on(computing).unwrap();
+    }
+
+    #[tokio::test]
+    async fn rows_of_a_stopped_query_are_refused_soon() {
+        let stop = StopFlag::default();
+        let stopping = stop.clone();
+        let rows = async move {
+            let [mut small, mut large] = [RowByRow::of(0), RowByRow::of(0)];
+            assert!(small.next(0).is_ok() && large.next(0).is_ok());
+            stopping.stop();
+            // The first row, a large one, and one of each few small ones.
+            assert!(RowByRow::of(0).next(0).is_err());
+            assert!(large.next(BYTES_BETWEEN_LOOKS).is_err());
+            assert!((1..BYTES_BETWEEN_LOOKS / ROW_BYTES).any(|_| small.next(0).is_err()));
+        };
+        Within::new(stop, Box::pin(rows)).await;
     }
 
     #[tokio::test]

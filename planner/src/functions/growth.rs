@@ -42,6 +42,7 @@ impl Growth {
     ///
     /// # Errors
     /// When there is no room for it, or its query has been stopped.
+    #[inline]
     pub(super) fn add(&mut self, bytes: usize) -> ValueResult<()> {
         self.rows.next(bytes)?;
         match self.left.checked_sub(bytes) {

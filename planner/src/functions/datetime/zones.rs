@@ -11,8 +11,17 @@ use crate::postgres::error::ValueResult;
 use crate::postgres::value::Timestamp;
 
 /// The last zone that rows of a batch were in.
-#[derive(Default)]
-pub(in crate::functions) struct SessionZone(Option<(String, Zone)>);
+pub(in crate::functions) struct SessionZone {
+    /// None before the first row.
+    name: Option<String>,
+    zone: Zone,
+}
+
+impl Default for SessionZone {
+    fn default() -> Self {
+        Self { name: None, zone: Zone::utc() }
+    }
+}
 
 impl SessionZone {
     /// # Errors
@@ -27,12 +36,11 @@ impl SessionZone {
     }
 
     fn read(&mut self, name: &str, read: impl FnOnce(&str) -> ValueResult<Zone>) -> ValueResult<&Zone> {
-        let known = self.0.take().filter(|(known, _)| known == name);
-        let zone = match known {
-            Some(known) => known,
-            None => (name.to_owned(), read(name)?),
-        };
-        Ok(&self.0.insert(zone).1)
+        if self.name.as_deref() != Some(name) {
+            self.zone = read(name)?;
+            self.name = Some(name.to_owned());
+        }
+        Ok(&self.zone)
     }
 }
 

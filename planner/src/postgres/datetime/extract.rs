@@ -1,6 +1,6 @@
 //! `extract` and `date_part`: one field of a date, a time, a timestamp or an interval, exactly or as a double.
 
-use super::calendar::{Civil, UNIX_EPOCH_JULIAN, days, iso_week, weekday};
+use super::calendar::{ClockTime, UNIX_EPOCH_JULIAN, civil_day, days, iso_week, weekday};
 use super::interval_input::{MICROS_OF_HOUR, MICROS_OF_MINUTE};
 use super::units::{Unit, UnitName};
 use super::zone::Zone;
@@ -91,46 +91,47 @@ fn julian_scale(micros: i64) -> u8 {
 }
 
 /// A field of all that has a date and a time; none if timestamps have no such field.
-fn moment_field(unit: Unit, civil: &Civil) -> Option<Field> {
+fn moment_field(unit: Unit, clock: ClockTime) -> Option<Field> {
     Some(match unit {
-        Unit::Microsecond | Unit::Millisecond | Unit::Second | Unit::Minute | Unit::Hour => time_field(unit, civil)?,
-        Unit::Julian => Field::Julian(civil.days() + UNIX_EPOCH_JULIAN, civil.micros_of_day()),
-        _ => Field::Whole(date_field(unit, civil)?),
+        Unit::Microsecond | Unit::Millisecond | Unit::Second | Unit::Minute | Unit::Hour => {
+            time_field(unit, clock.micros)?
+        }
+        Unit::Julian => Field::Julian(clock.day + UNIX_EPOCH_JULIAN, clock.micros),
+        _ => Field::Whole(date_field(unit, clock.day)?),
     })
 }
 
-fn time_field(unit: Unit, civil: &Civil) -> Option<Field> {
-    let (second, micros) = (i64::from(civil.second), i64::from(civil.micros));
+fn time_field(unit: Unit, micros_of_day: i64) -> Option<Field> {
+    let (seconds, micros) = (micros_of_day / MICROS_OF_SECOND, micros_of_day % MICROS_OF_SECOND);
     Some(match unit {
-        Unit::Microsecond => Field::Whole(second * MICROS_OF_SECOND + micros),
-        Unit::Millisecond => Field::Milliseconds(second, micros),
-        Unit::Second => Field::Seconds(second, micros),
-        Unit::Minute => Field::Whole(i64::from(civil.minute)),
-        Unit::Hour => Field::Whole(i64::from(civil.hour)),
+        Unit::Microsecond => Field::Whole(micros_of_day % MICROS_OF_MINUTE),
+        Unit::Millisecond => Field::Milliseconds(seconds % 60, micros),
+        Unit::Second => Field::Seconds(seconds % 60, micros),
+        Unit::Minute => Field::Whole(seconds / 60 % 60),
+        Unit::Hour => Field::Whole(seconds / 3600),
         _ => return None,
     })
 }
 
-fn date_field(unit: Unit, civil: &Civil) -> Option<i64> {
-    let (year, month) = (i64::from(civil.year), i64::from(civil.month));
+fn date_field(unit: Unit, day: i64) -> Option<i64> {
+    let year = || i64::from(civil_day(day).year);
+    let month = || i64::from(civil_day(day).month);
+    // There is no year 0: it is 1 BC, which is -1.
+    let without_zero = |year: i64| year - i64::from(year <= 0);
     Some(match unit {
-        Unit::Day => i64::from(civil.day),
-        Unit::Week => iso_week(civil.days()).1,
-        Unit::Month => month,
-        Unit::Quarter => (month - 1) / 3 + 1,
-        // There is no year 0: it is 1 BC, which is -1.
-        Unit::Year => year - i64::from(year <= 0),
-        Unit::Decade => year.div_euclid(10),
-        Unit::Century => period(year, 100),
-        Unit::Millennium => period(year, 1000),
-        Unit::Julian => civil.days() + UNIX_EPOCH_JULIAN,
-        Unit::IsoYear => {
-            let year = i64::from(iso_week(civil.days()).0);
-            year - i64::from(year <= 0)
-        }
-        Unit::DayOfWeek => weekday(civil.days()),
-        Unit::IsoDayOfWeek => (weekday(civil.days()) + 6) % 7 + 1,
-        Unit::DayOfYear => civil.days() - days(year, 1, 1) + 1,
+        Unit::Day => i64::from(civil_day(day).day),
+        Unit::Week => iso_week(day).1,
+        Unit::Month => month(),
+        Unit::Quarter => (month() - 1) / 3 + 1,
+        Unit::Year => without_zero(year()),
+        Unit::Decade => year().div_euclid(10),
+        Unit::Century => period(year(), 100),
+        Unit::Millennium => period(year(), 1000),
+        Unit::Julian => day + UNIX_EPOCH_JULIAN,
+        Unit::IsoYear => without_zero(i64::from(iso_week(day).0)),
+        Unit::DayOfWeek => weekday(day),
+        Unit::IsoDayOfWeek => (weekday(day) + 6) % 7 + 1,
+        Unit::DayOfYear => day - days(year(), 1, 1) + 1,
         _ => return None,
     })
 }
@@ -153,7 +154,7 @@ fn zone_field(unit: Unit, offset: i32) -> Option<Field> {
 fn date_value(date: Date, unit: &UnitName) -> ValueResult<Field> {
     let field = match unit.known(DATE_NAME)? {
         Unit::Epoch => Some(i64::from(date.0) * DAY_SECONDS),
-        known => date_field(known, &Civil::of_date(date)),
+        known => date_field(known, i64::from(date.0)),
     };
     field.map(Field::Whole).ok_or_else(|| unit.unsupported(DATE_NAME))
 }
@@ -161,7 +162,7 @@ fn date_value(date: Date, unit: &UnitName) -> ValueResult<Field> {
 fn time_value(time: Time, unit: &UnitName) -> ValueResult<Field> {
     let field = match unit.known_field(TIME_NAME)? {
         Unit::Epoch => Some(Field::Epoch(i128::from(time.0))),
-        known => time_field(known, &Civil::of_time(time)),
+        known => time_field(known, time.0),
     };
     field.ok_or_else(|| unit.unsupported(TIME_NAME))
 }
@@ -169,7 +170,7 @@ fn time_value(time: Time, unit: &UnitName) -> ValueResult<Field> {
 fn timestamp_value(timestamp: Timestamp, unit: &UnitName) -> ValueResult<Field> {
     let field = match unit.known(TIMESTAMP_NAME)? {
         Unit::Epoch => Some(Field::Epoch(i128::from(timestamp.0))),
-        known => moment_field(known, &Civil::of(timestamp)),
+        known => moment_field(known, ClockTime::of(timestamp)),
     };
     field.ok_or_else(|| unit.unsupported(TIMESTAMP_NAME))
 }
@@ -179,7 +180,7 @@ fn timestamptz_value(moment: TimestampTz, unit: &UnitName, zone: &Zone) -> Value
     let field = match known {
         Unit::Epoch => Some(Field::Epoch(i128::from(moment.0))),
         Unit::Zone | Unit::ZoneHour | Unit::ZoneMinute => zone_field(known, zone.offset_at_utc(moment.0)),
-        known => moment_field(known, &zone.clock_at(moment)),
+        known => moment_field(known, zone.clock_time_at(moment)),
     };
     field.ok_or_else(|| unit.unsupported(TIMESTAMPTZ_NAME))
 }
@@ -287,9 +288,10 @@ impl Interval {
 mod tests {
     use super::{Extracted, UnitName};
     use crate::postgres::datetime::Now;
+    use crate::postgres::datetime::calendar::{Civil, FIRST_DAY};
     use crate::postgres::datetime::zone::Zone;
     use crate::postgres::error::ValueResult;
-    use crate::postgres::value::{Date, Interval, Time, Timestamp, TimestampTz};
+    use crate::postgres::value::{Date, Interval, MICROS_OF_DAY, Time, Timestamp, TimestampTz};
 
     fn printed(field: ValueResult<Extracted>) -> String {
         match field {
@@ -331,6 +333,32 @@ mod tests {
         ] {
             let field = Timestamp::parse(text, &now).and_then(|moment| moment.extract(&UnitName::parse(unit)));
             assert_eq!(printed(field), expected, "{unit} {text}");
+        }
+    }
+
+    #[test]
+    fn fields_are_those_of_the_calendar() {
+        // Some of all years, and many of the years around Christ's birth and around now.
+        let first = FIRST_DAY * MICROS_OF_DAY;
+        let moments =
+            (first..i64::MAX).step_by(9_876_543_210_123_457).chain((first..-first).step_by(98_765_432_101_237));
+        for moment in moments.map(Timestamp) {
+            let civil = Civil::of(moment);
+            let micros = civil.second * 1_000_000 + civil.micros;
+            for (unit, expected) in [
+                ("microsecond", micros),
+                ("millisecond", micros),
+                ("second", micros),
+                ("minute", civil.minute),
+                ("hour", civil.hour),
+                ("day", civil.day),
+                ("month", civil.month),
+                ("quarter", (civil.month + 2) / 3),
+                ("year", if civil.year > 0 { civil.year } else { civil.year - 1 }),
+            ] {
+                let field = moment.extract(&UnitName::parse(unit)).map(|field| field.unscaled);
+                assert_eq!(field, Ok(i128::from(expected)), "{unit} {moment:?}");
+            }
         }
     }
 

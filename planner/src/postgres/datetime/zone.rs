@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use super::abbreviations::{Meaning, known};
-use super::calendar::{Civil, timestamp_in_range, timestamp_of};
+use super::calendar::{Civil, ClockTime, timestamp_in_range, timestamp_of};
 use super::numbers::{Fault, zone_offset};
 use super::write::write_interval;
 use super::zone_table::ZoneTable;
@@ -189,13 +189,22 @@ impl Zone {
 
     /// What the zone's clocks show at a moment, be it a timestamp or not.
     pub(super) fn clock_at(&self, moment: TimestampTz) -> Civil {
-        Civil::ahead(moment.0, self.offset_at_utc(moment.0))
+        Civil::at(self.clock_time_at(moment))
+    }
+
+    /// The same, not taken apart.
+    pub(super) fn clock_time_at(&self, moment: TimestampTz) -> ClockTime {
+        ClockTime::ahead(moment.0, self.offset_at_utc(moment.0))
     }
 
     /// The moment when the zone's clocks show this, which need be no timestamp.
     pub(super) fn moment_of(&self, clock: &Civil) -> ValueResult<TimestampTz> {
-        let offset = clock.clock_seconds().map_or(0, |seconds| self.offset_at_clock(seconds));
-        utc_of_clock(clock, offset).ok_or_else(timestamp_out_of_range)
+        clock.clock_time().and_then(|clock| self.moment_at(clock)).ok_or_else(timestamp_out_of_range)
+    }
+
+    /// The same of what is not taken apart, if there is such a moment.
+    pub(super) fn moment_at(&self, clock: ClockTime) -> Option<TimestampTz> {
+        utc_of_clock_time(clock, self.offset_at_clock(clock.seconds()))
     }
 
     /// The abbreviation in use at a moment, such as `CEST`, and the seconds east of Greenwich.
@@ -215,8 +224,15 @@ impl Zone {
 
 /// The moment when clocks show this that are so many seconds east of Greenwich.
 pub(super) fn utc_of_clock(clock: &Civil, offset_seconds: i32) -> Option<TimestampTz> {
-    clock.clock_seconds()?;
-    let moment = timestamp_of(clock.days(), clock.micros_of_day() - i64::from(offset_seconds) * MICROS_OF_SECOND)?;
+    utc_of_clock_time(clock.clock_time()?, offset_seconds)
+}
+
+/// The same of what is not taken apart.
+pub(super) fn utc_of_clock_time(clock: ClockTime, offset_seconds: i32) -> Option<TimestampTz> {
+    if !clock.is_in_calendar() {
+        return None;
+    }
+    let moment = timestamp_of(clock.day, clock.micros - i64::from(offset_seconds) * MICROS_OF_SECOND)?;
     Some(TimestampTz(moment.0))
 }
 
