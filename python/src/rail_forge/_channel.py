@@ -15,7 +15,7 @@ import gc
 import os
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, RLock
 from typing import TYPE_CHECKING, ClassVar
@@ -27,7 +27,7 @@ from ._error_info import KeepTrailers
 from ._errors import Error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from types import TracebackType
 
     from ._address import Address, Tls
 
@@ -66,16 +66,19 @@ class Channel:
                 self._client = self._open()
             return self._client
 
-    @contextmanager
-    def in_use(self) -> Iterator[None]:
+    def in_use(self) -> _Use:
         """Keep the client open; what is going on within breaks when it is closed."""
+        return _Use(self)
+
+    def begin_use(self) -> None:
+        """Count a use, until `end_use`."""
         with self._lock:
             self._uses += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._uses -= 1
+
+    def end_use(self) -> None:
+        """Count it no more."""
+        with self._lock:
+            self._uses -= 1
 
     def close(self) -> None:
         """Close the client for good. May be called again."""
@@ -117,6 +120,21 @@ class Channel:
             generic_options=options,
             middleware=[KeepTrailers()],
         )
+
+
+class _Use:
+    """A use of a channel, as a context; as a generator it would take a while of each call."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def __enter__(self) -> None:
+        self._channel.begin_use()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._channel.end_use()
 
 
 _channels: WeakSet[Channel] = WeakSet()

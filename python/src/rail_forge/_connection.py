@@ -241,34 +241,31 @@ class BatchStream:
             self._connection.cancel(opening)
 
     def _call(self, read: Callable[[], T]) -> T:
-        with self.failure.remembered():
+        with self.failure:
             given = self._connection.call(read, abandon=self.cancel)
             # What was cancelled meanwhile has not come to its end.
             self.failure.check()
             return given
 
     def _read(self) -> Generator[pa.RecordBatch, None, None]:
-        batches = self._read_endpoints()
-        try:
-            first = next(batches, None)
-        except (NotFoundError, ServerError, ServerUnavailable) as error:
-            is_again = error.reason == _TICKET_IS_OLD or (
-                isinstance(error, ServerUnavailable) and error.reason in _AWAY
-            )
-            if self._plan_again is None or self._cancelled or not is_again:
-                raise
-            self._endpoints = self._plan_again()
+        with self._connection.keep_open():
             batches = self._read_endpoints()
-            first = next(batches, None)
-        if first is not None:
-            yield first
-            yield from batches
+            try:
+                first = next(batches, None)
+            except (NotFoundError, ServerError, ServerUnavailable) as error:
+                is_again = error.reason == _TICKET_IS_OLD or (
+                    isinstance(error, ServerUnavailable) and error.reason in _AWAY
+                )
+                if self._plan_again is None or self._cancelled or not is_again:
+                    raise
+                self._endpoints = self._plan_again()
+                batches = self._read_endpoints()
+                first = next(batches, None)
+            if first is not None:
+                yield first
+                yield from batches
 
     def _read_endpoints(self) -> Iterator[pa.RecordBatch]:
-        with self._connection.keep_open():
-            yield from self._read_in_turn()
-
-    def _read_in_turn(self) -> Iterator[pa.RecordBatch]:
         try:
             for endpoint in self._endpoints:
                 self._reader = None

@@ -18,6 +18,7 @@ from ._error_info import trailers_of_last_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from types import TracebackType
 
     from ._actions import RefreshedTable
     from ._error_info import CallTrailers, ErrorInfo
@@ -125,19 +126,27 @@ def _server_text(text: str) -> str:
     return stripped or text
 
 
-@contextmanager
-def server_errors(trailers: Callable[[], CallTrailers | None] = trailers_of_last_call) -> Iterator[None]:
+class server_errors:  # noqa: N801 - it reads as a function; as a generator it would take a while of each call
     """Turn what pyarrow raises while talking to the server into our errors.
 
     `trailers` gives those of the call that fails, by default the last one that this thread has started.
     """
-    try:
-        yield
-    except Error:  # some of ours are OSErrors
-        raise
-    except (pa.ArrowException, flight.FlightError, OSError) as error:
-        told = trailers()
-        raise from_pyarrow(error, told and told.error_info) from error
+
+    def __init__(self, trailers: Callable[[], CallTrailers | None] = trailers_of_last_call) -> None:
+        self._trailers = trailers
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        # Some of ours are OSErrors.
+        if isinstance(error, (pa.ArrowException, flight.FlightError, OSError)) and not isinstance(
+            error, Error
+        ):
+            told = self._trailers()
+            raise from_pyarrow(error, told and told.error_info) from error
 
 
 @contextmanager

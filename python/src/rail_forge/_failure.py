@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ._errors import Error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from types import TracebackType
 
 
 class Failure:
-    """The failure of one reading, none at first."""
+    """The failure of one reading, none at first; as a context, what is raised within is it."""
 
     def __init__(self) -> None:
         self._error: Exception | None = None
@@ -26,19 +25,18 @@ class Failure:
         """Have later reads raise an error."""
         self._error = _without_traceback(error)
 
-    @contextmanager
-    def remembered(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         """Raise the failure if there was one, and remember what is raised within as one."""
         self.check()
-        try:
-            yield
-        except Exception as error:
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if isinstance(error, Exception):
             self.remember(error)
-            raise
-        except BaseException:
+        elif error is not None:
             # Who presses Ctrl-C once is not to be interrupted again.
             self.remember(Error("the reading of this result was interrupted; run the query again"))
-            raise
 
 
 def _without_traceback(error: Exception) -> Exception:

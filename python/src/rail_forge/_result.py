@@ -44,13 +44,12 @@ class Result:
         self._shows_progress = connection.progress
         self._taken = False
         self._table: pa.Table | None = None
-        self._schema = info.schema
         self._info = info
 
     @property
     def schema(self) -> pa.Schema:
         """The columns' names and Arrow types, known without reading."""
-        return self._schema
+        return self._info.schema
 
     @property
     def as_of(self) -> AsOf | None:
@@ -74,7 +73,8 @@ class Result:
         if self._table is None:
             with ResultProgress(on=self._shows_progress) as progress:
                 batches = self._take_stream().read_all(progress)
-            self._table = pa.Table.from_batches(batches, schema=self._schema)
+            # The batches have it, too, and for small results it takes long to read.
+            self._table = pa.Table.from_batches(batches, schema=None if batches else self.schema)
         return self._table
 
     def polars(self) -> pl.DataFrame:
@@ -156,10 +156,10 @@ class Result:
         else:
             batches, is_whole = self._stream.look_ahead(SHOWN_ROWS + 1)
             count = sum(batch.num_rows for batch in batches) if is_whole else None
-        return as_html(pa.Table.from_batches(batches, schema=self._schema), count, self.as_of, self.engine)
+        return as_html(pa.Table.from_batches(batches, schema=self.schema), count, self.as_of, self.engine)
 
     def __repr__(self) -> str:
-        columns = [f"{field.name} {field.type}" for field in self._schema]
+        columns = [f"{field.name} {field.type}" for field in self.schema]
         if len(columns) > _COLUMNS_IN_REPR:
             columns[_COLUMNS_IN_REPR:] = [f"{len(columns) - _COLUMNS_IN_REPR} more"]
         as_of = self.as_of

@@ -244,12 +244,12 @@ class _Rows:
         """Return the next `size` rows, all that are left when None."""
         if self._as_batches:
             raise ProgrammingError("this result is fetched in batches; execute the statement again for rows")
-        with self._failure.remembered():
+        with self._failure:
             return self._take(size)
 
     def _counted(self) -> Iterator[pa.RecordBatch]:
         while True:
-            with database_errors(), self._failure.remembered():
+            with database_errors(), self._failure:
                 batch = next(self._batches, None)
             if batch is None:
                 self.ended = True
