@@ -11,6 +11,7 @@ mod error;
 mod live;
 mod name;
 mod pattern;
+mod primary_key;
 mod pull;
 mod refresh;
 mod shard;
@@ -27,6 +28,7 @@ pub use error::{Cause, Error, Result};
 pub use live::{Described, Grouping, LiveEntry, LiveQuery, LiveTable, PostgresQuery, QuerySession, literal};
 pub use name::{TableName, quote};
 pub use pattern::matches_pattern;
+pub use primary_key::primary_key;
 pub use pull::Digits;
 pub use refresh::{Observer, RefreshEvent, RefreshReport, Scope, TableReport, nearest, refresh};
 pub use snapshot::{

@@ -34,6 +34,6 @@ pub use opening::Opened;
 pub use retention::Retention;
 pub(crate) use staging::Staging;
 pub use store::SnapshotStore;
-pub(crate) use table::in_memory_schema;
+pub(crate) use table::{SnapshotTable, in_memory_schema};
 pub use version::PinnedSnapshot;
 pub(crate) use writer::PartitionWriter;

@@ -27,7 +27,7 @@ mod windows;
 
 use std::collections::BTreeSet;
 
-pub(crate) use self::aggregates::{collected, in_order};
+pub(crate) use self::aggregates::{collected, first_of_group, first_value, in_order, is_first_value};
 pub(crate) use self::catalogue::{Catalogue, Chosen, NotChosen};
 pub(crate) use self::function::{AggregateCall, Call, Function, Kind, Over};
 pub(crate) use self::keys::{array_key, grouping_key, has_key, has_row_key, is_float, row_key};

@@ -10,6 +10,7 @@ mod computed;
 mod constant_keys;
 mod constants_barrier;
 mod constants_budget;
+mod determined_keys;
 mod dialect;
 mod distinct_limits;
 mod empty_groups;

@@ -21,6 +21,7 @@ use url::Url;
 use crate::aggregates_by_statistics::AggregatesByStatistics;
 use crate::constant_keys::ConstantKeys;
 use crate::constants_barrier::ConstantsBarriers;
+use crate::determined_keys::DeterminedKeys;
 use crate::distinct_limits::DistinctLimits;
 use crate::empty_groups::EmptyGroups;
 use crate::inlining_barrier::InliningBarrier;
@@ -179,6 +180,7 @@ pub(crate) fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     rules.insert(0, Arc::new(StableConstants));
     rules.push(Arc::new(LiveGrouping));
     rules.push(Arc::new(LiveFirstRows));
+    rules.push(Arc::new(DeterminedKeys));
     rules
 }
 

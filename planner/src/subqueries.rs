@@ -23,6 +23,7 @@
 //! Arbitrary Queries", 2015); `dependent.rs` brings these combinations to where they are needed. What DataFusion's own
 //! rules do well (`simple.rs`) is left to them: they need no second look at the outer rows.
 
+mod asked;
 mod computed_row;
 mod dependent;
 mod only_value;

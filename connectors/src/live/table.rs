@@ -87,6 +87,14 @@ impl LiveTable {
         Some(self.derived(Arc::clone(&self.schema), self.outputs.clone(), rows))
     }
 
+    /// The columns that no two rows have the same values in.
+    pub(crate) fn primary_key(&self) -> &[String] {
+        match self.rows {
+            Rows::Own | Rows::First { .. } => &self.entry.primary_key,
+            Rows::Groups { .. } => &[],
+        }
+    }
+
     /// Another table that is computed from this one.
     pub(super) fn derived(&self, schema: SchemaRef, outputs: Vec<Output>, rows: Rows) -> Self {
         Self { schema, outputs, rows, ..self.clone() }

@@ -29,8 +29,9 @@ use super::stored_form::{from_stored, stored_schema};
 
 /// A table whose rows never change.
 #[derive(Debug)]
-pub(super) struct SnapshotTable {
+pub(crate) struct SnapshotTable {
     schema: SchemaRef,
+    primary_key: Vec<String>,
     /// The columns as the files have them.
     stored_schema: SchemaRef,
     statistics: Statistics,
@@ -67,7 +68,13 @@ impl SnapshotTable {
             files.push(partitioned);
         }
         let statistics = Statistics::try_merge_iter(&known, &stored_schema)?;
-        Ok(Self { statistics, files: FileGroup::new(files), schema, stored_schema, store, store_url, hot })
+        let primary_key = entry.primary_key.iter().flat_map(|key| key.columns.clone()).collect();
+        Ok(Self { statistics, files: FileGroup::new(files), schema, primary_key, stored_schema, store, store_url, hot })
+    }
+
+    /// The columns that no two rows have the same values in.
+    pub(crate) fn primary_key(&self) -> &[String] {
+        &self.primary_key
     }
 
     /// The files, as each thread is to read them: whole ones, and parts of large ones. DataFusion's optimizer would cut

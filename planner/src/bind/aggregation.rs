@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
 use datafusion::functions_aggregate::count::count_udaf;
-use datafusion::functions_aggregate::first_last::first_value_udaf;
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
 use datafusion::logical_expr::utils::find_aggregate_exprs;
 use datafusion::logical_expr::{Aggregate, Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder, lit, when};
@@ -19,6 +18,7 @@ use super::scope::{Found, Relation, Scope};
 use super::subquery::operands_of_groups;
 use super::typed::{Names, Typed};
 use crate::error::{Error, Result};
+use crate::functions::{first_of_group, first_value};
 use crate::pg_type::PgType;
 use crate::statement::check_columns;
 
@@ -235,17 +235,25 @@ pub(super) fn grouped(
     let mut forms: Vec<(Expr, Expr)> = vec![];
     // Rows with one primary key are one group whatever else of their table they are grouped by.
     let determined = match groups.sets {
-        None if !aggregates.iter().any(is_grouping) => determined(scope, &groups.keys),
-        _ => HashSet::new(),
+        None => determined(scope, &groups.keys),
+        Some(_) => HashSet::new(),
     };
-    for key in groups.keys.iter().filter(|key| !determined.contains(&key.expr)) {
+    let tells_keys = aggregates.iter().any(is_grouping);
+    for key in groups.keys.iter().filter(|key| tells_keys || !determined.contains(&key.expr)) {
         match key.grouping_key()? {
             Some(form) => {
-                let shown = first_value_udaf().call(vec![key.expr.clone()]);
-                let column = match groups.sets {
-                    None => output_column(&shown),
-                    // A set that does not group by the key has NULL for it.
-                    Some(_) => when(output_column(&form).is_not_null(), output_column(&shown)).end()?,
+                let (shown, column) = match groups.sets {
+                    None => {
+                        let shown = first_of_group(key.expr.clone());
+                        let column = output_column(&shown);
+                        (shown, column)
+                    }
+                    // A set that does not group by the key has NULL for it, and an empty one has a row of no rows.
+                    Some(_) => {
+                        let shown = first_value(key.expr.clone());
+                        let column = when(output_column(&form).is_not_null(), output_column(&shown)).end()?;
+                        (shown, column)
+                    }
                 };
                 replaced.push((key.expr.clone(), column));
                 aggregates.push(shown);
@@ -364,7 +372,8 @@ fn used(columns: &HashSet<&Expr>, expressions: &[Expr], replaced: &[(Expr, Expr)
     }
     for expression in expressions {
         each_part(&with_columns(expression.clone(), replaced)?, |part, _| {
-            if columns.contains(part) && !used.contains(part) {
+            let is_known = || replaced.iter().any(|(known, _)| known == part);
+            if columns.contains(part) && !used.contains(part) && !is_known() {
                 used.push(part.clone());
             }
         })?;

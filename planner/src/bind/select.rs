@@ -1,7 +1,7 @@
 //! SELECT: its clauses in the order in which they take effect.
 
 use datafusion::common::Column;
-use datafusion::functions_aggregate::first_last::first_value;
+use datafusion::functions_aggregate::first_last::first_value as first_in_order;
 use datafusion::logical_expr::utils::find_window_exprs;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, SortExpr};
 use datafusion::sql::sqlparser::ast::{
@@ -18,6 +18,7 @@ use super::scope::ScopeColumn;
 use super::series::with_sets;
 use super::typed::{Names, OutputColumn, Typed};
 use crate::error::{Error, Result};
+use crate::functions::first_of_group;
 use crate::pg_type::PgType;
 use crate::statement::check_columns;
 
@@ -375,9 +376,14 @@ fn first_rows(plan: LogicalPlan, on: Vec<Expr>, order: &[SortExpr]) -> Result<Lo
         let name = format!("first {place}");
         columns
             .push(Expr::Column(Column::new_unqualified(&name)).alias_qualified(column.relation.clone(), &column.name));
-        first.push(first_value(Expr::Column(column), order.to_vec()).alias(name));
+        first.push(first_of(Expr::Column(column), order.to_vec()).alias(name));
     }
     Ok(LogicalPlanBuilder::from(plan).aggregate(on, first)?.project(columns)?.build()?)
+}
+
+/// The value of the first of rows in an order, if they have one.
+fn first_of(value: Expr, order: Vec<SortExpr>) -> Expr {
+    if order.is_empty() { first_of_group(value) } else { first_in_order(value, order) }
 }
 
 /// Rows without repetition. Those of types whose equality is not that of their values in Arrow are told apart by a form
@@ -417,7 +423,7 @@ pub(super) fn first_of_equals(
         match column.typed().grouping_key()? {
             Some(key) => {
                 keys.push(key);
-                let first = first_value(value(column), order.clone().into_iter().collect());
+                let first = first_of(value(column), order.clone().into_iter().collect());
                 shown.push(first.alias_qualified(column.internal.relation.clone(), &column.internal.name));
             }
             None => keys.push(value(column)),

@@ -1,7 +1,9 @@
 //! Aggregates.
 
+mod by_group;
 mod collected;
 mod extremes;
+mod first;
 mod fold;
 mod in_order;
 mod joined;
@@ -24,6 +26,7 @@ use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::{AggregateUDF, Expr, SortExpr, cast, lit};
 
 pub(crate) use self::collected::collected;
+pub(crate) use self::first::{first_of_group, first_value, is_first_value};
 pub(crate) use self::in_order::in_order;
 pub(super) use self::windowed::windowed;
 

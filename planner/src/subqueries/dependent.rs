@@ -11,11 +11,14 @@ use datafusion::common::{Column, DFSchema, ExprSchema, NullEquality, Result, not
 use datafusion::functions_window::row_number::row_number_udwf;
 use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::{conjunction, split_conjunction};
 use datafusion::logical_expr::{
-    Aggregate, Distinct, Expr, ExprFunctionExt, ExprSchemable, FetchType, Filter, Join, JoinType, Limit, LogicalPlan,
-    LogicalPlanBuilder, Projection, SkipType, Sort, SortExpr, SubqueryAlias, Union, Window, lit, when,
+    Aggregate, BinaryExpr, Distinct, Expr, ExprFunctionExt, ExprSchemable, FetchType, Filter, Join, JoinType, Limit,
+    LogicalPlan, LogicalPlanBuilder, Operator, Projection, SkipType, Sort, SortExpr, SubqueryAlias, Union, Window, lit,
+    when,
 };
 
+use super::asked::is_asked_with_all;
 use super::{Names, columns_of};
 use crate::key_barrier::barrier;
 use crate::null_safe::null_safe_equal;
@@ -26,6 +29,8 @@ pub(super) struct Dependent<'n> {
     rows: LogicalPlan,
     /// The columns of these rows that the subquery uses.
     columns: Vec<Column>,
+    /// Whether the subquery is asked with about all values that its rows have for them.
+    is_asked_with_all: bool,
 }
 
 /// A plan that depends on no outer row any more.
@@ -45,7 +50,10 @@ impl Pushed {
 /// Whether the plan gives one row at most, or one for every outer row.
 pub(super) fn gives_one_row(plan: &LogicalPlan) -> bool {
     match plan {
-        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
+        LogicalPlan::Aggregate(aggregate) => {
+            let fixed = fixed_below(&aggregate.input);
+            aggregate.group_expr.iter().all(|key| fixed.iter().any(|(column, _)| key.try_as_col() == Some(column)))
+        }
         LogicalPlan::Limit(limit) => {
             matches!(limit.get_fetch_type(), Ok(FetchType::Literal(Some(0 | 1)))) || gives_one_row(&limit.input)
         }
@@ -69,7 +77,8 @@ impl<'n> Dependent<'n> {
                 _ => {}
             }
         }
-        Ok(Self { names, rows: rows.clone(), columns })
+        let is_asked_with_all = !columns.is_empty() && is_asked_with_all(rows, subquery)?;
+        Ok(Self { names, rows: rows.clone(), columns, is_asked_with_all })
     }
 
     pub(super) fn is_correlated(&self) -> bool {
@@ -107,6 +116,9 @@ impl<'n> Dependent<'n> {
                 Ok(Pushed { plan: LogicalPlan::Projection(projection), outer: pushed.outer })
             }
             LogicalPlan::Filter(Filter { predicate, input, .. }) => {
+                if let Some(pushed) = self.push_by_own_values(predicate, input)? {
+                    return Ok(pushed);
+                }
                 let pushed = self.push(input)?;
                 let predicate = self.resolve(predicate.clone(), &pushed.outer)?;
                 let filter = Filter::try_new(predicate, Arc::new(pushed.plan))?;
@@ -164,6 +176,37 @@ impl<'n> Dependent<'n> {
         Ok(Pushed { plan: barrier(plan)?, outer })
     }
 
+    /// A filter by which columns of its input are the outer values, where it is as well to compute the subquery for all
+    /// values that they have.
+    fn push_by_own_values(&self, predicate: &Expr, input: &LogicalPlan) -> Result<Option<Pushed>> {
+        if !self.is_asked_with_all || self.is_used_by(input) {
+            return Ok(None);
+        }
+        let mut own: Vec<Option<Column>> = vec![None; self.columns.len()];
+        let mut rest = vec![];
+        for condition in split_conjunction(predicate) {
+            let equal = equal_to_outer(condition, input.schema()).and_then(|(column, outer)| {
+                Some((column, self.columns.iter().position(|known| Some(known) == outer)?))
+            });
+            match equal {
+                Some((column, place)) if own[place].is_none() => own[place] = Some(column.clone()),
+                _ => rest.push(condition.clone()),
+            }
+        }
+        let Some(own) = own.into_iter().collect::<Option<Vec<Column>>>() else { return Ok(None) };
+        let (values, outer) = self.renamed(&Pushed { plan: input.clone(), outer: own });
+        let columns = input.schema().columns().into_iter().map(Expr::Column).chain(values).collect();
+        let plan = LogicalPlan::Projection(Projection::try_new(columns, Arc::new(input.clone()))?);
+        // NULL is equal to no outer value.
+        let is_known = outer.iter().map(|column| Expr::Column(column.clone()).is_not_null());
+        let rest = rest.into_iter().map(|condition| self.resolve(condition, &outer)).collect::<Result<Vec<_>>>()?;
+        let plan = match conjunction(is_known.chain(rest)) {
+            Some(predicate) => LogicalPlan::Filter(Filter::try_new(predicate, Arc::new(plan))?),
+            None => plan,
+        };
+        Ok(Some(Pushed { plan, outer }))
+    }
+
     fn is_used_by(&self, plan: &LogicalPlan) -> bool {
         let is_ours = |reference: &Expr| matches!(reference, Expr::OuterReferenceColumn(_, column) if self.columns.contains(column));
         plan.all_out_ref_exprs().iter().any(is_ours)
@@ -205,11 +248,33 @@ impl<'n> Dependent<'n> {
             return not_impl_err!("a subquery that uses the outer row below grouping sets");
         }
         let pushed = self.push(&aggregate.input)?;
+        // A key that is an outer value is grouped by as that.
+        let fixed = fixed_below(&aggregate.input);
+        let outer_value = |key: &Expr| {
+            let (_, outer) = fixed.iter().find(|(column, _)| key.try_as_col() == Some(column))?;
+            let place = self.columns.iter().position(|known| Some(known) == *outer)?;
+            pushed.outer.get(place)
+        };
         let mut keys = pushed.outer_columns();
-        keys.extend(self.resolved(plan, &aggregate.group_expr, &pushed)?);
+        let mut columns = pushed.outer_columns();
+        let own = self.resolved(plan, &aggregate.group_expr, &pushed)?;
+        for (key, (qualifier, field)) in own.into_iter().zip(aggregate.schema.iter()) {
+            if let Some(value) = outer_value(&key) {
+                columns.push(Expr::Column(value.clone()).alias_qualified(qualifier.cloned(), field.name()));
+            } else {
+                keys.push(key);
+                columns.push(Expr::Column(Column::from((qualifier, field))));
+            }
+        }
+        columns.extend(
+            aggregate.schema.iter().skip(aggregate.group_expr.len()).map(|field| Expr::Column(Column::from(field))),
+        );
         let aggregates = self.resolved(plan, &aggregate.aggr_expr, &pushed)?;
-        let grouped = Aggregate::try_new(Arc::new(pushed.plan), keys, aggregates)?;
-        let grouped = Pushed { plan: LogicalPlan::Aggregate(grouped), outer: pushed.outer };
+        let mut grouped = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(pushed.plan), keys, aggregates)?);
+        if grouped.schema().fields().len() < columns.len() {
+            grouped = LogicalPlan::Projection(Projection::try_new(columns, Arc::new(grouped))?);
+        }
+        let grouped = Pushed { plan: grouped, outer: pushed.outer };
         if !aggregate.group_expr.is_empty() {
             return Ok(grouped);
         }
@@ -316,6 +381,32 @@ impl<'n> Dependent<'n> {
         let plan = LogicalPlan::Union(Union::try_new_with_loose_types(inputs)?);
         Ok(Pushed { plan, outer: outer.iter().map(Column::new_unqualified).collect() })
     }
+}
+
+/// Columns below a node that conditions say are equal to constants, or to these columns of outer rows.
+fn fixed_below(plan: &LogicalPlan) -> Vec<(&Column, Option<&Column>)> {
+    let LogicalPlan::Filter(Filter { predicate, input, .. }) = plan else { return vec![] };
+    let conditions = split_conjunction(predicate).into_iter();
+    let mut fixed: Vec<_> = conditions.filter_map(|condition| equal_to_outer(condition, input.schema())).collect();
+    fixed.extend(fixed_below(input));
+    fixed
+}
+
+/// The column that a condition says is equal to an outer column, or to a constant. What is equal is the same: there are
+/// two zeros among floating-point numbers.
+fn equal_to_outer<'a>(condition: &'a Expr, schema: &DFSchema) -> Option<(&'a Column, Option<&'a Column>)> {
+    let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = condition else { return None };
+    let (column, value) = match (left.as_ref(), right.as_ref()) {
+        (Expr::Column(column), value) | (value, Expr::Column(column)) => (column, value),
+        _ => return None,
+    };
+    let own_type = schema.field_from_column(column).ok()?.data_type();
+    let (value_type, outer) = match value {
+        Expr::OuterReferenceColumn(field, outer) => (field.data_type().clone(), Some(outer)),
+        Expr::Literal(constant, _) => (constant.data_type(), None),
+        _ => return None,
+    };
+    (*own_type == value_type && !own_type.is_floating()).then_some((column, outer))
 }
 
 /// That two columns, the first of which is of the schema, have the same value. NULL is a value like others.

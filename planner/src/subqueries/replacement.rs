@@ -3,7 +3,6 @@
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result, ScalarValue, plan_err};
 use datafusion::functions_aggregate::count::count_udaf;
-use datafusion::functions_aggregate::first_last::first_value_udaf;
 use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, Subquery, lit, when};
@@ -11,6 +10,7 @@ use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, 
 use super::dependent::{Dependent, Pushed, gives_one_row};
 use super::only_value::only_value;
 use super::{Names, is_volatile};
+use crate::functions::first_value;
 
 /// Expressions without the subqueries that they had, and the plan whose columns they use instead.
 pub(super) struct Replacement {
@@ -155,8 +155,7 @@ impl Joined<'_> {
             self.join(plan, dependent.same_values(&outer))?;
         } else {
             let rows = self.names.next("rows");
-            let counted =
-                [first_value_udaf().call(vec![value]).alias(&name), count_udaf().call(vec![lit(1_i64)]).alias(&rows)];
+            let counted = [first_value(value).alias(&name), count_udaf().call(vec![lit(1_i64)]).alias(&rows)];
             self.join_grouped(&dependent, &pushed, counted.into())?;
             return Ok(only_value(column(name), column(rows)));
         }
