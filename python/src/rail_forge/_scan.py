@@ -51,6 +51,8 @@ class _Condition:
 
     columns: pa.Schema
     parameters: list[Any] = field(default_factory=list)
+    # What they take: those of each part as if they were sent alone, which is a little more.
+    bytes_of_parameters: int = 0
 
     def of(self, predicate: dict[str, Any]) -> str | None:
         """Return a condition that no row fails which the predicate is true for; None for all rows."""
@@ -61,7 +63,9 @@ class _Condition:
         before = len(self.parameters)
         with suppress(_Unknown):
             condition = self._exactly(predicate)
-            if _can_be_sent(self.parameters):
+            size = self.bytes_of_parameters + _bytes_of(self.parameters[before:])
+            if size <= _MOST_PARAMETER_BYTES:
+                self.bytes_of_parameters = size
                 return condition
         del self.parameters[before:]
         return None
@@ -185,14 +189,16 @@ def is_text(column: pa.Field) -> bool:
     return type_name(column) in _TEXTS
 
 
-def _can_be_sent(parameters: list[Any]) -> bool:
-    """Whether the values have types of Arrow, and are not more than the server takes."""
+def _bytes_of(parameters: list[Any]) -> int:
+    """Return what the values take in a message; raises _Unknown when one has no type of Arrow."""
+    if not parameters:
+        return 0
     try:
         batch = parameter_batch(parameters)
-    except ValueError:
-        return False
+    except ValueError as error:
+        raise _Unknown from error
     size: int = batch.schema.serialize().size + pa.ipc.get_record_batch_size(batch)
-    return size <= _MOST_PARAMETER_BYTES
+    return size
 
 
 def tree(expression: pl.Expr) -> Any:
