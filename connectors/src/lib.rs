@@ -11,13 +11,13 @@ mod error;
 mod live;
 mod name;
 mod pattern;
-mod primary_key;
 mod pull;
 mod refresh;
 mod shard;
 mod snapshot;
 mod source;
 mod source_settings;
+mod unique_key;
 mod waiting;
 
 pub use as_of::{AsOf, Lsn};
@@ -28,7 +28,6 @@ pub use error::{Cause, Error, Result};
 pub use live::{Described, Grouping, LiveEntry, LiveQuery, LiveTable, PostgresQuery, QuerySession, literal};
 pub use name::{TableName, quote};
 pub use pattern::matches_pattern;
-pub use primary_key::primary_key;
 pub use pull::Digits;
 pub use refresh::{Observer, RefreshEvent, RefreshReport, Scope, TableReport, nearest, refresh};
 pub use snapshot::{
@@ -40,4 +39,5 @@ pub use source_settings::{
     Fallback, Overlap, Reader, RefreshMode, RefreshPolicy, Schedule, SourceSettings, TableSelection, TableSettings,
     Unrepresentable,
 };
+pub use unique_key::unique_key;
 pub use waiting::Waiting;

@@ -74,6 +74,8 @@ pub(crate) struct KnownTable {
     pub(crate) schema: SchemaRef,
     /// The columns of its primary key, if it has one.
     pub(crate) primary_key: Vec<String>,
+    /// Whether its rows differ in these as they are served.
+    pub(crate) has_unique_key: bool,
     /// The default collation of its database, if it does not order by bytes.
     pub(crate) collation: Option<Collation>,
 }

@@ -30,7 +30,7 @@ use datafusion::logical_expr::{
     Aggregate, BinaryExpr, Distinct, Expr, Filter, Join, LogicalPlan, Operator, Projection, TableScan,
 };
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
-use rail_forge_connectors::primary_key;
+use rail_forge_connectors::unique_key;
 
 use crate::functions::{first_of_group, is_first_value};
 use crate::policy::GuardedTable;
@@ -76,6 +76,11 @@ fn grouped(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
     if essential.iter().all(|essential| *essential) {
         return Ok(None);
     }
+    // The rules run again when one has changed something, which may show that fewer keys still are enough.
+    let taken = schema.fields().iter().chain(input.schema().fields()).map(|field| field.name().clone());
+    let inner = aggr_expr.iter().map(|aggregate| aggregate.schema_name().to_string());
+    let taken: HashSet<String> = taken.chain(inner).collect();
+    let mut names = (0..).map(|number| format!("determined {number}")).filter(|name| !taken.contains(name));
     let (mut keys, mut determined, mut columns) = (vec![], vec![], vec![]);
     for ((key, essential), (qualifier, field)) in group_expr.iter().zip(essential).zip(schema.iter()) {
         if essential {
@@ -83,7 +88,7 @@ fn grouped(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
             columns.push(Expr::Column(Column::from((qualifier, field))));
             continue;
         }
-        let name = format!("determined {}", determined.len());
+        let name = names.next().unwrap_or_default();
         determined.push(first_of_group(key.clone()).alias(&name));
         columns.push(Expr::Column(Column::new_unqualified(name)).alias_qualified(qualifier.cloned(), field.name()));
     }
@@ -149,7 +154,7 @@ impl Dependencies {
             |_| vec![],
             |provider| {
                 let table = provider.downcast_ref::<GuardedTable>().map_or(&provider, GuardedTable::inner);
-                primary_key(table.as_ref()).to_vec()
+                unique_key(table.as_ref()).to_vec()
             },
         );
         let number = self.keys.len();

@@ -84,7 +84,10 @@ pub(crate) async fn resolve(lookup: Lookup<'_>, statement: &Statement) -> Result
             }
             (None, Some(provider)) if is_of_catalogue(&name) => {
                 let (schema, source) = (provider.schema(), provider_as_source(provider));
-                tables.insert(name, KnownTable { source, schema, primary_key: vec![], collation: None });
+                tables.insert(
+                    name,
+                    KnownTable { source, schema, primary_key: vec![], has_unique_key: false, collation: None },
+                );
             }
             // What stands in FROM with parentheses behind it is looked for among the functions.
             _ if is_function() => {}
@@ -100,6 +103,7 @@ fn known_table(table: &TableEntry, provider: Arc<dyn TableProvider>) -> KnownTab
         source: provider_as_source(provider),
         schema: Arc::clone(&table.schema),
         primary_key: table.primary_key.iter().flat_map(|key| key.columns.clone()).collect(),
+        has_unique_key: !table.unique_key().is_empty(),
         collation: if table.collations_read { table.collation.clone() } else { Some(Collation::unread()) },
     }
 }

@@ -6,12 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from configuration import configuration, source
 from conftest import NO_REFRESH, refresh
 
 import rail_forge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from conftest import NewDatabase, Serve
 
@@ -106,3 +108,27 @@ def test_a_subquery_of_all_rows_is_asked_for_no_values_first(client: rail_forge.
     # Of fewer rows, of what could fail for others.
     assert scans_of_authors("max(title)", " WHERE name > 'a5'") > 1
     assert scans_of_authors("max(10 / year)") > 1
+
+
+@pytest.mark.parametrize("mode", ["full", "live"])
+def test_keys_whose_values_may_have_become_null_tell_nothing_apart(
+    mode: str, new_database: NewDatabase, serve: Serve, tmp_path: Path
+) -> None:
+    url = new_database(
+        "CREATE TABLE held (id int, since date, name text, PRIMARY KEY (id, since))",
+        "INSERT INTO held VALUES (1, 'infinity', 'a'), (1, '-infinity', 'b'), (1, '2020-01-01', 'c')",
+    )
+    settings = source(url, f'mode = "{mode}"', 'unrepresentable = "null"')
+    server = serve({}, *configuration(tmp_path, settings), *NO_REFRESH)
+    refresh(server)
+    with rail_forge.connect(server.flight) as client:
+        for sql in (
+            "SELECT DISTINCT h.id, h.since, h.name FROM held AS h CROSS JOIN held AS o",
+            "SELECT h.id, h.since, h.name FROM held AS h CROSS JOIN held AS o GROUP BY h.id, h.since, h.name",
+            "SELECT id, since, name FROM held GROUP BY id, since",
+        ):
+            assert sorted(name for _, _, name in client.sql(sql).rows()) == ["a", "b", "c"]
+        counted = client.sql(
+            "SELECT count(*) FROM held AS h CROSS JOIN held AS o GROUP BY h.id, h.since, h.name"
+        )
+        assert counted.rows() == [(3,)] * 3

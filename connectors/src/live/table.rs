@@ -30,6 +30,7 @@ pub(super) const BATCH_ROWS: usize = 8_192;
 pub struct LiveTable {
     name: TableName,
     pub(super) entry: Arc<LiveEntry>,
+    unique_key: Vec<String>,
     /// As plans see it: text and bytes are views.
     pub(super) schema: SchemaRef,
     /// How each column of the schema is selected.
@@ -66,6 +67,7 @@ impl LiveTable {
             schema: in_memory_schema(&entry.schema),
             outputs: live.columns.iter().map(output).collect(),
             entry: Arc::new(live),
+            unique_key: entry.unique_key().to_vec(),
             rows: Rows::Own,
         })
     }
@@ -88,9 +90,9 @@ impl LiveTable {
     }
 
     /// The columns that no two rows have the same values in.
-    pub(crate) fn primary_key(&self) -> &[String] {
+    pub(crate) fn unique_key(&self) -> &[String] {
         match self.rows {
-            Rows::Own | Rows::First { .. } => &self.entry.primary_key,
+            Rows::Own | Rows::First { .. } => &self.unique_key,
             Rows::Groups { .. } => &[],
         }
     }
@@ -246,6 +248,7 @@ pub(super) mod testing {
             schema: Schema::new(fields).into(),
             outputs: columns.iter().map(output).collect(),
             entry: Arc::new(testing::entry(columns)),
+            unique_key: vec![],
             rows: Rows::Own,
         }
     }

@@ -89,6 +89,21 @@ impl TableEntry {
         }
     }
 
+    /// The columns of its primary key, if no two rows have the same values in all of them: some values have no place in
+    /// Arrow, and where these are NULL, rows that differ in the database do no more. No column is told to be without
+    /// NULL then; of integers, there are no such values.
+    pub fn unique_key(&self) -> &[String] {
+        let is_kept = |column: &String| {
+            self.schema
+                .field_with_name(column)
+                .is_ok_and(|field| !field.is_nullable() || field.data_type().is_integer())
+        };
+        match &self.primary_key {
+            Some(key) if key.columns.iter().all(is_kept) => &key.columns,
+            _ => &[],
+        }
+    }
+
     /// The entry of a table of which nothing has been read. The commit gives it a version.
     pub fn new(name: TableName, schema: SchemaRef, as_of: AsOf) -> Self {
         Self {

@@ -31,7 +31,7 @@ use super::stored_form::{from_stored, stored_schema};
 #[derive(Debug)]
 pub(crate) struct SnapshotTable {
     schema: SchemaRef,
-    primary_key: Vec<String>,
+    unique_key: Vec<String>,
     /// The columns as the files have them.
     stored_schema: SchemaRef,
     statistics: Statistics,
@@ -68,13 +68,14 @@ impl SnapshotTable {
             files.push(partitioned);
         }
         let statistics = Statistics::try_merge_iter(&known, &stored_schema)?;
-        let primary_key = entry.primary_key.iter().flat_map(|key| key.columns.clone()).collect();
-        Ok(Self { statistics, files: FileGroup::new(files), schema, primary_key, stored_schema, store, store_url, hot })
+        let files = FileGroup::new(files);
+        let unique_key = entry.unique_key().to_vec();
+        Ok(Self { schema, unique_key, stored_schema, statistics, files, store, store_url, hot })
     }
 
     /// The columns that no two rows have the same values in.
-    pub(crate) fn primary_key(&self) -> &[String] {
-        &self.primary_key
+    pub(crate) fn unique_key(&self) -> &[String] {
+        &self.unique_key
     }
 
     /// The files, as each thread is to read them: whole ones, and parts of large ones. DataFusion's optimizer would cut

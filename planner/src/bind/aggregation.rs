@@ -234,12 +234,11 @@ pub(super) fn grouped(
     let mut replaced: Vec<(Expr, Expr)> = vec![];
     let mut forms: Vec<(Expr, Expr)> = vec![];
     // Rows with one primary key are one group whatever else of their table they are grouped by.
-    let determined = match groups.sets {
-        None => determined(scope, &groups.keys),
-        Some(_) => HashSet::new(),
+    let needless: HashSet<&Expr> = match groups.sets {
+        None if !aggregates.iter().any(is_grouping) => determined(scope, &groups.keys, |known| known.has_unique_key),
+        _ => HashSet::new(),
     };
-    let tells_keys = aggregates.iter().any(is_grouping);
-    for key in groups.keys.iter().filter(|key| tells_keys || !determined.contains(&key.expr)) {
+    for key in groups.keys.iter().filter(|key| !needless.contains(&key.expr)) {
         match key.grouping_key()? {
             Some(form) => {
                 let (shown, column) = match groups.sets {
@@ -279,9 +278,12 @@ pub(super) fn grouped(
     for aggregate in &aggregates {
         replaced.push((unaliased(aggregate).clone(), output_column(aggregate)));
     }
-    for column in used(&determined, &all, &replaced)? {
-        replaced.push((column.clone(), column.clone()));
-        keys.push(column);
+    if groups.sets.is_none() {
+        // What depends on a primary key among the keys may stand beside it.
+        for column in used(&determined(scope, &groups.keys, |_| true), &all, &replaced)? {
+            replaced.push((column.clone(), column.clone()));
+            keys.push(column);
+        }
     }
     let group_expr = match &groups.sets {
         None => keys,
@@ -353,10 +355,12 @@ fn of_forms(aggregate: Expr, forms: &[(Expr, Expr)]) -> Result<Expr> {
     }
 }
 
-/// The columns that primary keys among the keys determine: all others of their tables.
-fn determined<'a>(scope: &'a Scope, keys: &[Typed]) -> HashSet<&'a Expr> {
+/// The columns that primary keys among the keys determine, of some of the relations: all others of their tables.
+fn determined<'a>(scope: &'a Scope, keys: &[Typed], of: fn(&Relation) -> bool) -> HashSet<&'a Expr> {
     let is_key = |column: &Column| keys.iter().any(|key| matches!(&key.expr, Expr::Column(key) if key == column));
-    let is_grouped = |relation: &Relation| !relation.primary_key.is_empty() && relation.primary_key.iter().all(is_key);
+    let is_grouped = |relation: &Relation| {
+        of(relation) && !relation.primary_key.is_empty() && relation.primary_key.iter().all(is_key)
+    };
     let others = |(number, relation): (usize, &'a Relation)| {
         let is_of_key = |expr: &Expr| matches!(expr, Expr::Column(column) if relation.primary_key.contains(column));
         scope.columns_of(number).map(|column| &column.expr).filter(move |expr| !is_of_key(expr))

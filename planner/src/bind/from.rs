@@ -243,8 +243,13 @@ impl Binder<'_> {
                     .filter(|column| column.is_plain)
                     .map(|column| ScopeColumn { relation: Some(0), ..column })
                     .collect();
-                let relation =
-                    Relation { alias: folded(&alias.name), table: None, is_value: false, primary_key: vec![] };
+                let relation = Relation {
+                    alias: folded(&alias.name),
+                    table: None,
+                    is_value: false,
+                    primary_key: vec![],
+                    has_unique_key: false,
+                };
                 let mut scope = Scope { relations: vec![relation], columns, schema: scope.schema };
                 rename(&mut scope, alias)?;
                 Ok((plan, scope))
@@ -282,7 +287,7 @@ impl Binder<'_> {
             return self.cte_source(&folded(name), cte, alias);
         }
         let full = self.full_name(name)?;
-        let Some(KnownTable { source, schema, primary_key, collation }) = self.tables.get(&full) else {
+        let Some(KnownTable { source, schema, primary_key, has_unique_key, collation }) = self.tables.get(&full) else {
             return Err(Error::UnknownTable(format!("table {full} does not exist")));
         };
         self.count_nodes(1)?;
@@ -319,7 +324,13 @@ impl Binder<'_> {
             is_plain: true,
         });
         let mut scope = Scope {
-            relations: vec![Relation { alias: visible, table, is_value: false, primary_key }],
+            relations: vec![Relation {
+                alias: visible,
+                table,
+                is_value: false,
+                primary_key,
+                has_unique_key: *has_unique_key,
+            }],
             columns: columns.collect(),
             schema: Arc::clone(plan.schema()),
         };
@@ -368,7 +379,13 @@ impl Binder<'_> {
             is_plain: true,
         });
         let mut scope = Scope {
-            relations: vec![Relation { alias: visible, table: None, is_value: false, primary_key: vec![] }],
+            relations: vec![Relation {
+                alias: visible,
+                table: None,
+                is_value: false,
+                primary_key: vec![],
+                has_unique_key: false,
+            }],
             columns: columns.collect(),
             schema: Arc::clone(plan.schema()),
         };

@@ -36,6 +36,8 @@ pub(super) struct Relation {
     pub(super) is_value: bool,
     /// The columns of its table's primary key, if it is a table with one.
     pub(super) primary_key: Vec<Column>,
+    /// Whether its rows differ in these as they are served.
+    pub(super) has_unique_key: bool,
 }
 
 /// The relations and columns of a FROM, in the order of `*`.

@@ -178,7 +178,13 @@ impl Binder<'_> {
         let schema = Arc::clone(plan.schema());
         let is_value = named.len() == 1;
         let mut own = Scope {
-            relations: vec![Relation { alias: visible, table: None, is_value, primary_key: vec![] }],
+            relations: vec![Relation {
+                alias: visible,
+                table: None,
+                is_value,
+                primary_key: vec![],
+                has_unique_key: false,
+            }],
             columns: named,
             schema: Arc::clone(&schema),
         };
