@@ -35,6 +35,7 @@ class DatabaseFeatures(PostgresFeatures):
                 "queries.test_explain.ExplainTests.test_multi_page_text_explain",
             },
             "RailForge's rows have no order unless the query says one; these are expected in PostgreSQL's.": {
+                "distinct_on_fields.tests.DistinctOnTests.test_basic_distinct_on",
                 "expressions.tests.BasicExpressionsTests.test_nested_subquery_join_outer_ref",
                 "filtered_relation.tests.FilteredRelationTests.test_union",
             },
