@@ -205,7 +205,7 @@ fn collections() -> Vec<Function> {
         }),
         Function::aggregate("string_agg", vec![PgType::Text, PgType::Text], PgType::Text, |call| {
             let arguments = call.arguments.clone();
-            // That one has states for many groups.
+            // That one adds to the texts of groups row by row.
             let function = match arguments.get(1).is_some_and(is_short) {
                 true => string_agg_udaf(),
                 false => joined_texts(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import weakref
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
@@ -46,7 +47,7 @@ class Result:
         self._table: pa.Table | None = None
         self._info = info
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
         """The columns' names and Arrow types, known without reading."""
         return self._info.schema

@@ -9,11 +9,12 @@ use crate::interrupt;
 
 /// The rows that count, each with its group.
 pub(super) fn counted(groups: &[usize], filter: Option<&BooleanArray>) -> impl Iterator<Item = (usize, usize)> {
-    groups
-        .iter()
-        .copied()
-        .enumerate()
-        .filter(move |(row, _)| filter.is_none_or(|filter| filter.is_valid(*row) && filter.value(*row)))
+    groups.iter().copied().enumerate().filter(move |(row, _)| is_counted(*row, filter))
+}
+
+/// Whether a row counts.
+pub(super) fn is_counted(row: usize, filter: Option<&BooleanArray>) -> bool {
+    filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row))
 }
 
 /// Adds states of new groups, until there are so many.

@@ -19,6 +19,7 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, Expr, GroupsAccumulator, Signature,
 };
 
+use super::by_group::{counted, is_counted};
 use crate::error::Error;
 use crate::interrupt;
 
@@ -118,20 +119,17 @@ impl Groups {
         Self { data_type, pieces: vec![], groups: 0, unset: HashSet::new(), bytes: 0 }
     }
 
-    /// Takes the values of the first rows of groups, of those that are `counted` if that is said.
+    /// Takes the values of the first rows of groups, of those that the filter lets count.
     fn add(
         &mut self,
         values: &ArrayRef,
         group_indices: &[usize],
-        counted: Option<&BooleanArray>,
+        filter: Option<&BooleanArray>,
         groups: usize,
     ) -> Result<()> {
         let mut first: Vec<Option<u64>> = vec![None; groups.saturating_sub(self.groups)];
         let mut late = vec![];
-        for (row, &group) in group_indices.iter().enumerate() {
-            if counted.is_some_and(|counted| !is_true(counted, row)) {
-                continue;
-            }
+        for (row, group) in counted(group_indices, filter) {
             match group.checked_sub(self.groups) {
                 Some(new) => {
                     if let Some(first @ None) = first.get_mut(new) {
@@ -230,18 +228,13 @@ impl GroupsAccumulator for Groups {
 
     fn convert_to_state(&self, values: &[ArrayRef], opt_filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
         let [values] = values else { return internal_err!("the first value of rows is that of one column") };
-        let is_set = |row| opt_filter.is_none_or(|counted| is_true(counted, row));
-        let is_set: Vec<bool> = (0..values.len()).map(is_set).collect();
+        let is_set: Vec<bool> = (0..values.len()).map(|row| is_counted(row, opt_filter)).collect();
         Ok(vec![Arc::clone(values), Arc::new(BooleanArray::from(is_set))])
     }
 
     fn size(&self) -> usize {
         size_of_val(self) + self.pieces.capacity() * size_of::<ArrayRef>() + self.bytes
     }
-}
-
-fn is_true(filter: &BooleanArray, row: usize) -> bool {
-    filter.is_valid(row) && filter.value(row)
 }
 
 /// The column without the texts of other rows, which views of a batch keep in memory.
